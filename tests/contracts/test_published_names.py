@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import ingestify
-from ingestify import DatasetResource, DataSpecVersionCollection, Identifier, Selector
+from ingestify import DatasetResource, DataSpecVersionCollection, DraftFile, Identifier, Selector
 
 DOMAIN = """Source, DatasetResource, FileResource, Dataset, DatasetState, DatasetCollection, DatasetSummary, Revision,
 RevisionState, File, DraftFile, NotModifiedFile, Identifier, Selector, DataSpecVersionCollection, FetchPolicy,
@@ -284,3 +284,150 @@ def test_a_file_is_the_same_object_within_the_cache(store, dataset):
         assert first.stream is second.stream
         assert cached.load_files(dataset, auto_rewind=False).get_file("events") is not first
     assert store.load_files(dataset).get_file("events") is not first
+
+
+# ---- Names: the store ----------------------------------------------------------------------------------------
+
+
+def json_file(feed: str, content: str, **attributes) -> DraftFile:
+    return DraftFile.from_input(content, feed, data_serialization_format="json", **attributes)
+
+
+def test_a_selector_and_a_list_of_ids_choose_datasets(store):
+    one, two = (store.get_dataset_collection(match_id=number).first() for number in (1, 2))
+    assert list(store.get_dataset_collection(selector=Selector({"match_id": 1, "_name": "first"}))) == [one]
+    assert list(store.get_dataset_collection(selector={"season_id": 90}, match_id=2)) == [two]
+    assert len(store.get_dataset_collection(dataset_id=[two.dataset_id, one.dataset_id])) == 2
+    assert list(store.get_dataset_collection(dataset_id=[two.dataset_id, "nothing"])) == [two]
+    assert list(store.iter_dataset_collection_batches(dataset_id=[one.dataset_id])) == [one]
+
+
+def test_no_ids_are_no_datasets(store, caplog):
+    assert list(store.get_dataset_collection(dataset_id=[])) == []
+    assert "None of the 2 matches has one of the 0 ids" in caplog.text
+
+
+def test_a_stream_knows_a_list_of_ids(engine):
+    ids = [dataset.dataset_id for dataset in engine.list_datasets(match_id=2)]
+    found = list(engine.iter_datasets(auto_ingest={"streaming": True}, dataset_id=ids))
+    assert [dataset.dataset_id for dataset in found] == ids
+
+
+def test_only_the_metadata_of_a_collection_is_read(store):
+    collection = store.get_dataset_collection(metadata_only=True)
+    assert (len(collection), collection.metadata.count) == (0, 2)
+    assert collection.metadata.last_modified == dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
+
+
+def test_summaries_come_by_identifier(store, dataset):
+    summaries = store.get_dataset_summary_map(provider="small", dataset_type="match")
+    assert summaries.keys() == {dataset.identifier, Identifier(season_id=90, match_id=2)}
+    summary = summaries[dataset.identifier]
+    assert (summary.has_revisions, summary.last_modified) == (True, dataset.last_modified_at)
+    assert len(store.get_dataset_summary_map(provider="small", dataset_type="match", match_id=2)) == 1
+
+
+def test_a_store_creates_updates_and_destroys_datasets(store):
+    heard = []
+
+    class Heard(ingestify.Subscriber):
+        def handle(self, event):
+            heard.append(event.event_type)
+
+    store.publisher.add_subscriber(Heard(store))
+    made = store.create_dataset(
+        dataset_type="note",
+        provider="me",
+        dataset_identifier=Identifier(match_id=1),
+        name="my score",
+        state=ingestify.DatasetState.PARTIAL,
+        metadata={"by": "me"},
+        files={"score__v1": json_file("score", '{"home":1}')},
+        revision_source={"tool": "mine"},
+        description="watched it",
+    )
+    assert store.get_dataset(made.dataset_id) == made
+    assert (made.name, made.state, made.metadata) == ("my score", "PARTIAL", {"by": "me"})
+    assert (made.current_revision.description, made.current_revision.source) == ("watched it", {"tool": "mine"})
+    assert store.load_files(made)["score"].json() == {"home": 1}
+
+    revised = store.add_revision(made, [json_file("score", '{"home":2}'), json_file("shots", "[]")])
+    assert [len(one.modified_files) for one in revised.revisions] == [1, 2]
+    assert store.add_revision(revised, [json_file("shots", "[]")]).current_revision == revised.current_revision
+    described = store.update_dataset(store.get_dataset(made.dataset_id), state="complete", metadata={"by": "you"})
+    assert (described.is_complete, described.name, described.metadata) == (True, "my score", {"by": "you"})
+    assert heard == ["dataset_created", "revision_added", "revision_added", "metadata_updated"]
+
+    assert (store.destroy_dataset(described), store.destroy_dataset(described)) == ([made.dataset_id], [])
+    assert not store.get_dataset_collection(provider="me")
+
+
+def test_what_is_written_by_hand_is_checked_and_all_or_nothing(store, dataset):
+    with pytest.raises(ingestify.IntegrityError, match=r"events__v1 is refused: .*Nothing was written"):
+        store.add_revision(dataset, [json_file("notes", "{}"), json_file("events", '{"half":')])
+    with pytest.raises(ingestify.DuplicateFile, match="notes__v1 is there twice"):
+        store.add_revision(dataset, [json_file("notes", "{}"), json_file("notes", "[]")])
+    assert store.get_dataset(dataset.dataset_id) == dataset
+    store.add_revision(dataset, [json_file("notes", "{}")])
+    with pytest.raises(ingestify.SaveError, match="was changed since it was read; nothing was written"):
+        store.add_revision(dataset, [json_file("notes", "[]")])
+    with pytest.raises(ingestify.SaveError, match="match_id=1 exists already"):
+        store.create_dataset("match", "small", dataset.identifier, "the same")
+    with pytest.raises(ingestify.ConfigurationError, match="dataset_type"):
+        store.create_dataset("no\0type", "small", {"match_id": 1}, "n")
+
+
+def test_a_lake_that_code_writes_is_made_and_verified(tmp_path: Path):
+    urls = {"metadata_url": f"sqlite:///{tmp_path}/catalog.db", "file_url": f"file://{tmp_path}/files"}
+    with ingestify.get_engine(**urls) as engine:
+        written = engine.store.create_dataset("note", "me", {"match_id": 1}, "n", files=[json_file("score", "{}")])
+        engine.store.add_revision(written, [json_file("large", json.dumps("x" * 5_000_000))])
+        assert not engine.verify().left
+        assert engine.collect_garbage(older_than=dt.timedelta(0)).objects == 0
+    with ingestify.get_engine(**urls) as engine:
+        (read,) = engine.list_datasets()
+        assert [len(file.read()) for file in engine.store.load_files(read)] == [2, 5_000_002]
+
+
+def test_a_store_reads_with_kloppy(tmp_path: Path):
+    store = ingestify.get_datastore(metadata_url=f"sqlite:///{tmp_path}/catalog.db", file_url=f"file://{tmp_path}/f")
+    made = store.create_dataset("match", "me", {"match_id": 1}, "n", files=[json_file("events", "[]")])
+    with pytest.raises(ingestify.LoadError, match="no kloppy loader for me/match"):
+        store.load_with_kloppy(made)
+    with pytest.raises(ingestify.LoadError, match="'lineups'; the files are: events__v1"):
+        store.load_with_kloppy(made, loader="statsbomb")
+    with pytest.raises(ingestify.LoadError, match="There is no dataset"):
+        store.load_with_kloppy(None)
+    store.close()
+
+
+def test_a_store_creates_the_indexes_of_its_config(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(
+        "main: {metadata_url: sqlite:///catalog.db, file_url: file://files/}\n"
+        "dataset_types: [{provider: me, dataset_type: note, identifier_index: true, identifier_keys: {match_id: {}}}]\n"
+    )
+    store = ingestify.get_datastore(tmp_path / "config.yaml")
+    store.create_dataset("note", "me", {"match_id": 1}, "n")
+    made, dropped = store.create_indexes()
+    assert (len(made), dropped, store.create_indexes()) == (1, [], ([], []))
+    store.close()
+    with (
+        ingestify.get_dev_engine(Matches(), "match") as engine,
+        pytest.raises(ingestify.ConfigurationError, match="without a config"),
+    ):
+        engine.store.create_indexes()
+
+
+# ---- Names: the engine ---------------------------------------------------------------------------------------
+
+
+def test_the_ids_of_destroyed_datasets_are_returned(engine, dataset, caplog):
+    with pytest.raises(ingestify.ConfigurationError, match="match_id=None, which narrows nothing"):
+        engine.destroy_dataset(selector={"match_id": None}, provider="small")
+    with pytest.raises(ingestify.ConfigurationError, match="needs a dataset_id or a filter"):
+        engine.destroy_dataset(selector={})
+    assert engine.destroy_dataset(dataset_id="nothing") == []
+    assert "None of the 2 matches has the id 'nothing'" in caplog.text
+    assert engine.destroy_dataset(dataset_id=dataset.dataset_id) == [dataset.dataset_id]
+    (other,) = engine.list_datasets()
+    assert engine.destroy_dataset(provider="small", match_id=2) == [other.dataset_id]

@@ -116,7 +116,7 @@ def test_files_stay_where_they_are_and_new_ones_go_to_the_new_place(open_lake, t
         assert [path.rpartition("/")[0].partition("dataset_type=match/")[2] for path in paths] == ["match_id=21", of_21]
 
         # Both revisions' files go with their dataset.
-        assert engine.destroy_dataset(match_id=21) == 1
+        assert len(engine.destroy_dataset(match_id=21)) == 1
         assert engine.collect_garbage(older_than=dt.timedelta(0)).objects == 2
         assert folders(tmp_path) == old - {"match_id=21"} | {of_22}
 

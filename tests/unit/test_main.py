@@ -131,8 +131,8 @@ def test_nothing_is_destroyed_by_leaving_everything_out(tmp_path):
             engine.destroy_dataset()
         with pytest.raises(ConfigurationError, match="got keyword=None, which narrows nothing"):
             engine.destroy_dataset(keyword=None, provider="none")
-        assert engine.destroy_dataset(keyword="b") == 0
-        assert engine.destroy_dataset(keyword="a") == 1
+        assert engine.destroy_dataset(keyword="b") == []
+        assert len(engine.destroy_dataset(keyword="a")) == 1
         assert engine.list_datasets() == []
 
 

@@ -34,19 +34,20 @@ def conditions(
         SourceError: A filter's value is not a single value, nor a list of them.
     """
     columns = table.c
-    named = (dataset_filter.bucket, dataset_filter.provider, dataset_filter.dataset_type, dataset_filter.dataset_id)
+    named = (dataset_filter.bucket, dataset_filter.provider, dataset_filter.dataset_type)
+    ids = dataset_filter.dataset_ids
     if not all(text is None or is_storable(text) for text in named):
         return [sa.false()]  # no row has such a text, and not every database accepts it
     is_one_kind = dataset_filter.provider is not None and dataset_filter.dataset_type is not None
-    is_whole = in_order and dataset_filter.dataset_id is None and not dataset_filter.selector and not is_one_kind
+    is_whole = in_order and ids is None and not dataset_filter.selector and not is_one_kind
     bucket = dialect.unindexed(columns.bucket) if is_whole else columns.bucket
     wanted: list[sa.ColumnElement[bool]] = [bucket == dataset_filter.bucket]
     if dataset_filter.provider is not None:
         wanted.append(columns.provider == dialect.constant(dataset_filter.provider))
     if dataset_filter.dataset_type is not None:
         wanted.append(columns.dataset_type == dialect.constant(dataset_filter.dataset_type))
-    if dataset_filter.dataset_id is not None:
-        wanted.append(columns.dataset_id == dataset_filter.dataset_id)
+    if ids is not None:
+        wanted.append(dialect.any_of(columns.dataset_id, [one for one in ids if is_storable(one)]))
     if dataset_filter.states:
         wanted.append(columns.state.in_([state.value for state in dataset_filter.states]))
     for key, value in dataset_filter.selector.items():

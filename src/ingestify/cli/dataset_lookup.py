@@ -52,7 +52,7 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
             raise DatasetNotFound(f"{explain_nothing(store, wanted)} See {remedy('list')}.")
         return found
     wanted = store.dataset_filter(**filters)
-    whole = next(store.catalogue.datasets.iter_batches(dataclasses.replace(wanted, dataset_id=what), 1), [])
+    whole = next(store.catalogue.datasets.iter_batches(dataclasses.replace(wanted, dataset_ids=[what]), 1), [])
     if whole:
         return whole
     if what and len(what) < least:

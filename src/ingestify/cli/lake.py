@@ -24,7 +24,6 @@ from ingestify.cli.output import time_text, write_fields, write_json, write_line
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
-from ingestify.main.configuration import keys_to_index
 from ingestify.progress.formatting import counted, size
 from ingestify.remedies import remedy
 
@@ -214,19 +213,16 @@ def delete_command(
 @console_options
 def sync_indexes_command(lake: NamedLake, console: Console) -> None:
     """Create the database indexes for `identifier_index: true`, and drop those that are not configured any more."""
-    config = lake.place.config_for("which indexes are wanted")
+    lake.place.config_for("which indexes are wanted")
     with lake.open_store() as store:
         if store.create():
             console.tell(f"Created the lake in {store.where}.")
-        types = keys_to_index(store, config)
-        made, dropped = store.catalogue.indexes.sync(
-            [(provider, dataset_type, key) for provider, dataset_type, keys in types for key in keys]
-        )
+        made, dropped = store.create_indexes()
         for name in made:
             write_line(f"made {name}")
         for name in dropped:
             write_line(f"dropped {name}")
-        keyless = [(provider, dataset_type) for provider, dataset_type, keys in types if not keys]
+        keyless = [kind for kind, keys in store.find_keys_to_index().items() if not keys]
         for provider, dataset_type in keyless:
             write_stderr(
                 f"{provider}/{dataset_type}: identifier_index makes no index yet: the lake has no such dataset yet, "

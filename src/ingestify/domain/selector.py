@@ -104,6 +104,11 @@ class Selector(Dumped):
             return cls(attributes, data_spec_versions)
         return cls(attributes, DataSpecVersionCollection(data_spec_versions))
 
+    @classmethod
+    def of(cls, given: Selector | Mapping[str, object]) -> Selector:
+        """Return a selector as it is, and a mapping as a selector."""
+        return given if isinstance(given, Selector) else cls(given)
+
     @property
     def last_modified(self) -> dt.datetime | None:
         """When the provider last changed anything in it, in UTC; None if the provider gives no time."""

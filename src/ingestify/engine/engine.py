@@ -17,7 +17,7 @@ from ingestify.domain.listing_order import listing_order
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, Usage
 from ingestify.domain.run import RunReport
-from ingestify.domain.selector import Filters, given_filters
+from ingestify.domain.selector import Filters, Selector, given_filters
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.calls.offline import OfflineReader
@@ -37,7 +37,7 @@ from ingestify.engine.run.run import IngestionRun
 from ingestify.engine.sources import EngineSources
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
 from ingestify.engine.workers import RunThread
-from ingestify.errors import ConfigurationError, IngestifyError, LoadError
+from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.progress.display import Display
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.copying import Copying
@@ -69,7 +69,6 @@ class IngestionEngine:
         concurrency: How many files are fetched at once.
         parse_expression: Parses a selector that is an expression.
         make_open_data_source: `(provider, configuration)` → the source of a provider's open data.
-        load_with_kloppy: `(store, dataset, loader, **kwargs)` → kloppy's object.
         rules: How bundles are validated; None: the built-in rules.
         limits_of: How many datasets of a source may be missing at once; None: the built-in limits.
         open_delivery: Opens a delivery for a source that reads deliveries.
@@ -91,7 +90,6 @@ class IngestionEngine:
         concurrency: int = 32,
         parse_expression: ParseExpression | None = None,
         make_open_data_source: Callable[[str, Mapping[str, Any]], Source] | None = None,
-        load_with_kloppy: Callable[..., Any] | None = None,
         rules: BundleRules | None = None,
         limits_of: Callable[[Source], MissingLimits] | None = None,
         open_delivery: OpenDelivery | None = None,
@@ -103,7 +101,6 @@ class IngestionEngine:
         self.last_report: RunReport | None = None
         self._concurrency = concurrency
         self._parse_expression = parse_expression
-        self._load_with_kloppy = load_with_kloppy
         self._rules = rules or BundleRules()
         self._limits_of = limits_of
         self._host_waits = host_waits
@@ -317,7 +314,7 @@ class IngestionEngine:
         auto_ingest: bool | Mapping[str, Any] = False,
         provider: str | None = None,
         dataset_type: str | None = None,
-        dataset_id: str | None = None,
+        dataset_id: str | Sequence[str] | None = None,
         dataset_state: StateArgument = None,
         batch_size: int = 1000,
         yield_dataset_collection: bool = False,
@@ -350,7 +347,7 @@ class IngestionEngine:
                 `"serve"` (the default) yields what the lake has, after one warning; `"error"` raises.
             provider: Only datasets of this provider, such as `"statsbomb"`; None: any.
             dataset_type: Only datasets of this type, such as `"match"`; None: any.
-            dataset_id: Only the dataset with this id, as `dataset.dataset_id`; None: any.
+            dataset_id: Only the dataset with this id, as `dataset.dataset_id`, or with one of these ids; None: any.
             dataset_state: The same as `state`.
             state: A name in any case, a `DatasetState`, or a list of these; None: any.
             batch_size: How many datasets are read from the catalogue at a time.
@@ -531,48 +528,51 @@ class IngestionEngine:
             MissingExtraError: kloppy is not installed.
             LoadError: A feed that kloppy needs is missing, or kloppy cannot read this dataset.
         """
-        if dataset is None:
-            raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
-        if self._load_with_kloppy is None:
-            raise ConfigurationError("This engine has no kloppy loader.")
-        return self._load_with_kloppy(self.store, dataset, loader or self._sources.loader_of(dataset), **kwargs)
+        if loader is None and dataset is not None:
+            loader = self._sources.loader_of(dataset)
+        return self.store.load_with_kloppy(dataset, loader, **kwargs)
 
-    def destroy_dataset(self, dataset_id: str | None = None, **selector: Any) -> int:
+    def destroy_dataset(
+        self,
+        dataset_id: str | Sequence[str] | None = None,
+        selector: Selector | Mapping[str, object] | None = None,
+        **keys: Any,
+    ) -> list[str]:
         """Remove datasets from the lake. Readers stop seeing them at once.
 
         Their files stay in the storage for a safety age, for readers that have them open; then
         `engine.collect_garbage()` removes them.
 
         Args:
-            dataset_id: The id of one dataset.
-            **selector: Filters as in `iter_datasets`, such as `match_id=12`.
+            dataset_id: The id of one dataset, or a list of ids.
+            selector: A `Selector` or a dict, whose keys count as if they were given one by one.
+            **keys: Filters as in `iter_datasets`, such as `match_id=12`.
 
         Returns:
-            How many datasets were removed.
+            The ids of the datasets that were removed; none if there is no such dataset.
 
         Raises:
-            ConfigurationError: Neither is given, which never means all datasets. Or an identifier key is None, which
+            ConfigurationError: Nothing is given, which never means all datasets. Or an identifier key is None, which
                 means any value for a reader.
-            DatasetNotFound: There is no dataset with this id.
         """
-        nothing = next((key for key, value in selector.items() if value is None and key not in _NO_KEYS), None)
+        filters = {**({} if selector is None else Selector.of(selector).attributes), **keys}
+        nothing = next((key for key, value in filters.items() if value is None and key not in _NO_KEYS), None)
         if nothing is not None:
             raise ConfigurationError(
                 f"destroy_dataset got {nothing}=None, which narrows nothing, so it would remove more than was meant: "
                 f"give a value, or leave it out. Nothing was removed."
             )
-        filters = given_filters(selector)
+        filters = given_filters(filters)
         if dataset_id is None and not filters:
             raise ConfigurationError("destroy_dataset needs a dataset_id or a filter such as match_id=12.")
-        if dataset_id is not None and not filters:
-            return self.store.delete_datasets([self.store.get_dataset(dataset_id)])
-        count = 0
+        removed: list[str] = []
         collections: Iterator[DatasetCollection] = self.store.iter_dataset_collection_batches(
             yield_dataset_collection=True, dataset_id=dataset_id, **filters
         )
         for collection in collections:
-            count += self.store.delete_datasets(list(collection))
-        return count
+            self.store.delete_datasets(list(collection))
+            removed += [dataset.dataset_id for dataset in collection]
+        return removed
 
     # ---- keeping the lake ------------------------------------------------------------------------------
 

@@ -108,7 +108,6 @@ def make_engine(
         parse_expression=Expression.parse,
         make_open_data_source=make_open_data_source,
         open_data=OPEN_DATA,
-        load_with_kloppy=load_with_kloppy,
         rules=make_rules(settings),
         limits_of=lambda source: _missing_limits(sources.get(source.name)),
         left_out=left_out,
@@ -158,6 +157,7 @@ def open_store(
     compression: str = "zstd",
     key_types: KeyTypes | None = None,
     retention: Retention | None = None,
+    indexed: Mapping[tuple[str, str], Sequence[str]] | None = None,
     place: Place | None = None,
 ) -> DatasetStore:
     """Open a lake.
@@ -173,6 +173,7 @@ def open_store(
         compression: `zstd`, `gzip` or `none`.
         key_types: The types of identifier keys; None: as the sources give them.
         retention: How long history is kept; None: for ever.
+        indexed: The keys that get an index; see `DatasetStore`.
         place: The place that the user named. If the lake does not exist, its use raises an error about the place, and
             `DatasetStore.create` creates it. None: the lake is created now.
     """
@@ -194,6 +195,8 @@ def open_store(
             else _common_folder(metadata_url, storage)
         ),
         retention=retention,
+        indexed=indexed,
+        load_with_kloppy=load_with_kloppy,
     )
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     return store
@@ -202,7 +205,9 @@ def open_store(
 def memory_store(bucket: str = "main", layout: Layout | None = None) -> DatasetStore:
     """Make an empty lake in memory."""
     catalogue = open_catalogue("sqlite:///:memory:", "")
-    return DatasetStore(catalogue, MemoryStorage(), Dispatcher(), bucket=bucket, layout=layout)
+    return DatasetStore(
+        catalogue, MemoryStorage(), Dispatcher(), bucket=bucket, layout=layout, load_with_kloppy=load_with_kloppy
+    )
 
 
 def _common_folder(metadata_url: str, storage: Storage) -> str:

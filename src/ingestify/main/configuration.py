@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ingestify.config.reader import read_settings
@@ -20,14 +19,10 @@ from ingestify.main.parts import (
     make_layout,
 )
 from ingestify.sources.own_modules import make_importable
-from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.reading.nothing_found import iter_identifier_keys
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import is_vault_url
 
-__all__ = ["check_config", "keys_to_index", "watched_plans"]
-
-_LOOKED_AT_FOR_KEYS = 1000
+__all__ = ["check_config", "watched_plans"]
 
 
 def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
@@ -84,28 +79,6 @@ def _secrets_text(count: int, looked_up: bool) -> str:
         return ""
     secrets = "1 secret in a vault" if count == 1 else f"{count} secrets in vaults"
     return f", {secrets} looked up" if looked_up else f", {secrets} not looked up (--secrets does)"
-
-
-def keys_to_index(store: DatasetStore, path: Path) -> list[tuple[str, str, Sequence[str]]]:
-    """Return (provider, dataset type, identifier keys) of each type with `identifier_index: true`.
-
-    The keys are those under `identifier_keys`; if there are none, the keys of its datasets in the lake.
-    """
-    settings = read_settings(path)
-    return [
-        (
-            one.provider,
-            one.dataset_type,
-            list(one.identifier_keys)
-            or sorted(
-                iter_identifier_keys(
-                    store.catalogue, store.dataset_filter(one.dataset_type, one.provider), most=_LOOKED_AT_FOR_KEYS
-                )
-            ),
-        )
-        for one in settings.dataset_types
-        if one.identifier_index
-    ]
 
 
 def watched_plans(path: Path) -> list[WatchedPlan]:

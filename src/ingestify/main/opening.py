@@ -77,6 +77,11 @@ def _store_from_settings(settings: Settings, place: Place, bucket: str | None, l
         compression=main.compression,
         key_types=make_key_types(settings),
         retention=Retention(jobs=settings.retention.jobs, events=settings.retention.events),
+        indexed={
+            (one.provider, one.dataset_type): list(one.identifier_keys)
+            for one in settings.dataset_types
+            if one.identifier_index
+        },
         place=place.of_urls(main.metadata_url, main.file_url),
     )
 

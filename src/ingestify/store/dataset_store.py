@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from ingestify.clock import now
-from ingestify.domain.dataset import Dataset
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.file import DraftFile
+from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, EventPublisher, Storage
 from ingestify.domain.retention import Retention
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
-from ingestify.errors import ConfigurationError, StoreError
+from ingestify.errors import ConfigurationError, DatasetNotFound, LoadError, SaveError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.remedies import remedy
 from ingestify.store.commits import Commits
@@ -21,9 +24,13 @@ from ingestify.store.objects.layout import Layout
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.dataset_reader import DatasetReader
 from ingestify.store.reading.file_cache import FileCache
+from ingestify.store.reading.nothing_found import iter_identifier_keys
 from ingestify.store.removal import remove_orphans_of_commit
+from ingestify.store.writing import write_dataset
 
 __all__ = ["DatasetStore"]
+
+_LOOKED_AT_FOR_KEYS = 1000
 
 
 class DatasetStore(DatasetReader):
@@ -38,6 +45,9 @@ class DatasetStore(DatasetReader):
         file_url: Where the storage is, without secrets, for messages.
         where: Where the whole lake is, for messages; empty: it is made of the catalogue's place and `file_url`.
         retention: How old jobs and events may become; None: all are kept.
+        indexed: (provider, dataset type) to the identifier keys that get an index; no keys: those of its datasets.
+            None: no settings say it.
+        load_with_kloppy: `(store, dataset, loader, **kwargs)` → kloppy's object.
 
     Attributes:
         objects: Writes the objects of this bucket.
@@ -59,6 +69,8 @@ class DatasetStore(DatasetReader):
         file_url: str = "",
         where: str = "",
         retention: Retention | None = None,
+        indexed: Mapping[tuple[str, str], Sequence[str]] | None = None,
+        load_with_kloppy: Callable[..., Any] | None = None,
     ) -> None:
         if problem := problem_of_name(bucket, LONGEST_KIND):
             raise ConfigurationError(f"The bucket {bucket!r:.80} {problem}.")
@@ -67,6 +79,8 @@ class DatasetStore(DatasetReader):
         self.publisher = publisher
         self.key_types = key_types or KeyTypes()
         self.retention = retention
+        self._indexed = indexed
+        self._load_with_kloppy = load_with_kloppy
         self.objects = BucketObjects(storage, bucket, layout or Layout(), compression, self.identity)
         self.commits = Commits(catalogue, storage, publisher, self)
         self.quarantine = Quarantine(self, self.commits)
@@ -86,6 +100,36 @@ class DatasetStore(DatasetReader):
             StoreError: It cannot be made.
         """
         return self.catalogue.create()
+
+    def create_indexes(self) -> tuple[list[str], list[str]]:
+        """Make the database indexes for `identifier_index: true` of the settings, and drop those that are not there.
+
+        Returns:
+            The names of the new indexes, and of the dropped ones.
+
+        Raises:
+            ConfigurationError: The store was opened without a config.yaml.
+        """
+        wanted = [(*kind, key) for kind, keys in self.find_keys_to_index().items() for key in keys]
+        return self.catalogue.indexes.sync(wanted)
+
+    def find_keys_to_index(self) -> dict[tuple[str, str], Sequence[str]]:
+        """Return (provider, dataset type) to the identifier keys that `create_indexes` makes indexes for.
+
+        Raises:
+            ConfigurationError: The store was opened without a config.yaml.
+        """
+        if self._indexed is None:
+            raise ConfigurationError(
+                "This store was opened without a config.yaml, which says which indexes are wanted (identifier_index)."
+            )
+        found: dict[tuple[str, str], Sequence[str]] = {}
+        for (provider, dataset_type), keys in self._indexed.items():
+            wanted = self.dataset_filter(dataset_type, provider)
+            found[provider, dataset_type] = keys or sorted(
+                iter_identifier_keys(self.catalogue, wanted, most=_LOOKED_AT_FOR_KEYS)
+            )
+        return found
 
     def close(self) -> None:
         """Close the catalogue's connections."""
@@ -135,6 +179,141 @@ class DatasetStore(DatasetReader):
             count += self.commits.invalidate(batch, storable(reason))
         return count
 
+    def create_dataset(
+        self,
+        dataset_type: str,
+        provider: str,
+        dataset_identifier: Identifier | Mapping[str, object],
+        name: str,
+        state: DatasetState | str = DatasetState.COMPLETE,
+        metadata: Mapping[str, Any] | None = None,
+        files: Mapping[str, DraftFile] | Iterable[DraftFile] = (),
+        revision_source: Mapping[str, str] | None = None,
+        description: str = "",
+    ) -> Dataset:
+        """Write a dataset without a source, with its files as the first revision. Returns the dataset.
+
+        If the lake does not exist, it is created. The files are checked, and committed with the dataset in one
+        transaction, as those of a run; the checks between files are made only in a run.
+
+        Example::
+
+            draft = DraftFile.from_input('{"home": 2}', "score", data_serialization_format="json")
+            dataset = store.create_dataset("note", "me", {"match_id": 12}, "my score", files=[draft])
+
+        Args:
+            dataset_type: Such as `match`.
+            provider: Whose dataset it is.
+            dataset_identifier: What identifies it within its provider and type.
+            name: For people.
+            state: A `DatasetState` or its name.
+            metadata: JSON values.
+            files: Its files; of a mapping, the values. Their streams are read and closed.
+            revision_source: What is kept with the revision as its origin.
+            description: Why it is written, for people.
+
+        Raises:
+            ConfigurationError: The catalogue cannot store the provider's name or the type's.
+            SourceError: The catalogue cannot store the identifier or the metadata.
+            IntegrityError: A file is not of its format; nothing was written.
+            SaveError: There is such a dataset, or the catalogue refused; nothing was written.
+        """
+        for called, text in (("provider", provider), ("dataset_type", dataset_type)):
+            if problem := problem_of_name(text, LONGEST_KIND):
+                raise ConfigurationError(f"A dataset's {called} {text!r:.80} {problem}.")
+        identifier = self.key_types.apply(provider, dataset_type, Identifier(dataset_identifier), name)
+        identifier.check_length()
+        self.create()
+        dataset = write_dataset(
+            self.objects,
+            self.commits,
+            bucket=self.bucket,
+            provider=provider,
+            dataset_type=dataset_type,
+            identifier=identifier,
+            name=storable(name),
+            state=DatasetState.parse(state),
+            metadata=metadata or {},
+            existing=None,
+            drafts=_drafts_of(files),
+            source=revision_source or {},
+            description=description,
+        )
+        self.catalogue.selector_syncs.forget_listings()
+        return dataset.read_from(self)
+
+    def update_dataset(
+        self,
+        dataset: Dataset,
+        name: str | None = None,
+        state: DatasetState | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        files: Mapping[str, DraftFile] | Iterable[DraftFile] = (),
+        revision_source: Mapping[str, str] | None = None,
+        description: str = "",
+    ) -> Dataset:
+        """Change a dataset without a source; see `create_dataset`. What is None stays as it is.
+
+        Files whose bytes the lake does not have become one revision; without one, this is a `MetadataUpdated`.
+
+        Returns:
+            The dataset as it is now.
+
+        Raises:
+            DatasetNotFound: It is not in the lake any more.
+            SourceError: The catalogue cannot store the metadata.
+            IntegrityError: A file is not of its format; nothing was written.
+            SaveError: The dataset was changed since it was read, or the catalogue refused; nothing was written.
+        """
+        known = self.get_dataset(dataset.dataset_id)
+        if known.updated_at != dataset.updated_at:
+            raise SaveError(f"{dataset} was changed since it was read; nothing was written. Read it, and write again.")
+        return write_dataset(
+            self.objects,
+            self.commits,
+            bucket=self.bucket,
+            provider=known.provider,
+            dataset_type=known.dataset_type,
+            identifier=known.identifier,
+            name=known.name if name is None else storable(name),
+            state=known.state if state is None else DatasetState.parse(state),
+            metadata=known.metadata if metadata is None else metadata,
+            existing=known,
+            drafts=_drafts_of(files),
+            source=revision_source or {},
+            description=description,
+        ).read_from(self)
+
+    def add_revision(
+        self,
+        dataset: Dataset,
+        files: Mapping[str, DraftFile] | Iterable[DraftFile],
+        revision_source: Mapping[str, str] | None = None,
+        description: str = "",
+    ) -> Dataset:
+        """Write files of a dataset without a source; see `update_dataset`. Returns the dataset as it is now."""
+        return self.update_dataset(dataset, files=files, revision_source=revision_source, description=description)
+
+    def destroy_dataset(self, dataset: Dataset) -> list[str]:
+        """Remove a dataset, as `delete_datasets` does. Returns its id in a list; an empty one if it was not there."""
+        try:
+            known = self.get_dataset(dataset.dataset_id)
+        except DatasetNotFound:
+            return []
+        self.delete_datasets([known])
+        return [known.dataset_id]
+
+    def load_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
+        """Read a dataset with kloppy; see `IngestionEngine.load_dataset_with_kloppy`.
+
+        Without `loader`, the format is the one that the source named at the ingest, else that of the provider.
+        """
+        if dataset is None:
+            raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
+        if self._load_with_kloppy is None:
+            raise ConfigurationError("This store has no kloppy loader.")
+        return self._load_with_kloppy(self, dataset, loader, **kwargs)
+
     def delete_datasets(self, datasets: Sequence[Dataset], *, with_objects: bool = False) -> int:
         """Remove datasets from the lake, at once. Returns how many there were.
 
@@ -164,6 +343,10 @@ class DatasetStore(DatasetReader):
                 f"no dataset has these any more, and {remedy('gc')} removes them. {error}"
             ) from error
         return len(datasets)
+
+
+def _drafts_of(files: Mapping[str, DraftFile] | Iterable[DraftFile]) -> list[DraftFile]:
+    return list(files.values() if isinstance(files, Mapping) else files)
 
 
 class FileCacheScope(DatasetStore):

@@ -71,8 +71,8 @@ class TestHostileFilters:
         catalogue.changes.apply([wanted, change(2, dataset_type="other")])
         found = read_all(catalogue, everything(dataset_type=text))
         assert [one.identifier["match_id"] for one in found] == ([] if "\0" in text else [1])
-        for name in ("provider", "dataset_id", "bucket"):
-            assert read_all(catalogue, everything(**{name: text})) == []
+        for named in ({"provider": text}, {"dataset_ids": [text]}, {"dataset_ids": [text, "x"]}, {"bucket": text}):
+            assert read_all(catalogue, everything(**named)) == []
 
 
 def where(text: str, **filters: Any) -> DatasetFilter:

@@ -87,7 +87,7 @@ class TestQuarantine:
         assert catalogue.quarantine.find_waiting(everything(states=(published.state,))) == [of_two, of_one]
         assert catalogue.quarantine.find_waiting(everything(states=(DatasetState.SCHEDULED,))) == [of_two]
         assert catalogue.quarantine.find_waiting(everything(states=(DatasetState.MISSING,))) == []
-        assert catalogue.quarantine.find_waiting(everything(dataset_id=published.dataset_id)) == [of_one]
+        assert catalogue.quarantine.find_waiting(everything(dataset_ids=[published.dataset_id])) == [of_one]
         assert catalogue.quarantine.find_waiting(everything(bucket="other")) == []
 
     def test_a_second_rejection_supersedes_the_first(self, catalogue: Catalogue) -> None:

@@ -148,8 +148,10 @@ class TestFiltering:
         assert read_all(catalogue, everything(provider="o'ther")) == [two]
         assert read_all(catalogue, everything(dataset_type="vi:de?o %s")) == [three]
         assert read_all(catalogue, everything(states=(DatasetState.PARTIAL, DatasetState.SCHEDULED))) == [two, three]
-        assert read_all(catalogue, everything(dataset_id=two.dataset_id)) == [two]
-        assert read_all(catalogue, everything(dataset_id=two.dataset_id, provider="fake")) == []
+        assert read_all(catalogue, everything(dataset_ids=[two.dataset_id])) == [two]
+        assert read_all(catalogue, everything(dataset_ids=[two.dataset_id], provider="fake")) == []
+        assert read_all(catalogue, everything(dataset_ids=[two.dataset_id, "other"])) == [two]
+        assert read_all(catalogue, everything(dataset_ids=[])) == []
 
     def test_by_value_whatever_its_type(self, catalogue: Catalogue) -> None:
         catalogue.changes.apply([change(12), change("x y"), change(True), change(dt.date(2024, 5, 1)), change(0.5)])

@@ -226,7 +226,7 @@ class LakeMachine(RuleBasedStateMachine):
     def somebody_deletes(self, data: st.DataObject) -> None:
         match_id = data.draw(st.sampled_from(sorted(self.lake)))
         with self._engine() as engine:
-            assert engine.destroy_dataset(match_id=match_id) == 1
+            assert len(engine.destroy_dataset(match_id=match_id)) == 1
         del self.lake[match_id]
         del self.revisions[match_id]
 

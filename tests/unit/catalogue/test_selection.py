@@ -100,5 +100,5 @@ def test_look_ups_use_the_unique_index(catalogue: SqlCatalogue) -> None:
 def test_only_what_is_asked_for_becomes_a_condition() -> None:
     tables = build_tables()
     assert len(conditions(SqliteDialect(), tables.dataset, DatasetFilter("main"))) == 1
-    full = everything(provider="p", dataset_type="t", dataset_id="i", selector={"a": 1, "b": [2]})
+    full = everything(provider="p", dataset_type="t", dataset_ids=["i"], selector={"a": 1, "b": [2]})
     assert len(conditions(SqliteDialect(), tables.dataset, full)) == 6

@@ -116,10 +116,11 @@ class OfflineReader:
         return self._store.catalogue.datasets.read_metadata(anything).row_count > 0
 
     def _asked(self) -> str:
+        ids = self._wanted.dataset_ids
         wanted: Mapping[str, object] = {
             "provider": self._wanted.provider,
             "dataset_type": self._wanted.dataset_type,
-            "dataset_id": self._wanted.dataset_id,
+            "dataset_id": None if ids is None else ",".join(ids),
             **self._wanted.selector,
         }
         return " ".join(f"{key}={value}" for key, value in wanted.items() if value is not None) or "anything"

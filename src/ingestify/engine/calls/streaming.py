@@ -33,7 +33,7 @@ def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
         dataset.bucket == wanted.bucket
         and wanted.dataset_type in (None, dataset.dataset_type)
         and wanted.provider in (None, dataset.provider)
-        and wanted.dataset_id in (None, dataset.dataset_id)
+        and (wanted.dataset_ids is None or dataset.dataset_id in wanted.dataset_ids)
         and (not wanted.states or dataset.state in wanted.states)
         and identifier_matches(dataset.identifier, wanted.selector)
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
 
 from ingestify.domain.condition import DatasetCondition
-from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState, DatasetSummary
 from ingestify.domain.file import File
+from ingestify.domain.identifier import Identifier
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.ports import Catalogue, DatasetFilter, Storage, StorageTotals
 from ingestify.domain.run import JobSummary
-from ingestify.domain.selector import check_values, given_filters
+from ingestify.domain.selector import Selector, check_values, given_filters
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LakeNotFound
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
@@ -55,13 +56,16 @@ class DatasetReader:
         self,
         dataset_type: str | None = None,
         provider: str | None = None,
-        dataset_id: str | None = None,
+        dataset_id: str | Sequence[str] | None = None,
         dataset_state: StateArgument = None,
         where: str | None = None,
         state: StateArgument = None,
-        **selector: object,
+        selector: Selector | Mapping[str, object] | None = None,
+        **keys: object,
     ) -> DatasetFilter:
         """Return the filter that the arguments of the reading methods describe.
+
+        The keys of `selector` count as if they were given one by one.
 
         Raises:
             ConfigurationError: `where` cannot be read; the message points at the place. Or no identifier can have a
@@ -71,13 +75,14 @@ class DatasetReader:
         """
         if state is not None and dataset_state is not None:
             raise ConfigurationError("state and dataset_state are the same; give only state.")
+        ids = [dataset_id] if isinstance(dataset_id, str) else dataset_id
         wanted = DatasetFilter(
             bucket=self.bucket,
             dataset_type=dataset_type,
             provider=provider,
-            dataset_id=dataset_id,
+            dataset_ids=None if ids is None else list(ids),
             states=DatasetState.parse_many(dataset_state if state is None else state),
-            selector=given_filters(selector),
+            selector=given_filters({**({} if selector is None else Selector.of(selector).attributes), **keys}),
             where=None if where is None else DatasetCondition.parse(where),
         )
         self._refuse_options(wanted)
@@ -105,14 +110,15 @@ class DatasetReader:
         self,
         dataset_type: str | None = None,
         provider: str | None = None,
-        dataset_id: str | None = None,
+        dataset_id: str | Sequence[str] | None = None,
         dataset_state: StateArgument = None,
         metadata_only: bool = False,
         page: int | None = None,
         page_size: int | None = None,
         where: str | None = None,
         state: StateArgument = None,
-        **selector: object,
+        selector: Selector | Mapping[str, object] | None = None,
+        **keys: object,
     ) -> DatasetCollection:
         """Return the datasets that the filters name, in the order in which they came into the lake.
 
@@ -125,7 +131,7 @@ class DatasetReader:
         Args:
             dataset_type: Such as `match`; None: any.
             provider: Such as `statsbomb`; None: any.
-            dataset_id: The id of one dataset; None: any.
+            dataset_id: The id of one dataset, or a list of ids; None: any.
             dataset_state: The same as `state`.
             metadata_only: Leave the datasets out and fill only `.metadata`.
             page: From 1; needs `page_size`.
@@ -133,7 +139,8 @@ class DatasetReader:
             where: A further condition, such as `metadata.home_team.name == 'Ajax' and metadata.home_score > 2`;
                 see `ingestify.domain.condition`. It is evaluated for each dataset that the other filters leave.
             state: A name in any case, a `DatasetState`, or a list of these; None: any.
-            **selector: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
+            selector: A `Selector` or a dict, whose keys count as if they were given one by one.
+            **keys: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:
             ValueError: An unknown `state`, or a page or page size below 1.
@@ -145,7 +152,7 @@ class DatasetReader:
                 raise ValueError(f"{name} is {number}; pages and page sizes count from 1.")
         if page is not None and page_size is None:
             raise ValueError("page needs page_size: how many datasets a page has.")
-        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **selector)
+        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, selector, **keys)
         metadata = self.catalogue.datasets.read_metadata(wanted)
         if not metadata.row_count:
             self.warn_nothing_found(wanted)
@@ -156,6 +163,20 @@ class DatasetReader:
         for batch in self.catalogue.datasets.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
             datasets += self._read(batch)
         return DatasetCollection(datasets, metadata)
+
+    def get_dataset_summary_map(
+        self, *, provider: str, dataset_type: str, **filters: Any
+    ) -> dict[Identifier, DatasetSummary]:
+        """Return the summary of each dataset of one provider and type, by its identifier.
+
+        Args:
+            provider: Such as `statsbomb`.
+            dataset_type: Such as `match`.
+            **filters: The other filters of `get_dataset_collection`, without paging.
+        """
+        wanted = self.dataset_filter(provider=provider, dataset_type=dataset_type, **filters)
+        batches = self.catalogue.datasets.iter_batches(wanted, 1000)
+        return {dataset.identifier: dataset.summary for batch in batches for dataset in batch}
 
     @overload
     def iter_dataset_collection_batches(

@@ -90,7 +90,7 @@ def explain_no_entry(there: Sequence[QuarantineEntry], wanted: DatasetFilter) ->
         if key not in keys:
             meant = _meant(key, keys)
             return f"Nothing in quarantine has the identifier key {_named(key)}{meant} The keys are {listed(keys)}."
-    asked = {"dataset_id": wanted.dataset_id} if wanted.dataset_id is not None else {}
+    asked = {} if wanted.dataset_ids is None else {"dataset_id": wanted.dataset_ids}
     kind = {title.replace(" ", "_"): name for title, name, _ in named if name is not None}
     return f"Nothing in quarantine matches {filter_text({**kind, **asked, **wanted.selector})}."
 
@@ -169,12 +169,13 @@ class _Search:
         return ""
 
     def _dataset_id(self) -> str:
-        wanted_id = self._wanted.dataset_id
-        if wanted_id is None:
+        ids = self._wanted.dataset_ids
+        if ids is None:
             return ""
         before = self._what_is_left
-        self._narrow(dataset_id=wanted_id)
-        return "" if self._left else f"None of the {before} has the id {_named(wanted_id)}."
+        self._narrow(dataset_ids=ids)
+        which = f"the id {_named(ids[0])}" if len(ids) == 1 else f"one of the {len(ids):,} ids"
+        return "" if self._left else f"None of the {before} has {which}."
 
     def _keys(self) -> str:
         asked = self._wanted.selector.keys()

@@ -346,7 +346,7 @@ class Many(Source):
 def test_deleting_2500_datasets_deletes_2500_and_leaves_none(tmp_path):
     with debug_source(Many("many"), dataset_type="match") as engine:
         reader = engine.store.load_files(engine.store.get_dataset_collection(match_id=7).first(), lazy=True)
-        assert engine.destroy_dataset(match_id=[*range(2500)]) == 2500
+        assert len(engine.destroy_dataset(match_id=[*range(2500)])) == 2500
         assert engine.list_datasets() == []
         assert reader.get_file("events").json() == 7
         assert engine.collect_garbage().objects == 0

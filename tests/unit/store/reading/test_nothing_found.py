@@ -207,7 +207,6 @@ def test_what_finds_something_asks_the_database_for_nothing_more(engine, caplog,
         ({"base_url": "http://x"}, r"'base_url' is an option .*\"configuration\": \{\"base_url\": …\}"),
         ({"limit": 5}, "'limit' is an option .*there is none; .*itertools.islice"),
         ({"dry_run": True, "match_id": 1}, "'dry_run' is an option .*give it to engine.load"),
-        ({"selector": {"match_id": 1}}, "'selector' is an option .*give its keys one by one"),
     ],
 )
 def test_options_are_no_filters(engine, filters, message):

@@ -20,7 +20,7 @@ class DatasetFilter:
 
     Attributes:
         states: Empty: any.
-        dataset_id: A whole id.
+        dataset_ids: Whole ids, of which any may match; none of them: no dataset. None: any.
         selector: Identifier key to value, or to a list of which any may match; compared by value.
         where: A further condition; None: there is none. It is not for the entries of the quarantine.
     """
@@ -28,7 +28,7 @@ class DatasetFilter:
     bucket: str
     dataset_type: str | None = None
     provider: str | None = None
-    dataset_id: str | None = None
+    dataset_ids: Sequence[str] | None = None
     states: tuple[DatasetState, ...] = ()
     selector: Filters = dataclasses.field(default_factory=dict)
     where: DatasetCondition | None = None
