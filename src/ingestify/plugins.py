@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib.metadata
+import itertools
 import logging
 import re
 import sys
@@ -87,14 +88,11 @@ def find_plugin(group: str, name: str) -> Plugin | None:
     return found[0] if found else None
 
 
-# Installed packages do not change while a process runs, unless its path does; a search takes 10 ms.
+# Installed packages do not change while a process runs, unless its path does.
 @functools.lru_cache(maxsize=8)
 def _all_plugins(path: tuple[str, ...]) -> tuple[Plugin, ...]:
     plugins: dict[str, list[Plugin]] = {}
-    for distribution in importlib.metadata.distributions(path=list(path)):
-        # First, because reading the name of each of a hundred packages takes longer than all the rest.
-        if "ingestify." not in (distribution.read_text("entry_points.txt") or ""):
-            continue
+    for distribution in itertools.chain.from_iterable(map(_packages_in, path)):
         name = _name_of(distribution)
         # The first of its name on the path is the one that is imported, also if it brings nothing.
         first = next(iter(importlib.metadata.distributions(name=name, path=list(path))), distribution)
@@ -103,6 +101,15 @@ def _all_plugins(path: tuple[str, ...]) -> tuple[Plugin, ...]:
             plugins[normalized] = list(_plugins_of(first, _name_of(first)))
     found = [plugin for of_one in plugins.values() for plugin in of_one]
     return tuple(sorted(found, key=lambda plugin: (plugin.group, plugin.name, plugin.distribution)))
+
+
+# Each lake that is opened adds its folder to the path; a search of all the packages that were there takes 10 ms.
+@functools.lru_cache(maxsize=64)
+def _packages_in(folder: str) -> tuple[importlib.metadata.Distribution, ...]:
+    """Return the packages in a folder of the path that bring something for ingestify."""
+    # Reading the name of each of a hundred packages takes longer than looking for the word.
+    found = importlib.metadata.distributions(path=[folder])
+    return tuple(one for one in found if "ingestify." in (one.read_text("entry_points.txt") or ""))
 
 
 def _name_of(distribution: importlib.metadata.Distribution) -> str:

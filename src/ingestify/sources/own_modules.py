@@ -56,7 +56,7 @@ def make_importable(folder: str) -> None:
 def _forget_those_of_others(folder: str) -> None:
     """Forget the imported modules of another lake's folder that this folder has too: each lake uses its own."""
     # By name, because a folder may have been removed while its modules are imported.
-    others = {os.path.realpath(one) for one in _folders.added if one != folder}
+    others = _folders.added - {folder}
     if not others or not Path(folder).is_dir():
         return
     for name in _module_names(folder):
@@ -64,7 +64,8 @@ def _forget_those_of_others(folder: str) -> None:
         paths = getattr(module, "__path__", None)
         file = getattr(module, "__file__", None)
         places = list(paths) if paths is not None else [] if file is None else [file]
-        if any(os.path.realpath(Path(place).parent) in others for place in places):
+        parents = {os.path.realpath(Path(place).parent) for place in places}
+        if parents and not parents.isdisjoint(map(os.path.realpath, others)):
             for key in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
                 del sys.modules[key]
     importlib.invalidate_caches()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ __all__ = ["BulkStatement", "Dialect", "quoted", "select_version"]
 
 
 class BulkStatement:
-    """An INSERT or UPDATE that is compiled once, and then given to the driver with plain rows.
+    """An INSERT or UPDATE that is compiled at its first use, and then given to the driver with plain rows.
 
     SQLAlchemy's own execution of many rows converts each value of each row, which was a fifth of the time of a commit.
     These rows hold only texts and whole numbers, which drivers take as they are.
@@ -29,16 +30,23 @@ class BulkStatement:
     def __init__(
         self, statement: sa.Insert | sa.Update, dialect: sa.Dialect, columns: Sequence[str] | None = None
     ) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=None if columns is None else list(columns))
-        self._sql = str(compiled)
+        self._statement = statement
+        self._dialect = dialect
+        self._columns = None if columns is None else list(columns)
+
+    @functools.cached_property
+    def _compiled(self) -> tuple[str, Callable[[Mapping[str, Any]], Any] | None]:
+        """The SQL, and what puts a row's values in order, where the driver wants that."""
+        compiled = self._statement.compile(dialect=self._dialect, column_keys=self._columns)
         names: Sequence[str] | None = getattr(compiled, "positiontup", None)
-        self._in_order: Callable[[Mapping[str, Any]], Any] | None = operator.itemgetter(*names) if names else None
+        return str(compiled), operator.itemgetter(*names) if names else None
 
     def execute(self, connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute the statement for each of `rows`, which all have the same keys."""
         if rows:
-            values: Any = rows if self._in_order is None else list(map(self._in_order, rows))
-            connection.exec_driver_sql(self._sql, values)
+            sql, in_order = self._compiled
+            values: Any = rows if in_order is None else list(map(in_order, rows))
+            connection.exec_driver_sql(sql, values)
 
 
 class Dialect(ABC):

@@ -22,6 +22,7 @@ from ingestify.catalogue.databases.database_errors import translated
 from ingestify.catalogue.databases.database_url import sqlite_path
 from ingestify.catalogue.databases.dialect import BulkStatement, Dialect, quoted
 from ingestify.catalogue.databases.sqlite_reader import SqliteReader
+from ingestify.catalogue.databases.sqlite_statements import make_engine
 from ingestify.durable_folders import durable_folders
 from ingestify.errors import StoreError
 
@@ -100,7 +101,7 @@ class SqliteConnector(Connector):
             else {"poolclass": QueuePool, "pool_size": 4, "max_overflow": -1}
         )
         opened = self._url if self._reader is None or self.path is None else _read_only_url(self._url, self.path)
-        engine = sa.create_engine(opened, echo=echo, connect_args=arguments, **pool)
+        engine = make_engine(opened, echo=echo, connect_args=arguments, **pool)
         if self._reader is not None:
             self._reader.listen(engine)
         sa.event.listen(engine, "connect", _prepare_connection)
