@@ -11,7 +11,7 @@ from ingestify.domain.file import FeedState
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.revision import RevisionState
 
-__all__ = ["FetchPolicy", "is_announced_anew", "is_any_announced_anew", "reasons_to_fetch", "why_due"]
+__all__ = ["FetchPolicy", "absent_and_due", "is_announced_anew", "is_any_announced_anew", "reasons_to_fetch", "why_due"]
 
 
 class FetchPolicy:
@@ -109,6 +109,26 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
     if not known.settled:
         return f"was confirmed so soon after {_shown(file.announced)} that it may have changed once more"
     return ""
+
+
+def absent_and_due(feeds: Mapping[str, FeedState], resource: DatasetResource) -> frozenset[str]:
+    """Return the files that may be absent, if no other file of the dataset is due; else nothing.
+
+    The provider is asked for these alone. If one of them is there by now, the other files are asked for as well.
+    """
+    due = {file_id: file for file_id, file in resource.files.items() if why_due(file, feeds.get(file_id))}
+    return (
+        frozenset(due)
+        if all(_may_be_absent(file, feeds.get(file_id)) for file_id, file in due.items())
+        else frozenset()
+    )
+
+
+def _may_be_absent(file: FileResource, known: FeedState | None) -> bool:
+    """Whether the last request found that the file is not there, or the first one may."""
+    if known is None:
+        return file.url is not None and bool(file.http_options.get("ignore_not_found"))
+    return not known.present and not known.is_left_out
 
 
 def _why_absence_due(file: FileResource, known: FeedState) -> str:

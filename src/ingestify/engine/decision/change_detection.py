@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.fetch_policy import FetchPolicy, is_any_announced_anew, reasons_to_fetch
+from ingestify.domain.fetch_policy import FetchPolicy, absent_and_due, is_any_announced_anew, reasons_to_fetch
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.revision import RevisionState
@@ -55,6 +55,8 @@ class Decision:
         error: What the fetch policy raised, or the error that the source marked: the dataset fails.
         entry: Its entry in the quarantine, or None.
         in_full: Whether its files are asked for without conditions, because a person wants that.
+        first: The ids of files that were absent, or may be. The others are asked for only if one of these is there.
+            Empty: all files are asked for.
     """
 
     discovered: Discovered
@@ -65,6 +67,7 @@ class Decision:
     error: Exception | None = None
     entry: QuarantineEntry | None = None
     in_full: bool = False
+    first: frozenset[str] = frozenset()
 
     def as_planned(self) -> PlannedDataset:
         """Return the decision as a dry run tells it."""
@@ -97,10 +100,14 @@ class _Case:
         is_asked_for: Whether a person wants it to be fetched in full.
         is_incomplete: Whether the lake has it under an identity without the selector's attributes. They may be those of
             another selector, so each file is asked for.
+        first: See `Decision.first`.
         entry_changes: What the entry of the index changes of name and metadata, for people.
     """
 
-    __slots__ = ("action", "discovered", "entry", "entry_changes", "error", "is_asked_for", "is_incomplete", "row")
+    __slots__ = (
+        *("action", "discovered", "entry", "entry_changes", "error", "first", "is_asked_for", "is_incomplete"),
+        "row",
+    )
 
     def __init__(self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None) -> None:
         self.discovered = discovered
@@ -110,6 +117,7 @@ class _Case:
         self.error: Exception | None = None
         self.is_asked_for = False
         self.is_incomplete = False
+        self.first: frozenset[str] = frozenset()
         self.entry_changes: list[str] = []
         if row is not None:
             if discovered.name != row.name:
@@ -200,6 +208,7 @@ def _decide_known(store: DatasetStore, cases: Sequence[_Case], rules: BundleRule
                 case.error,
                 case.entry,
                 case.is_asked_for,
+                case.first,
             )
         )
     return decisions
@@ -288,8 +297,12 @@ def _decide_by_dataset(case: _Case, existing: Dataset | None, rules: BundleRules
     policy = case.discovered.job.plan.fetch_policy
     try:
         is_due = policy.should_refetch(existing, case.discovered.resource)
-        if is_due or _find_lost(case, existing, rules) or _is_described_anew(case, case.row):
+        is_other = bool(_find_lost(case, existing, rules)) or _is_described_anew(case, case.row)
+        if is_due or is_other:
             case.action = Action.REFETCH
+            is_invalid = existing.summary.current_state in (None, RevisionState.VALIDATION_FAILED)
+            if not (is_other or is_invalid or case.is_incomplete or _has_own_rule(policy)):
+                case.first = absent_and_due(existing.feeds, case.discovered.resource)
         else:
             case.action = _without_fetching(case, case.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code

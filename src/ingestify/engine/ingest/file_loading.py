@@ -112,6 +112,10 @@ class FileLoading:
             return self._load_by_loader(file)
         raise SourceError(f"the file '{file.file_id}' has no url, no json_content and no file_loader")
 
+    def skip(self, file: FileResource) -> LoadedResource:
+        """Return a file of the lake without a request."""
+        return self._known.skipped(file)
+
     def load_in_full(self, file: FileResource) -> LoadedResource:
         """Load, without conditions, a file of a bundle in quarantine whose bytes are not there any more."""
         self._known.forget_held(file)

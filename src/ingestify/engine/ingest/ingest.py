@@ -112,7 +112,7 @@ class DatasetIngest:
         fetched, consistency, entry = self._fetched, self._consistency, self._decision.entry
         # 1. Fetch all files, side by side.
         may_skip = entry is not None and not asks_for_each(entry, fetched.resource)
-        await self._load(fetched.resource.files.values(), lambda file: self._loading.load(file, may_skip=may_skip))
+        await self._load(fetched.resource.files.values(), lambda file: self._load_first(file, may_skip=may_skip))
         # Each `continue` means: more files came, or the provider changed something. Then the bundle is another one.
         while True:
             bundle = fetched.bundle
@@ -157,10 +157,17 @@ class DatasetIngest:
     async def _load(self, files: Collection[FileResource], load: Callable[[FileResource], LoadedResource]) -> None:
         await LoadFiles(files, lambda file: self._fetched.put(file.file_id, load(file)))
 
+    def _load_first(self, file: FileResource, *, may_skip: bool) -> LoadedResource:
+        first = self._decision.first
+        if first and file.file_id not in first:
+            return self._loading.skip(file)
+        return self._loading.load(file, may_skip=may_skip)
+
     async def _load_rest(self, bundle: LoadedBundle) -> bool:
         """Load the files that turn out to be needed too. Returns whether there were any."""
         fetched = self._fetched
-        if skipped := [file_id for file_id, loaded in fetched.loaded.items() if loaded.skipped]:
+        skipped = [file_id for file_id, loaded in fetched.loaded.items() if loaded.skipped]
+        if skipped and not (self._decision.first and not bundle.new and not bundle.removed):
             await self._load(fetched.files(skipped), self._loading.load)  # another file of the bundle changed
         elif lost := find_lost(self._store, bundle, self._started_at):
             await self._load(fetched.files(lost), self._loading.load_in_full)
@@ -264,7 +271,7 @@ class DatasetIngest:
             existing=existing,
             files=[published[file_id] for file_id in resource.files if file_id in published],
             feeds=confirmed_feeds(existing, resource)
-            + [loaded.feed for loaded in fetched.loaded.values()]
+            + [loaded.feed for loaded in fetched.loaded.values() if not loaded.skipped]
             + bundle.feeds_of_withdrawn(rejected=bool(rejected)),
             description="" if existing is None else "; ".join(self._decision.reasons)[:500],
             source={

@@ -150,6 +150,14 @@ class KnownFiles:
         current = self.current[file.file_id]
         return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size, date=date)
 
+    def skipped(self, file: FileResource) -> LoadedResource:
+        """Return a file that is not asked for, because nothing says that it changed."""
+        known, current = self.feeds[file.file_id], self.current.get(file.file_id)
+        if current is None:
+            return LoadedResource(FileKind.ABSENT, known, skipped=True)
+        kind = FileKind.UNCHANGED if known.present else FileKind.GONE
+        return LoadedResource(kind, known, tag=current.tag, size=current.size, skipped=True)
+
     def absent(self, file: FileResource, result: FetchResult | None = None) -> LoadedResource:
         """Return a file that the provider does not have. `result`: the response; None: its loader said it."""
         date = None if result is None else result.date
