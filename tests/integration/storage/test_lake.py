@@ -20,6 +20,7 @@ from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.store.objects.identity import MARK_PATH
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
+from tests.support.command_line import Ended, shared_command_line
 
 from . import servers
 from .relay import Exchange, Relay
@@ -118,12 +119,11 @@ def test_a_store_that_fails_at_any_moment_leaves_no_row_without_its_object(tmp_p
         assert len(engine.list_datasets()) == 6
 
 
-def run(folder: Path, *arguments: str, failpoints: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ingestify", *arguments]
-    environment = {**os.environ, "INGESTIFY_FAILPOINTS": failpoints}
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=100
-    )
+posix = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
+
+
+def run(folder: Path, *arguments: str, failpoints: str = "") -> Ended:
+    return shared_command_line().run(folder, *arguments, failpoints=failpoints)
 
 
 def write_config(folder: Path, provider: Simulator, file_url: str, options: str) -> None:
@@ -139,26 +139,34 @@ ingestion_plans:
 """)
 
 
+@posix
 def test_the_command_line_ingests_into_s3(tmp_path, provider, moto, file_url):
     write_config(tmp_path, provider, file_url, f"{{endpoint: '{moto}'}}")
-    assert run(tmp_path, "config", "check").returncode == 0
-    first = run(tmp_path, "run")
+    assert run(tmp_path, "config", "check").code == 0
+    first = subprocess.run(
+        [sys.executable, "-m", "ingestify", "run"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
     assert first.returncode == 0, first.stderr
     assert "6 new" in first.stdout + first.stderr
     again = run(tmp_path, "run")
-    assert "6 unchanged" in again.stdout + again.stderr
+    assert "6 unchanged" in again.out + again.err
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@posix
 @pytest.mark.parametrize("failpoint", ["publish.renamed", "publish.synced"])
 def test_a_run_that_is_killed_while_it_publishes_leaves_no_row_without_its_object(
     tmp_path, provider, moto, file_url, failpoint
 ):
     write_config(tmp_path, provider, file_url, f"{{endpoint: '{moto}'}}")
-    assert run(tmp_path, "run", failpoints=f"{failpoint}=kill@5").returncode == -signal.SIGKILL
+    assert run(tmp_path, "run", failpoints=f"{failpoint}=kill@5").code == -signal.SIGKILL
     store = get_datastore(tmp_path / "config.yaml")
     assert whole_datasets(store) < 6
-    assert run(tmp_path, "run").returncode == 0
+    assert run(tmp_path, "run").code == 0
     assert whole_datasets(store) == 6
 
 
@@ -173,13 +181,14 @@ def whole_datasets(store: DatasetStore) -> int:
     return len(datasets)
 
 
+@posix
 def test_the_command_line_says_once_what_is_wrong_and_stops(tmp_path, provider, moto):
     write_config(tmp_path, provider, "s3://no-such-bucket/lake", f"{{endpoint: '{moto}'}}")
     ran = run(tmp_path, "run")
-    assert ran.returncode == 1
-    assert "there is no bucket 'no-such-bucket'; make it, or correct file_url" in ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert servers.SECRET_KEY not in ran.stdout + ran.stderr
+    assert ran.code == 1
+    assert "there is no bucket 'no-such-bucket'; make it, or correct file_url" in ran.err
+    assert "Traceback" not in ran.err
+    assert servers.SECRET_KEY not in ran.out + ran.err
 
 
 @pytest.mark.parametrize(
