@@ -23,13 +23,21 @@ def start(project: Path) -> subprocess.Popen[str]:
     )
 
 
-def ingestify(folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Ended:
+def ingestify(
+    folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, is_waiting: bool = True
+) -> Ended:
     """Run `ingestify ARGUMENTS` in a folder to its end.
 
     Args:
         environment: All of it; None: that of this process.
+        is_waiting: Whether its pauses take their time.
     """
-    given = Command(folder, arguments, environment=dict(os.environ if environment is None else environment))
+    given = Command(
+        folder,
+        arguments,
+        environment=dict(os.environ if environment is None else environment),
+        is_waiting=is_waiting,
+    )
     (ended,) = shared_command_line().run_all([given])
     return ended
 

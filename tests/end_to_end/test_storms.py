@@ -13,6 +13,7 @@ import pytest
 
 from ingestify.testing.loopback import Asked, Given, LoopbackServer
 from tests.end_to_end.running import ingestify
+from tests.support.command_line import Ended
 
 MATCHES = 60
 
@@ -63,13 +64,17 @@ def files_only(given: Given) -> Callable[[str], Given | None]:
     return lambda target: None if target == "/index.json" else given
 
 
+def run(folder: Path, *arguments: str) -> Ended:
+    return ingestify(folder, *arguments, is_waiting=False)
+
+
 RESET = Given(0)
 WAIT = Given(429, headers={"Retry-After": "7200"})
 
 
 def test_a_host_that_asks_for_two_hours_gets_them_from_this_run_and_the_next(tmp_path: Path) -> None:
     with provider(tmp_path, files_only(WAIT)) as api:
-        ran = ingestify(tmp_path, "run")
+        ran = run(tmp_path, "run")
         assert ran.code == 3, ran.err
         assert "asked to be left alone until 20" in ran.err
         assert f"{MATCHES} datasets were not looked at" in ran.err
@@ -77,25 +82,25 @@ def test_a_host_that_asks_for_two_hours_gets_them_from_this_run_and_the_next(tmp
         assert len(api.asked) <= 1 + 32
         api.asked.clear()
 
-        again = ingestify(tmp_path, "run")
+        again = run(tmp_path, "run")
         assert again.code == 3
         assert "asked to be left alone until 20" in again.err
         assert "1 selector was not looked at" in again.err
-        assert ingestify(tmp_path, "plan").code == 3
+        assert run(tmp_path, "plan").code == 3
         assert api.asked == []
-        status = ingestify(tmp_path, "status")
+        status = run(tmp_path, "status")
         assert "stopped: 127.0.0.1" in status.out
 
         api.answer = lambda _: None
-        asked = ingestify(tmp_path, "run", "--ignore-waits")
+        asked = run(tmp_path, "run", "--ignore-waits")
         assert asked.code == 0, asked.err
         assert f"{MATCHES} new" in asked.out
-        assert ingestify(tmp_path, "run").code == 0, "it is forgotten"
+        assert run(tmp_path, "run").code == 0, "it is forgotten"
 
 
 def test_what_had_come_before_is_kept_and_the_rest_comes_later(tmp_path: Path) -> None:
     with provider(tmp_path, lambda target: WAIT if "/a/4" in target else None) as api:
-        ran = ingestify(tmp_path, "run", "--json")
+        ran = run(tmp_path, "run", "--json")
         assert ran.code == 3
         end = json.loads(ran.out.splitlines()[-1])
         assert (end["exit_code"], end["failed"], end["state"]) == (3, 0, "ABORTED")
@@ -103,7 +108,7 @@ def test_what_had_come_before_is_kept_and_the_rest_comes_later(tmp_path: Path) -
         (said,) = end["left_alone"]
         assert f"{MATCHES - end['new']} datasets were not looked at" in said
         api.answer = lambda _: None
-        rest = ingestify(tmp_path, "run", "--ignore-waits")
+        rest = run(tmp_path, "run", "--ignore-waits")
         assert f"{MATCHES - end['new']} new" in rest.out, "and what had come is not asked for again"
 
 
@@ -119,7 +124,7 @@ def test_what_had_come_before_is_kept_and_the_rest_comes_later(tmp_path: Path) -
 )
 def test_a_provider_that_is_down_is_left_alone(tmp_path: Path, refusal: Given, said: str) -> None:
     with provider(tmp_path, files_only(refusal)) as api:
-        ran = ingestify(tmp_path, "run")
+        ran = run(tmp_path, "run")
         assert ran.code in (1, 3), ran.err
         assert "on every request" in ran.err
         assert said in ran.err
@@ -128,7 +133,7 @@ def test_a_provider_that_is_down_is_left_alone(tmp_path: Path, refusal: Given, s
         assert "datasets were not looked at" in ran.err
         assert len(api.asked) <= 75, "and not 3 times each of 120 files"
         api.answer = lambda _: None
-        back = ingestify(tmp_path, "run")
+        back = run(tmp_path, "run")
         assert back.code == 0, back.err
         assert f"{MATCHES} new" in back.out
 
@@ -136,7 +141,7 @@ def test_a_provider_that_is_down_is_left_alone(tmp_path: Path, refusal: Given, s
 @pytest.mark.parametrize("status", [401, 403])
 def test_credentials_that_are_refused_stop_their_source_and_are_named(tmp_path: Path, status: int) -> None:
     with provider(tmp_path, files_only(Given(status))) as api:
-        ran = ingestify(tmp_path, "run")
+        ran = run(tmp_path, "run")
         assert ran.code == 1, ran.err
         assert ran.err.count("refuses the credentials of the source 'api'") == 1
         assert f"status {status}; none are sent" in ran.err
@@ -148,7 +153,7 @@ def test_credentials_that_are_refused_stop_their_source_and_are_named(tmp_path: 
 def test_a_few_broken_files_do_not_keep_out_the_others(tmp_path: Path) -> None:
     broken = {f"/a/{number}.json" for number in range(0, 60, 4)}
     with provider(tmp_path, lambda target: Given(500) if target in broken else None):
-        ran = ingestify(tmp_path, "run")
+        ran = run(tmp_path, "run")
         assert ran.code == 3
         assert "45 new" in ran.out
         assert "15 failed" in ran.out
@@ -171,7 +176,7 @@ def test_an_index_in_pages_that_works_does_not_hide_that_no_file_comes(tmp_path:
             return Given(body=json.dumps(entries).encode())
 
         api.answer = answer
-        ran = ingestify(tmp_path, "run")
+        ran = run(tmp_path, "run")
         assert ran.code in (1, 3), ran.err
         assert "on every request" in ran.err
         assert sum("page" not in target for target in api.asked) <= 75, "and not 5 times each of 200 files"
@@ -180,7 +185,7 @@ def test_an_index_in_pages_that_works_does_not_hide_that_no_file_comes(tmp_path:
 def test_an_index_that_asks_for_two_hours_gets_them(tmp_path: Path) -> None:
     with provider(tmp_path, lambda _: WAIT) as api:
         for _ in range(3):
-            ran = ingestify(tmp_path, "run")
+            ran = run(tmp_path, "run")
             assert ran.code == 3, ran.err
             assert "1 selector was not looked at" in ran.err
         assert api.asked == ["/index.json"]

@@ -23,6 +23,7 @@ from typing import Any
 
 from ingestify import clock
 from tests.support import new_lakes
+from tests.support.passing_time import letting_time_pass
 
 # What commands import by and by.
 _MODULES = (
@@ -74,6 +75,7 @@ class Command:
         kill_after: Seconds until it is killed as by kill -9; None: it is not.
         environment: All of it; None: that of this process, with 4 threads for fetching.
         clock_ahead: By how many seconds its clock is ahead of this process's.
+        is_waiting: Whether its pauses take their time; False: they pass at once, as with the fixture `passing_time`.
     """
 
     folder: Path
@@ -82,6 +84,7 @@ class Command:
     kill_after: float | None = None
     environment: Mapping[str, str] | None = None
     clock_ahead: float = 0.0
+    is_waiting: bool = True
 
 
 class CommandLine:
@@ -153,6 +156,7 @@ class CommandLine:
                     "failpoints": command.failpoints,
                     "kill_after": command.kill_after,
                     "clock_ahead": command.clock_ahead,
+                    "is_waiting": command.is_waiting,
                     "environment": environment if command.environment is None else dict(command.environment),
                 }
             )
@@ -216,7 +220,11 @@ def _start(asked: Mapping[str, Any]) -> int:
     code = 70
     ahead = dt.timedelta(seconds=asked["clock_ahead"])
     try:
-        with clock.reading(lambda: dt.datetime.now(dt.UTC) + ahead) if ahead else contextlib.nullcontext():
+        with contextlib.ExitStack() as around:
+            if ahead:
+                around.enter_context(clock.reading(lambda: dt.datetime.now(dt.UTC) + ahead))
+            if not asked["is_waiting"]:
+                around.enter_context(letting_time_pass())
             code = _run(asked)
         # As the interpreter ends: first the threads, then what wanted to be called.
         threading._shutdown()  # type: ignore[attr-defined]

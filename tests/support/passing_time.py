@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 import time
@@ -46,9 +47,16 @@ class PassingTime(clock.RealTime):
             self._skipped += max(0.0, moment - self.monotonic())
 
 
+@contextlib.contextmanager
+def letting_time_pass() -> Iterator[PassingTime]:
+    """Let the pauses of `ingestify.clock` pass at once, in all threads of the process."""
+    passing = PassingTime()
+    with clock.passing(passing), clock.reading(passing.now):
+        yield passing
+
+
 @pytest.fixture
 def passing_time() -> Iterator[PassingTime]:
     """Lets the pauses of `ingestify.clock` pass at once, in all threads of the test."""
-    passing = PassingTime()
-    with clock.passing(passing), clock.reading(passing.now):
+    with letting_time_pass() as passing:
         yield passing

@@ -183,7 +183,7 @@ def test_twelve_requests_a_second_are_kept_without_any_setting(tmp_path: Path):
         assert (len(moments) - 1) / (moments[-1] - moments[0]) <= 16
 
 
-def test_a_429_with_its_json_body_is_waited_for(tmp_path: Path, provider: WyscoutApi):
+def test_a_429_with_its_json_body_is_waited_for(tmp_path: Path, provider: WyscoutApi, passing_time: object):
     provider.add_fault(Fault(path="matches/*", kind="status", status=429, times=1))
     match = provider.seasons[1].matches[0]
     with engine_of(tmp_path, provider, selectors=[{"competition_id": 811, "season_id": 28}]) as engine:
