@@ -7,7 +7,7 @@ VENV ?= .venv
 LOCK ?= -c constraints.txt
 # Which extras of pyproject.toml the environment has.
 EXTRAS ?= dev,docs
-# How many tests run side by side: a number, or auto for one a core.
+# How many tests run side by side: a number, or auto for one a core, and one more where slow ones are among them.
 JOBS ?= auto
 
 ifeq ($(OS),Windows_NT)
