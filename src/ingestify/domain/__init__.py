@@ -22,10 +22,11 @@ error_response             responses whose body is an error
 json_path, keyed_entries   paths into JSON, and lists in the form of an object by id
 
 Reading:
-expression, expression_syntax, condition    expressions over selectors and datasets
-comparison, operations                      how their values compare, and what they compute
-listing_order, wording                      the order and the words of listings
-html_table, text_table, text                results as tables, and text that can be stored
+expression, condition                 expressions over selectors and datasets
+expression_syntax, expression_tree    their grammar, and the pieces of their syntax trees
+comparison, operations                how their values compare, and what they compute
+listing_order, wording                the order and the words of listings
+html_table, text_table, text          results as tables, and text that can be stored
 
 dump                       objects as dicts and as JSON
 subscriber                 a class that hears of events

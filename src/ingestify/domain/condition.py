@@ -6,6 +6,7 @@ A condition is an expression, with paths into the metadata of a dataset. It can 
     identifier keys, such as `match_id`; `identifier['name']` for a key that has one of the names above.
 
 A value that a dataset does not have is None. None is equal only to None, and neither smaller nor larger than anything.
+What is computed of None is None.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.expression import Expression, Undecidable
-from ingestify.domain.expression_syntax import Grammar, Syntax, root_of, shown
+from ingestify.domain.expression_syntax import OPERATIONS, Grammar, Syntax
+from ingestify.domain.expression_tree import iter_paths, shown
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import ConfigurationError
 from ingestify.suggestion import did_you_mean
@@ -41,8 +43,9 @@ _GRAMMAR = Grammar(
     is_absent_false=True,
     allowed="Allowed: identifier keys, metadata.key, name, state, provider, dataset_type, created_at, "
     "last_modified_at, numbers, 'text', True, False, None, and, or, not, ( ), == != < <= > >=, in, not in, "
-    "lists such as [90, 91].",
+    f"lists such as [90, 91], {OPERATIONS}.",
     shorter="Narrow it with filters such as provider= or match_id=[12, 13] instead.",
+    has_operations=True,
 )
 
 
@@ -74,7 +77,7 @@ class DatasetCondition:
         syntax = Syntax(expression.text, _GRAMMAR)
         keys: set[str] = set()
         metadata_paths: dict[tuple[str | int, ...], None] = {}
-        for path in _paths(expression.tree):
+        for path in iter_paths(expression.tree):
             root, steps = _split(path)
             first_step = steps[0] if steps else None
             if root.id in _MAPPINGS and first_step is None:
@@ -183,7 +186,7 @@ class DatasetCondition:
         keys = sorted(known)
         hint = did_you_mean(name, [*keys, *_FIELDS]) or "."
         syntax = Syntax(self.text, _GRAMMAR)
-        for path in _paths(self._expression.tree):
+        for path in iter_paths(self._expression.tree):
             root, steps = _split(path)
             if (root.id, *steps[:1]) in ((name,), ("identifier", name)):
                 return syntax.node_error(
@@ -246,15 +249,6 @@ class Answers:
         if not only_raises:
             left_out = "1 dataset is" if self._undecided == 1 else f"{self._undecided:,} datasets are"
             logger.warning("%s left out. %s", left_out, self._first)
-
-
-def _paths(tree: ast.AST) -> Iterable[ast.expr]:
-    """Yield each path, a name with its steps, from left to right."""
-    if isinstance(tree, ast.expr) and root_of(tree) is not None:
-        yield tree
-        return
-    for child in ast.iter_child_nodes(tree):
-        yield from _paths(child)
 
 
 def _split(path: ast.expr) -> tuple[ast.Name, tuple[str | int, ...]]:

@@ -21,17 +21,8 @@ import re
 from collections.abc import Mapping
 
 from ingestify.domain.comparison import Incomparable, compare, described, sign_of
-from ingestify.domain.expression_syntax import (
-    MAX_DEPTH,
-    MAX_LENGTH,
-    MAX_NODES,
-    SELECTOR,
-    Grammar,
-    Syntax,
-    bounds_of,
-    is_nothing,
-    shown,
-)
+from ingestify.domain.expression_syntax import MAX_DEPTH, MAX_LENGTH, MAX_NODES, SELECTOR, Grammar, Syntax
+from ingestify.domain.expression_tree import bounds_of, is_nothing, iter_paths, operands_of, root_of, shown
 from ingestify.domain.operations import calculate, call, piece
 from ingestify.errors import ConfigurationError
 from ingestify.suggestion import did_you_mean
@@ -76,8 +67,7 @@ class Expression:
         # YAML's block texts bring line breaks; as blanks they mean the same, outside of quotes.
         line = re.sub(r"[\r\n\t\f]", " ", text).strip()
         tree = Syntax(line, grammar).read()
-        called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in called)
+        names = frozenset(node.id for path in iter_paths(tree) if (node := root_of(path)) is not None)
         return cls(line, names, tree, grammar)
 
     def matches(self, attributes: Mapping[str, object]) -> bool:
@@ -161,20 +151,21 @@ class Expression:
                 return node.value
             case ast.Attribute():
                 return _step(self._value(node.value, attributes), node.attr)
-            case ast.Subscript() if self.grammar.has_operations:
-                return piece(self._value(node.value, attributes), bounds_of(node.slice))
-            case ast.Subscript(slice=ast.Constant(value=str() | int() as step)):
+            case ast.Subscript(slice=ast.Constant(value=str() | int() as step)) if self.grammar.has_paths:
                 return _step(self._value(node.value, attributes), step)
         return self._computed(node, attributes)
 
     def _computed(self, node: ast.expr, attributes: Mapping[str, object]) -> object:
+        operands = [self._value(each, attributes) for each in operands_of(node)]
+        if self.grammar.is_absent_false and any(_is_nothing(one) for one in operands):
+            return None
         match node:
+            case ast.Subscript():
+                return piece(operands[0], bounds_of(node.slice))
             case ast.BinOp():
-                return calculate(node.op, self._value(node.left, attributes), self._value(node.right, attributes))
-            case ast.Call(func=ast.Attribute(value=text, attr=name)):
-                return call(name, [self._value(each, attributes) for each in (text, *node.args)])
-            case ast.Call(func=ast.Name(id=name)):
-                return call(name, [self._value(each, attributes) for each in node.args])
+                return calculate(node.op, *operands)
+            case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name)):
+                return call(name, operands)
         raise AssertionError(f"unchecked node {type(node).__name__}")
 
 
@@ -193,7 +184,11 @@ def _is_of_nothing(operator: ast.cmpop, left: object, right: object) -> bool:
             return False
         case ast.In() | ast.NotIn():
             return right is None or (left is None and isinstance(right, str))
-    return left is None or right is None or left != left or right != right  # NaN is the only value that is not itself
+    return _is_nothing(left) or _is_nothing(right)
+
+
+def _is_nothing(value: object) -> bool:
+    return value is None or value != value  # NaN is the only value that is not itself
 
 
 def _step(value: object, step: str | int) -> object:

@@ -13,10 +13,11 @@ import re
 import warnings
 
 from ingestify.domain.comparison import sign_of
+from ingestify.domain.expression_tree import is_nothing, root_of, shown, whole_number
 from ingestify.domain.operations import FUNCTIONS, METHODS, OPERATORS
 from ingestify.errors import ConfigurationError
 
-__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "SELECTOR", "Grammar", "Syntax", "bounds_of", "root_of", "shown"]
+__all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "OPERATIONS", "SELECTOR", "Grammar", "Syntax"]
 
 MAX_LENGTH = 2_000
 """Characters that an expression may have."""
@@ -54,14 +55,16 @@ class Grammar:
     has_operations: bool = False
 
 
+OPERATIONS = "+ - * %, pieces such as name[:4], int(), str(), .startswith(), .endswith(), .lower()"
+"""What `has_operations` allows, for messages."""
+
 SELECTOR = Grammar(
     "Selector expression",
     "selector",
     has_paths=False,
     is_absent_false=False,
     allowed="Allowed: attribute names, _name, numbers, 'text', True, False, None, and, or, not, ( ), "
-    "== != < <= > >=, in, not in, lists such as [90, 91], + - * %, pieces such as season_name[:4], int(), str(), "
-    ".startswith(), .endswith(), .lower().",
+    f"== != < <= > >=, in, not in, lists such as [90, 91], {OPERATIONS}.",
     shorter="Write several expressions; any of them may match.",
     has_operations=True,
 )
@@ -244,7 +247,9 @@ class Syntax:
             self._check_constant(node)
 
     def _is_operation(self, node: ast.expr) -> bool:
-        return self.grammar.has_operations and isinstance(node, (ast.BinOp, ast.Call, ast.Subscript))
+        if isinstance(node, ast.Subscript):
+            return self.grammar.has_operations and not (self.grammar.has_paths and root_of(node) is not None)
+        return self.grammar.has_operations and isinstance(node, (ast.BinOp, ast.Call))
 
     def _check_operation(self, node: ast.expr) -> None:
         match node:
@@ -262,9 +267,10 @@ class Syntax:
 
     def _check_bounds(self, node: ast.expr) -> None:
         for bound in (node.lower, node.upper, node.step) if isinstance(node, ast.Slice) else (node,):
-            if bound is not None and _whole_number(bound) is None:
-                raise self.node_error(bound, "in square brackets stand whole numbers, as in season_name[:4].")
-        if isinstance(node, ast.Slice) and node.step is not None and not _whole_number(node.step):
+            if bound is not None and whole_number(bound) is None:
+                or_key = ", or a key in quotes" if self.grammar.has_paths else ""
+                raise self.node_error(bound, f"in square brackets stand whole numbers, as in name[:4]{or_key}.")
+        if isinstance(node, ast.Slice) and node.step is not None and not whole_number(node.step):
             raise self.node_error(node, "the step of a piece cannot be 0.")
 
     def _check_call(self, node: ast.Call) -> None:
@@ -307,44 +313,3 @@ class Syntax:
             raise self.node_error(node, f"{_KINDS.get(type(node), 'this')} cannot stand here.")
         if (meant := _YAML_WORDS.get(root.id.lower())) is not None:
             raise self.node_error(node, f"write {meant} with a capital letter, and the rest small.")
-
-
-def is_nothing(operator: ast.cmpop, node: ast.expr) -> bool:
-    """Return whether a comparison asks whether there is something: `== []` or `!= []`."""
-    return isinstance(operator, (ast.Eq, ast.NotEq)) and isinstance(node, ast.List) and not node.elts
-
-
-def root_of(node: ast.expr) -> ast.Name | None:
-    """Return the name that a path such as `metadata.score['home']` begins with; None: it is no path."""
-    while isinstance(node, (ast.Attribute, ast.Subscript)):
-        if isinstance(node, ast.Subscript):
-            step = node.slice
-            if not isinstance(step, ast.Constant) or type(step.value) not in (str, int):
-                return None
-        node = node.value
-    return node if isinstance(node, ast.Name) else None
-
-
-def bounds_of(node: ast.expr) -> slice | int:
-    """Return what stands in square brackets, of whole numbers only."""
-    if isinstance(node, ast.Slice):
-        bounds = (node.lower, node.upper, node.step)
-        return slice(*(None if bound is None else _whole_number(bound) for bound in bounds))
-    number = _whole_number(node)
-    assert number is not None, "the syntax was checked"
-    return number
-
-
-def _whole_number(node: ast.expr) -> int | None:
-    match node:
-        case ast.Constant(value=int() as number) if not isinstance(number, bool):
-            return number
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as number)) if not isinstance(number, bool):
-            return -number
-    return None
-
-
-def shown(node: ast.expr) -> str:
-    """Return a piece of an expression as an error message shows it, cut if it is long."""
-    text = ast.unparse(node)
-    return text if len(text) <= 60 else text[:57] + "…"

@@ -123,7 +123,7 @@ def _ends(value: object) -> str | tuple[str, ...]:
 def _text(value: object, problem: str) -> str:
     if isinstance(value, str):
         return value
-    raise Incomparable(f"{described(value)} {problem}; write text, such as str(season_id).")
+    raise Incomparable(f"{described(value)} {problem}, as it is no text; str() makes text of a number.")
 
 
 def _short(text: str) -> str:

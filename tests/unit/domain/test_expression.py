@@ -80,7 +80,7 @@ def test_an_expression_computes_with_attributes_and_the_name(text: str, holds: b
     ("text", "problem"),
     [
         ("int(_name) == 1", r"int\(_name\) == 1`, 'Premier League 2023/2024' \(text\) is no whole number"),
-        ("competition_id.startswith('2')", r"2 \(int\) has no beginning; write text, such as str"),
+        ("competition_id.startswith('2')", r"2 \(int\) has no beginning, as it is no text; str\(\) makes"),
         ("competition_id[:1] == '2'", r"2 \(int\) has no pieces"),
         ("_name[99] == 'x'", r"has no character 99"),
         ("_name + 1 == 2", r"are not two numbers, for \+"),
@@ -174,7 +174,7 @@ def test_text_against_a_number_has_no_order_and_the_error_names_both() -> None:
         ("a == [1]", "a list can stand only to the right of in", 5),
         ("a in [b]", "a name in a list cannot stand here", 6),
         ("a.b == 1", "a dot cannot stand here", 0),
-        ("a['b'] == 1", "in square brackets stand whole numbers, as in season_name[:4]", 2),
+        ("a['b'] == 1", "in square brackets stand whole numbers, as in name[:4]", 2),
         ("a[b:] == 1", "in square brackets stand whole numbers", 2),
         ("a[::0] == 1", "the step of a piece cannot be 0", 2),
         ("f(1)", "f cannot be called; there are int(), str(), .startswith(), .endswith(), .lower()", 0),
