@@ -74,7 +74,7 @@ def test_a_source_of_the_current_folder_is_described(command):
     command("sources", "describe", "statsbom", code=1)
     assert "There is no source 'statsbom'; did you mean 'statsbomb'?" in command.err
     command("sources", "describe", "nobody", code=1)
-    assert "there are ingestify.files, ingestify.impect, ingestify.impect_github" in command.err
+    assert f"there are {', '.join(BUILT_IN)}, " in " ".join(command.err.split())
 
 
 def test_an_installed_source_that_is_broken_does_not_hide_the_others(command, install: Install):
