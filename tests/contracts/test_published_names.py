@@ -431,3 +431,160 @@ def test_the_ids_of_destroyed_datasets_are_returned(engine, dataset, caplog):
     assert engine.destroy_dataset(dataset_id=dataset.dataset_id) == [dataset.dataset_id]
     (other,) = engine.list_datasets()
     assert engine.destroy_dataset(provider="small", match_id=2) == [other.dataset_id]
+
+
+def test_datasets_are_counted(engine):
+    assert (engine.list_datasets(as_count=True), engine.list_datasets(as_count=True, match_id=[1, 7])) == (2, 1)
+
+
+def test_the_events_of_a_load_are_yielded_while_it_runs():
+    with ingestify.get_dev_engine(Matches(), "match") as engine:
+        events = engine.load(async_yield_events=True)
+        assert engine.last_report is None
+        assert sorted(event.event_type for event in events) == ["dataset_created"] * 2 + ["revision_added"] * 2
+        assert engine.last_report.totals.new == 2
+        assert [event.event_type for event in engine.load(async_yield_events=True, match_id=1)] == ["dataset_skipped"]
+        (source,) = (plan.source for plan in engine.ingestion_plans)
+        source.goals = 1
+        for event in engine.load(async_yield_events=True):
+            assert engine.store.get_dataset(event.dataset.dataset_id) == event.dataset
+            break
+        source.error = ingestify.FatalError("the key is wrong")
+        with pytest.raises(ingestify.FatalError, match="the key is wrong"):
+            list(engine.load(async_yield_events=True))
+
+
+def test_load_takes_the_options_of_auto_ingest(engine, caplog):
+    (source,) = (plan.source for plan in engine.ingestion_plans)
+    source.goals = 1
+    assert engine.load(auto_ingest_config={"enabled": False}).jobs == ()
+    assert "enabled: False" in caplog.text
+    assert engine.load(auto_ingest_config={"enabled": True}, provider="small").totals.revised == 2
+    with pytest.raises(ingestify.ConfigurationError, match="use_open_data needs to know"):
+        engine.load(auto_ingest_config={"use_open_data": True})
+    with pytest.raises(ingestify.ConfigurationError, match="unknown option 'open_data'"):
+        engine.load(auto_ingest_config={"open_data": True})
+
+
+@pytest.mark.parametrize(("auto_ingest", "number"), [({"enabled": True}, 1), ({"enabled": False}, 0), (True, 1)])
+def test_auto_ingest_can_be_enabled_in_a_dict(engine, auto_ingest, number):
+    (source,) = (plan.source for plan in engine.ingestion_plans)
+    source.goals = 1
+    found = list(engine.iter_datasets(auto_ingest=auto_ingest, match_id=2))
+    assert [dataset.revisions[-1].revision_id for dataset in found] == [number]
+
+
+def test_outside_of_all_plans_is_a_warning_and_nothing(engine, caplog):
+    report = engine.load(provider="statsbomb")
+    assert (report.state, report.jobs, engine.last_report) == ("FINISHED", (), report)
+    assert caplog.messages[0].startswith("No ingestion plan has the provider 'statsbomb'. There is small.")
+    caplog.clear()
+    assert list(engine.iter_datasets(auto_ingest=True, provider="statsbomb")) == []
+    assert list(engine.load(async_yield_events=True, source="other")) == []
+    assert len(list(engine.iter_datasets(auto_ingest={"streaming": True}, dataset_type="macth"))) == 0
+    text = caplog.text
+    assert text.count("No ingestion plan has the provider 'statsbomb'") == 1
+    assert "No ingestion plan has the source 'other'" in text
+    assert "No ingestion plan has the dataset type 'macth'; did you mean 'match'?" in text
+
+
+def test_without_plans_what_the_lake_has_is_read(tmp_path: Path, caplog):
+    urls = {"metadata_url": f"sqlite:///{tmp_path}/catalog.db", "file_url": f"file://{tmp_path}/files"}
+    with ingestify.get_engine(**urls) as engine:
+        engine.store.create_dataset("note", "me", {"match_id": 1}, "n")
+        assert [dataset.name for dataset in engine.iter_datasets(auto_ingest=True)] == ["n"]
+    assert "There is no ingestion plan" in caplog.text
+
+
+def test_summaries_of_jobs_have_their_published_names():
+    source = Matches()
+    with ingestify.get_dev_engine(source, "match") as engine:
+        engine.load()
+        source.goals = 1
+        source.listed = [1, 2, 3]
+        engine.load(match_id=[2, 3])
+        second, first = engine.store.load_ingestion_job_summaries()
+        engine.load(match_id=1, dry_run=True)
+        (dry,) = engine.last_report.jobs
+    assert first.ingestion_job_summary_id != second.ingestion_job_summary_id
+    assert first.ingestion_job_id
+    assert (second.source_name, second.dataset_type, second.state) == ("small", "match", "FINISHED")
+    counts = "total_tasks", "successful_tasks", "failed_tasks", "skipped_tasks"
+    assert [getattr(second, name) for name in counts] == [2, 2, 0, 0]
+    assert [getattr(dry, name) for name in counts] == [1, 1, 0, 0]
+    assert sorted(str(task.outcome) for task in second.task_summaries) == ["new", "revised"]
+    assert second.duration == second.ended_at - second.started_at > dt.timedelta(0)
+
+
+def test_failed_and_unchanged_datasets_are_counted_as_tasks():
+    class Failing(Matches):
+        def find_datasets(self, *arguments, **options):
+            *ready, failing = super().find_datasets(*arguments, **options)
+            yield from ready
+            yield failing.mark_failed("no") if self.goals else failing
+
+    source = Failing()
+    with ingestify.get_dev_engine(source, "match") as engine:
+        engine.load()
+        assert [engine.load().jobs[0].skipped_tasks, engine.last_report.jobs[0].failed_tasks] == [2, 0]
+        source.goals = 1
+        job = engine.load().jobs[0]
+    assert (job.total_tasks, job.successful_tasks, job.failed_tasks) == (2, 1, 1)
+
+
+# ---- Names: events -------------------------------------------------------------------------------------------
+
+
+def test_the_event_log_is_read_by_the_url_of_the_catalogue(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    with ingestify.get_engine(metadata_url=url, file_url=f"file://{tmp_path}/files") as engine:
+        engine.store.create_dataset("note", "me", {"match_id": 1}, "n")
+    got = []
+    with ingestify.EventLogConsumer(url, reader_name="mine") as consumer:
+        assert consumer.run(got.append) == 0
+        assert consumer.run(got.append) == 0
+        with pytest.raises(ingestify.ConfigurationError, match=r"EventLogConsumer\.from_config"):
+            consumer.load_files(got[0].dataset)
+    assert [event.event_type for event in got] == ["dataset_created"]
+    missing = f"sqlite:///{tmp_path}/other/catalog.db"
+    with ingestify.EventLogConsumer(missing, "mine") as consumer, pytest.raises(ingestify.IngestifyError, match="lake"):
+        consumer.run(got.append)
+
+
+@pytest.mark.parametrize("hook", ["handle", "handle_many"])
+def test_a_subscriber_can_handle_every_event_in_one_method(engine, hook):
+    heard = []
+
+    class Every(ingestify.Subscriber):
+        pass
+
+    def handle(self, event):
+        heard.append(event.event_type)
+
+    def handle_many(self, events):
+        heard.extend(event.event_type for event in events)
+
+    setattr(Every, hook, {"handle": handle, "handle_many": handle_many}[hook])
+    engine.store.publisher.add_subscriber(Every(engine.store))
+    (source,) = (plan.source for plan in engine.ingestion_plans)
+    engine.load(match_id=1)
+    source.goals = 1
+    engine.load(match_id=1)
+    assert heard == ["dataset_skipped", "revision_added"]
+
+
+def test_logging_is_configured_only_if_asked_for():
+    code = """
+import ingestify, logging, sys
+class Empty(ingestify.Source):
+    provider = "empty"
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        return []
+for configure in (False, True):
+    ingestify.debug_source(Empty("empty"), dataset_type="match", configure_logging=configure).close()
+    print(len(logging.root.handlers), logging.getLogger("ingestify").getEffectiveLevel())
+ingestify.get_dev_engine(Empty("empty"), "match", configure_logging=True).close()
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split("\n") == ["0 30", "1 20", ""]
+    assert "INFO ingestify" in ran.stderr

@@ -255,6 +255,48 @@ class JobSummary:
     first_started_at: dt.datetime | None = None
     end: JobEnd | None = None
 
+    @property
+    def ingestion_job_summary_id(self) -> str:
+        """Another name of `job_id`, as `ingestion_job_id` is; `source_name` is one of `source`."""
+        return self.job_id
+
+    ingestion_job_id = ingestion_job_summary_id
+
+    @property
+    def source_name(self) -> str:
+        """Another name of `source`."""
+        return self.source
+
+    @property
+    def task_summaries(self) -> Sequence[TaskSummary]:
+        """Another name of `tasks`."""
+        return self.tasks
+
+    @property
+    def total_tasks(self) -> int:
+        """How many datasets were processed, with any result."""
+        return self.counters.ended
+
+    @property
+    def successful_tasks(self) -> int:
+        """How many datasets came into the lake or changed."""
+        return self.counters.new + self.counters.revised + self.counters.metadata
+
+    @property
+    def failed_tasks(self) -> int:
+        """How many datasets failed, or are in quarantine."""
+        return self.counters.failed + self.counters.quarantined
+
+    @property
+    def skipped_tasks(self) -> int:
+        """How many datasets did not change, or were not wanted by the fetch policy."""
+        return self.counters.unchanged + self.counters.skipped
+
+    @property
+    def duration(self) -> dt.timedelta:
+        """From its start to its end; of a running job, to its last update."""
+        return (self.ended_at or self.updated_at) - self.started_at
+
     def __repr__(self) -> str:
         error = f"; {mask_text(self.error)}" if self.error else ""
         what = f"{self.source}, {self.dataset_type}, {self.selector_name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.events import (
@@ -76,3 +77,8 @@ class Subscriber:
     def handle(self, event: DomainEvent) -> None:
         """Call the hook of the event's type."""
         getattr(self, f"on_{event.event_type}")(event)
+
+    def handle_many(self, events: Sequence[DomainEvent]) -> None:
+        """Call `handle` for each event. Every event comes through here, at present in lists of one."""
+        for event in events:
+            self.handle(event)

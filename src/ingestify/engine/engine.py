@@ -9,14 +9,15 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, overload
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery
+from ingestify.domain.events import DomainEvent
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, Usage
-from ingestify.domain.run import RunReport
+from ingestify.domain.run import Counters, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector, given_filters
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
@@ -27,7 +28,7 @@ from ingestify.engine.calls.shown_run import ShownRun
 from ingestify.engine.calls.streaming import Stream, in_collections
 from ingestify.engine.calls.tracebacks import shortened
 from ingestify.engine.discovery.discovery import iter_discovered
-from ingestify.engine.discovery.planner import expand_plan
+from ingestify.engine.discovery.planner import NoPlanFits, expand_plan
 from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offer import OfferList
 from ingestify.engine.report.report import JobProgress, RunListener
@@ -154,6 +155,19 @@ class IngestionEngine:
         """
         self._sources.add(plan)
 
+    @overload
+    def load(
+        self,
+        dry_run: bool = False,
+        provider: str | None = None,
+        source: str | None = None,
+        dataset_type: str | None = None,
+        *,
+        async_yield_events: Literal[True],
+        **options: Any,
+    ) -> Iterator[DomainEvent]: ...
+
+    @overload
     def load(
         self,
         dry_run: bool = False,
@@ -167,8 +181,28 @@ class IngestionEngine:
         ignore_waits: bool = False,
         refetch: bool = False,
         progress: bool | None = None,
+        auto_ingest_config: Mapping[str, Any] | None = None,
+        async_yield_events: Literal[False] = False,
         **selector: Any,
-    ) -> RunReport:
+    ) -> RunReport: ...
+
+    def load(
+        self,
+        dry_run: bool = False,
+        provider: str | None = None,
+        source: str | None = None,
+        dataset_type: str | None = None,
+        *,
+        listener: RunListener | None = None,
+        accept_missing: bool = False,
+        deadline: dt.timedelta | None = None,
+        ignore_waits: bool = False,
+        refetch: bool = False,
+        progress: bool | None = None,
+        auto_ingest_config: Mapping[str, Any] | None = None,
+        async_yield_events: bool = False,
+        **selector: Any,
+    ) -> RunReport | Iterator[DomainEvent]:
         """Bring the lake up to date for the plans and the filters. `run` is another name of it.
 
         A job (one selector of one plan) that another run works on, in this process or another one, is SKIPPED.
@@ -193,13 +227,18 @@ class IngestionEngine:
             progress: Whether to show the progress, and a last line, as the command does. None: where a person looks,
                 which is at a terminal (stderr) or in a notebook; not in tests and CI, and not where
                 `INGESTIFY_NO_PROGRESS` is set.
+            auto_ingest_config: The options of `auto_ingest` of `iter_datasets` that say what is ingested: `enabled`,
+                `use_open_data`, `configuration` and `data_spec_versions`.
+            async_yield_events: Return an iterator of the domain events. The run begins with its first step, goes on in
+                the background, and is stopped if the loop is left. The report is `last_report` then.
             **selector: Filters for selectors and datasets: `competition_id=11, match_id=[12, 13]`.
 
         Returns:
-            The report. It counts and lists failed datasets, which raise no error; one warning names them.
+            The report. It counts and lists failed datasets, which raise no error; one warning names them. If no plan
+            has the names of provider, source and dataset type, a warning says so, and nothing is done.
 
         Raises:
-            ConfigurationError: No plan fits the filters.
+            ConfigurationError: No dataset of the plans can have a key of the filters.
             StopProcessing: A source stopped the run. Finished datasets are kept.
             DeadlineReached: The deadline came before the end. Finished datasets are kept.
             FatalError: A source stopped the run with an error. Finished datasets are kept.
@@ -218,9 +257,16 @@ class IngestionEngine:
                 deadline=deadline,
                 ignores_waits=ignore_waits,
                 refetch=refetch,
+                auto_ingest_config=auto_ingest_config,
             )
             shown = ShownRun(run, plans, progress)
+            if async_yield_events:
+                return self._reader.stream_events(shown)
             report = shown.execute()
+        except NoPlanFits as error:
+            logger.warning("%s", error)
+            self.last_report = RunReport(str(uuid.uuid4()), RunState.FINISHED, (), Counters(), 0.0, dry_run)
+            return iter(()) if async_yield_events else self.last_report
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
         self._reader.tell(shown, report)
@@ -267,15 +313,17 @@ class IngestionEngine:
         source: str | None,
         dataset_type: str | None,
         selector: Mapping[str, Any],
+        auto_ingest_config: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> tuple[IngestionRun, list[IngestionPlan]]:
         left_out = self.find_left_out(source, dataset_type)
         for one in left_out:
             logger.info("left out: %s", one)
         if left_out and not any(source in (None, plan.source.name) for plan in self.ingestion_plans):
-            raise ConfigurationError(f"Nothing is ingested, as all of it is left out: {left_out[0]}.")
+            raise NoPlanFits(f"Nothing is ingested, as all of it is left out: {left_out[0]}.")
         filters = given_filters(selector)
-        plans = self._sources.choose(filters, provider, source, dataset_type)
+        config = auto_ingest_options(True if auto_ingest_config is None else auto_ingest_config)
+        plans = self._choose_plans(config, filters, provider, source, dataset_type)
         return self._new_run(plans, filters, **options), plans
 
     def ask_source(self, plan: IngestionPlan) -> int:
@@ -340,11 +388,12 @@ class IngestionEngine:
                 print(dataset.name, dataset.metadata["home_score"])
 
         Args:
-            auto_ingest: True: first ingest what the filters name, then yield. A dict with options: `streaming` (yield
-                each dataset once, the moment it is current), `use_open_data` (ingest the provider's open data, without
-                a plan; `provider` and `dataset_type` must be given), `configuration` (of that source, such as
-                `{"base_url": …}`), `data_spec_versions`, and `if_offline`: where a provider cannot be reached,
-                `"serve"` (the default) yields what the lake has, after one warning; `"error"` raises.
+            auto_ingest: True: first ingest what the filters name, then yield. A dict with options: `enabled` (False: do
+                not ingest), `streaming` (yield each dataset once, the moment it is current), `use_open_data` (ingest
+                the provider's open data, without a plan; `provider` and `dataset_type` must be given), `configuration`
+                (of that source, such as `{"base_url": …}`), `data_spec_versions`, and `if_offline`: where a provider
+                cannot be reached, `"serve"` (the default) yields what the lake has, after one warning; `"error"`
+                raises. If no plan has these names, a warning says so, and what the lake has is yielded.
             provider: Only datasets of this provider, such as `"statsbomb"`; None: any.
             dataset_type: Only datasets of this type, such as `"match"`; None: any.
             dataset_id: Only the dataset with this id, as `dataset.dataset_id`, or with one of these ids; None: any.
@@ -379,10 +428,14 @@ class IngestionEngine:
             )
             return iter_shown(self.store, wanted, reading) if progress else reading
 
-        if auto_ingest is False or auto_ingest is None:
+        options = auto_ingest_options({"enabled": False} if auto_ingest is None else auto_ingest)
+        if not options.get("enabled", True):
             return self._reader.read(wanted, read)
-        options = auto_ingest_options(auto_ingest)
-        plans = self._auto_ingest_plans(options, filters, provider, dataset_type)
+        try:
+            plans = self._choose_plans(options, filters, provider, None, dataset_type)
+        except NoPlanFits as error:
+            logger.warning("%s", error)
+            return self._reader.read(wanted, read)
         offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
         told = {"unreachable_hosts": None if offline is None else offline.unreachable_hosts, "is_raised": True}
         if options.get("streaming"):
@@ -395,22 +448,29 @@ class IngestionEngine:
         shown = ShownRun(run, plans, progress, ", and the lake keeps what it has of them")
         return self._reader.sync_and_read(shown, offline, read)
 
-    def _auto_ingest_plans(
-        self, options: Mapping[str, Any], filters: Filters, provider: str | None, dataset_type: str | None
+    def _choose_plans(
+        self,
+        options: Mapping[str, Any],
+        filters: Filters,
+        provider: str | None,
+        source: str | None,
+        dataset_type: str | None,
     ) -> list[IngestionPlan]:
+        if not options.get("enabled", True):
+            raise NoPlanFits("Nothing is ingested, as auto_ingest_config has enabled: False.")
         if options.get("use_open_data"):
             if provider is None or dataset_type is None:
                 raise ConfigurationError(
                     "use_open_data needs to know what to get: give provider= and dataset_type=, such as "
                     'provider="statsbomb", dataset_type="match".'
                 )
-            source = self._sources.open_data(provider, options.get("configuration") or {}, dataset_type)
-            plan = IngestionPlan(source, dataset_type, options.get("data_spec_versions"))
-            self._sources.fetcher_of(source)
+            open_data = self._sources.open_data(provider, options.get("configuration") or {}, dataset_type)
+            plan = IngestionPlan(open_data, dataset_type, options.get("data_spec_versions"))
+            self._sources.fetcher_of(open_data)
             return self._sources.narrow([plan], filters)
         if extra := sorted({"configuration", "data_spec_versions"} & set(options)):
             raise ConfigurationError(f"auto_ingest has {' and '.join(extra)}, which only goes with use_open_data.")
-        return self._sources.choose(filters, provider, None, dataset_type)
+        return self._sources.choose(filters, provider, source, dataset_type)
 
     # ---- what a provider has ---------------------------------------------------------------------------
 
@@ -483,7 +543,13 @@ class IngestionEngine:
 
     # ---- what the lake has -----------------------------------------------------------------------------
 
-    def list_datasets(self, **filters: Any) -> DatasetList:
+    @overload
+    def list_datasets(self, *, as_count: Literal[False] = False, **filters: Any) -> DatasetList: ...
+
+    @overload
+    def list_datasets(self, *, as_count: Literal[True], **filters: Any) -> int: ...
+
+    def list_datasets(self, *, as_count: bool = False, **filters: Any) -> DatasetList | int:
         """Return the datasets of the lake as a list that is shown as a table.
 
         The list is sorted by provider, dataset type, competition, season, date and name; see `domain.listing_order`.
@@ -497,10 +563,13 @@ class IngestionEngine:
             matches = engine.list_datasets(competition_id=43, where="metadata.home_score > 2").to_polars()
 
         Args:
+            as_count: Return only how many datasets there are; then nothing of them is read.
             **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where` and identifier keys, as in
                 `iter_datasets`.
         """
         wanted = self.store.dataset_filter(**filters)
+        if as_count:
+            return self.store.catalogue.datasets.read_metadata(wanted).row_count
         waiting = self._reader.tell_of_waiting(wanted)
         datasets: Iterator[Any] = self.store.iter_matching(wanted, explains=not waiting)
         return DatasetList(sorted(datasets, key=_place_of), {one.dataset_id for one in waiting})

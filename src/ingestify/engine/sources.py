@@ -15,7 +15,7 @@ from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.discovery.filter_keys import choose_by_filters, keys_named_by
-from ingestify.engine.discovery.planner import choose_plans
+from ingestify.engine.discovery.planner import NoPlanFits, choose_plans
 from ingestify.engine.offer import USUAL_TYPE, ProviderLook, choose_offering
 from ingestify.errors import ConfigurationError
 from ingestify.provider_formats.built_in import check_loader
@@ -122,7 +122,8 @@ class EngineSources:
             dataset_type: The dataset type; None: any.
 
         Raises:
-            ConfigurationError: There is no such plan.
+            NoPlanFits: There is no plan with these names.
+            ConfigurationError: No plan can have one of the keys.
         """
         return self.narrow(self._choose_by_names(provider, source, dataset_type), filters)
 
@@ -140,16 +141,16 @@ class EngineSources:
             call = f'engine.iter_datasets(auto_ingest={{"use_open_data": True}}, {named})'
             open_data = f" Open data needs no plan{others}: in Python  {call} ."
         if not self.plans:
-            raise ConfigurationError(
+            raise NoPlanFits(
                 "There is no ingestion plan: add one under 'ingestion_plans' of the config.yaml "
                 f"({remedy('init')} writes an example), or with engine.add_ingestion_plan(…).{open_data}"
             )
         try:
             return choose_plans(self.plans, provider, source, dataset_type)
-        except ConfigurationError as error:
+        except NoPlanFits as error:
             if provider is None or any(plan.source.provider == provider for plan in self.plans):
                 raise
-            raise ConfigurationError(f"{error}{open_data}") from None
+            raise NoPlanFits(f"{error}{open_data}") from None
 
     def providers(self) -> set[str]:
         """Return the providers of the plans and of open data."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.domain.events import DomainEvent
 from ingestify.domain.subscriber import Subscriber
@@ -19,6 +20,7 @@ class Dispatcher:
 
     def __init__(self, subscribers: Sequence[Subscriber] = ()) -> None:
         self._subscribers = list(subscribers)
+        self._listeners: tuple[Callable[[DomainEvent], object], ...] = ()
         self._failed: set[tuple[str, str]] = set()
 
     def add_subscriber(self, subscriber: Subscriber) -> None:
@@ -29,9 +31,20 @@ class Dispatcher:
         """Tell every subscriber. What one of them raises is logged and changes nothing else."""
         for subscriber in self._subscribers:
             try:
-                subscriber.handle(event)
+                subscriber.handle_many([event])
             except BaseException as error:  # noqa: BLE001 - the edge to user code, also to one that calls sys.exit
                 self._log(subscriber, event, error)
+        for listener in self._listeners:
+            listener(event)
+
+    @contextlib.contextmanager
+    def listening(self, listener: Callable[[DomainEvent], object]) -> Iterator[None]:
+        """Call `listener`, which never raises, with each event while a block runs, after the subscribers."""
+        self._listeners = (*self._listeners, listener)
+        try:
+            yield
+        finally:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
 
     def _log(self, subscriber: Subscriber, event: DomainEvent, error: BaseException) -> None:
         """Log a failure: loudly the first time, as one that fails on one event mostly fails on twenty thousand."""
@@ -50,9 +63,9 @@ class Dispatcher:
 
     def wants(self, event_type: type[DomainEvent]) -> bool:
         """Whether any subscriber overrides the hook for `event_type`."""
-        hook = f"on_{event_type.event_type}"
-        return any(
+        hooks = (f"on_{event_type.event_type}", "handle", "handle_many")
+        return bool(self._listeners) or any(
             getattr(type(subscriber), hook, None) is not getattr(Subscriber, hook)
-            or type(subscriber).handle is not Subscriber.handle
             for subscriber in self._subscribers
+            for hook in hooks
         )

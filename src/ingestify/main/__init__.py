@@ -15,6 +15,7 @@ event_log_consumer   reads the event log
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -108,6 +109,7 @@ def get_dev_engine(
     *,
     selectors: Sequence[Any] | None = None,
     fetch_policy: FetchPolicy | None = None,
+    configure_logging: bool = False,
 ) -> IngestionEngine:
     """Return an engine to try a source out, without a config file.
 
@@ -120,7 +122,10 @@ def get_dev_engine(
             `ingestify_dev` in the system's folder for temporary files.
         selectors: The selectors of its `IngestionPlan`.
         fetch_policy: When datasets are fetched; None: the base policy.
+        configure_logging: Show what ingestify logs from INFO on, on stderr. Logging that is configured already stays.
     """
+    if configure_logging:
+        _configure_logging()
     if dev_dir is None and not ephemeral:
         dev_dir = Path(tempfile.gettempdir()) / "ingestify_dev" / source.name
     if dev_dir is None:
@@ -141,6 +146,7 @@ def debug_source(
     data_spec_versions: DataSpecVersionCollection | Mapping[str, str | Sequence[str]] | None = None,
     ephemeral: bool = True,
     dev_dir: str | Path | None = None,
+    configure_logging: bool = False,
     **selector: Any,
 ) -> IngestionEngine:
     """Run a source once and return the engine, to look at the result.
@@ -158,6 +164,7 @@ def debug_source(
         data_spec_versions: The feeds and versions; None: every feed, v1.
         ephemeral: Keep the lake in memory.
         dev_dir: A folder for the lake, so that a second run sees the first.
+        configure_logging: Show what ingestify logs; see `get_dev_engine`.
         **selector: What to ingest; none: everything that `discover_selectors` finds.
 
     Raises:
@@ -168,7 +175,15 @@ def debug_source(
         selectors, filters = [selector], {}
     else:
         selectors, filters = [], selector
-    engine = get_dev_engine(source, dataset_type, data_spec_versions, ephemeral, dev_dir, selectors=selectors)
+    engine = get_dev_engine(
+        source,
+        dataset_type,
+        data_spec_versions,
+        ephemeral,
+        dev_dir,
+        selectors=selectors,
+        configure_logging=configure_logging,
+    )
     report = engine.load(**filters)
     for task in report.failed_tasks:
         logger.error("%s failed: %s", task.name, task.error)
@@ -176,3 +191,8 @@ def debug_source(
         logger.warning("%s: %s", task.name, task.error)
     logger.info("%s", report.totals)
     return engine
+
+
+def _configure_logging() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("ingestify").setLevel(logging.INFO)

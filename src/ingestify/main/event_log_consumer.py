@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ingestify.config.reader import read_settings
-from ingestify.domain.dataset import Dataset
+from ingestify.config.secrets import resolve_lake_url
+from ingestify.domain.dataset import Dataset, FileReader
 from ingestify.domain.event_reader import StartAt
+from ingestify.domain.ports import Catalogue
 from ingestify.events.consumer import EventReader
 from ingestify.main.adapters import open_catalogue
 from ingestify.main.opening import catalogue_address, open_datastore
@@ -21,7 +23,39 @@ __all__ = ["EventLogConsumer"]
 
 
 class EventLogConsumer(EventReader):
-    """Delivers every logged domain event to one reader, at least once and in commit order; see `EventReader`."""
+    """Delivers every logged domain event to one reader, at least once and in commit order; see `EventReader`.
+
+    Args:
+        catalogue: The catalogue with the event log, or its URL, such as `sqlite:///lake/catalog.db`. By a URL, the
+            files of the datasets are not known: `from_config` knows them.
+        reader_name: The name of the cursor.
+        table_prefix: The beginning of the table names of the catalogue that the URL names.
+        start_at: Where a new reader begins; see `EventReader`.
+        park_after: After how many failures an event is parked; see `EventReader`.
+        lake: Loads the files of an event's dataset; None: such a dataset does not know its lake.
+        on_close: Called when the consumer is closed.
+
+    Raises:
+        LakeNotFound: The URL names no lake. The first read raises it, as a reader creates no lake.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue | str,
+        reader_name: str,
+        *,
+        table_prefix: str = "",
+        start_at: StartAt = "beginning",
+        park_after: int | None = None,
+        lake: FileReader | None = None,
+        on_close: Callable[[], object] | None = None,
+    ) -> None:
+        if isinstance(catalogue, str):
+            place = Place(metadata_url=catalogue).of_urls(catalogue)
+            url = resolve_lake_url(catalogue, "metadata_url", place.base, SecretLookup())
+            catalogue = open_catalogue(url, table_prefix, place=place)
+            on_close = on_close or catalogue.close
+        super().__init__(catalogue, reader_name, start_at=start_at, park_after=park_after, lake=lake, on_close=on_close)
 
     @classmethod
     def from_config(

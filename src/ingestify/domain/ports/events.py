@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ingestify.domain.dataset import Dataset
@@ -19,6 +20,9 @@ class EventPublisher(Protocol):
 
     def wants(self, event_type: type[DomainEvent]) -> bool:
         """Whether any subscriber listens to events of this type."""
+
+    def listening(self, listener: Callable[[DomainEvent], object]) -> AbstractContextManager[None]:
+        """Call `listener`, which never raises, with each event while a block runs, after the subscribers."""
 
 
 class DatasetStorePort(Protocol):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any, TypeVar
 
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import DomainEvent
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport
 from ingestify.engine.calls.offline import OfflineReader
 from ingestify.engine.calls.remarks import falls_short, warn_of_waiting
 from ingestify.engine.calls.shown_run import ShownRun
-from ingestify.engine.calls.streaming import Stream
+from ingestify.engine.calls.streaming import BackgroundRun, Stream
 from ingestify.engine.calls.tracebacks import shortened
 from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.store.dataset_store import DatasetStore
@@ -20,8 +21,12 @@ from ingestify.suggestion import did_you_mean
 
 __all__ = ["AUTO_INGEST_OPTIONS", "Reader", "auto_ingest_options"]
 
-AUTO_INGEST_OPTIONS = frozenset({"streaming", "use_open_data", "configuration", "data_spec_versions", "if_offline"})
+AUTO_INGEST_OPTIONS = frozenset(
+    {"enabled", "streaming", "use_open_data", "configuration", "data_spec_versions", "if_offline"}
+)
 _IF_OFFLINE = ("serve", "error")
+
+T = TypeVar("T")
 
 Read = Callable[..., Iterator[Any]]
 """`read(explains=…)` yields the wanted datasets of the lake; `explains`: warn if there are none."""
@@ -69,17 +74,7 @@ class Reader:
             shown: The run.
             offline: Serves from the lake where a provider cannot be reached; None: that is an error.
         """
-        try:
-            with shown.moving():
-                yield from stream.iterate(shown.run)
-        except BaseException as error:  # also when the reader leaves the loop
-            if stream.report is not None:
-                self.tell(shown, stream.report, is_raised=False)
-            else:
-                shown.run.tell_failures(error)
-            raise
-        assert stream.report is not None
-        served, report = self.tell(shown, stream.report, offline)
+        served, report = yield from self._iterate(stream, shown, offline)
         if report.error is not None:
             raise shortened(report.error)
         try:
@@ -90,6 +85,30 @@ class Reader:
             yield from offline.iter_others(served)
         if not stream.yielded and not served and not falls_short(report):
             self._store.warn_nothing_found(stream.wanted)
+
+    def stream_events(self, shown: ShownRun) -> Iterator[DomainEvent]:
+        """Execute a run in the background, and yield each event of the lake as soon as it is committed."""
+        stream: BackgroundRun[DomainEvent] = BackgroundRun()
+        with self._store.publisher.listening(stream.put):
+            _, report = yield from self._iterate(stream, shown, None)
+        if report.error is not None:
+            raise shortened(report.error)
+
+    def _iterate(
+        self, stream: BackgroundRun[T], shown: ShownRun, offline: OfflineReader | None
+    ) -> Generator[T, None, tuple[list[DatasetFilter], RunReport]]:
+        """Yield what a run brings, then tell of the run. Returns the same as `tell`."""
+        try:
+            with shown.moving():
+                yield from stream.iterate(shown.run)
+        except BaseException as error:  # also when the reader leaves the loop
+            if stream.report is not None:
+                self.tell(shown, stream.report, is_raised=False)
+            else:
+                shown.run.tell_failures(error)
+            raise
+        assert stream.report is not None
+        return self.tell(shown, stream.report, offline)
 
     def tell(
         self, shown: ShownRun, report: RunReport, offline: OfflineReader | None = None, *, is_raised: bool = True
@@ -138,7 +157,7 @@ def auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]
         raise ConfigurationError(
             f'auto_ingest is {auto_ingest!r}; write True, or a dict such as {{"streaming": True}}.'
         )
-    options = {} if isinstance(auto_ingest, bool) else dict(auto_ingest)
+    options = {"enabled": auto_ingest} if isinstance(auto_ingest, bool) else dict(auto_ingest)
     if unknown := sorted(set(options) - AUTO_INGEST_OPTIONS):
         meant = did_you_mean(unknown[0], AUTO_INGEST_OPTIONS) or "."
         raise ConfigurationError(

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection
@@ -18,7 +19,9 @@ from ingestify.engine.calls.tracebacks import shortened
 from ingestify.engine.run.run import IngestionRun
 from ingestify.engine.workers import ReaderLeft
 
-__all__ = ["Stream", "in_collections"]
+__all__ = ["BackgroundRun", "Stream", "in_collections"]
+
+T = TypeVar("T")
 
 AHEAD = 100
 """How many datasets may wait for a slow reader; then the run waits too."""
@@ -39,63 +42,49 @@ def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
     )
 
 
-class Stream:
-    """Executes a run in a thread and yields each dataset once, as soon as it is known to be current.
-
-    Args:
-        wanted: The reader's filter; other datasets of the run are not yielded.
-        offline: Told which datasets were yielded; None: nobody is told.
+class BackgroundRun(Generic[T]):
+    """Executes a run in a thread, and yields what it puts into a queue.
 
     Attributes:
-        answers: The results of the filter's condition.
         report: The run's report; None until the run has ended.
-        yielded: How many datasets were yielded.
+        yielded: How many things were yielded.
     """
 
-    def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
-        self.wanted = wanted
-        self.answers = Answers(wanted.where)
-        self._offline = offline
-        self._queue: queue.Queue[Dataset | None] = queue.Queue(maxsize=AHEAD)
+    def __init__(self) -> None:
+        self._queue: queue.Queue[T | None] = queue.Queue(maxsize=AHEAD)
         self._left = threading.Event()
         self._run: IngestionRun | None = None
         self.report: RunReport | None = None
         self.yielded = 0
         self._error: BaseException | None = None
 
-    def on_current(self, dataset: Dataset) -> None:
-        """Take a dataset from the run, and wait if the reader is slow. Called by the committing thread."""
-        if not _is_of_filter(dataset, self.wanted):
-            return
-        if not self.answers.holds(lambda condition: condition.matches_dataset(dataset)):
-            return
+    def put(self, item: T) -> None:
+        """Take something from the run, and wait if the reader is slow. Called by the committing thread."""
         began = time.monotonic()
         while not self._left.is_set():
             with contextlib.suppress(queue.Full):
-                self._queue.put(dataset, timeout=0.1)
+                self._queue.put(item, timeout=0.1)
                 return
             if self._run is not None and time.monotonic() - began > HELD_UP_SECONDS:
                 # The reader may wait, in its loop, for a run that waits for the job locks of this run.
                 self._run.release_job_locks()
 
-    def iterate(self, run: IngestionRun) -> Iterator[Dataset]:
-        """Execute the run in the background and yield its datasets. Called by the reader's thread.
+    def iterate(self, run: IngestionRun) -> Iterator[T]:
+        """Execute the run in the background and yield what it brings. Called by the reader's thread.
 
         Args:
             run: The run.
 
         Raises:
-            BaseException: The run raised it instead of returning a report. All finished datasets were yielded before.
+            BaseException: The run raised it instead of returning a report. All that it brought was yielded before.
         """
         self._run = run
         thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
         thread.start()
         try:
-            while (dataset := self._queue.get()) is not None:
+            while (item := self._queue.get()) is not None:
                 self.yielded += 1
-                if self._offline is not None:
-                    self._offline.took(dataset)
-                yield dataset
+                yield item
         except BaseException as error:
             # The reader left the loop, or was interrupted in it: stop the run cleanly, and wait for its end.
             run.stop.stop(ReaderLeft() if isinstance(error, GeneratorExit) else error)
@@ -116,6 +105,34 @@ class Stream:
                 with contextlib.suppress(queue.Full):
                     self._queue.put(None, timeout=0.1)
                     break
+
+
+class Stream(BackgroundRun[Dataset]):
+    """Yields each dataset of a run once, as soon as it is known to be current.
+
+    Args:
+        wanted: The reader's filter; other datasets of the run are not yielded.
+        offline: Told which datasets were yielded; None: nobody is told.
+
+    Attributes:
+        answers: The results of the filter's condition.
+    """
+
+    def __init__(self, wanted: DatasetFilter, offline: OfflineReader | None = None) -> None:
+        super().__init__()
+        self.wanted = wanted
+        self.answers = Answers(wanted.where)
+        self._offline = offline
+
+    def on_current(self, dataset: Dataset) -> None:
+        """Take a dataset from the run if it is wanted. Called by the committing thread."""
+        if not _is_of_filter(dataset, self.wanted):
+            return
+        if not self.answers.holds(lambda condition: condition.matches_dataset(dataset)):
+            return
+        if self._offline is not None:
+            self._offline.took(dataset)
+        self.put(dataset)
 
 
 def in_collections(datasets: Iterator[Dataset], batch_size: int) -> Iterator[DatasetCollection]:

@@ -18,6 +18,7 @@ from ingestify.suggestion import did_you_mean
 
 __all__ = [
     "Expansion",
+    "NoPlanFits",
     "can_discover",
     "choose_plans",
     "expand_plan",
@@ -32,6 +33,10 @@ logger = logging.getLogger(__name__)
 _FIXED_ARGUMENTS = 3  # dataset_type, data_spec_versions, dataset_collection_metadata
 
 
+class NoPlanFits(ConfigurationError):
+    """There is no ingestion plan with the wanted names. A run by the command line fails; in Python, it does nothing."""
+
+
 def choose_plans(
     plans: Sequence[IngestionPlan], provider: str | None, source: str | None, dataset_type: str | None
 ) -> list[IngestionPlan]:
@@ -44,7 +49,7 @@ def choose_plans(
         dataset_type: The dataset type.
 
     Raises:
-        ConfigurationError: No plan has one of the names; the message lists the names that exist.
+        NoPlanFits: No plan has one of the names; the message lists the names that exist.
     """
     chosen = list(plans)
     if not chosen:
@@ -55,7 +60,7 @@ def choose_plans(
         there = sorted({_trait(plan, what) for plan in chosen})
         chosen = [plan for plan in chosen if _trait(plan, what) == wanted]
         if not chosen:
-            raise ConfigurationError(
+            raise NoPlanFits(
                 f"No ingestion plan has the {what} '{wanted}'{did_you_mean(wanted, there) or '.'} There "
                 f"{'is' if len(there) == 1 else 'are'} {', '.join(there)}."
             )

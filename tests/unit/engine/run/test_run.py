@@ -375,10 +375,10 @@ def test_what_a_source_finds_beside_the_filter_is_left_out(make_lake):
     assert "match_id" not in lake.source.calls[0]
 
 
-def test_a_plan_that_is_not_there_is_an_error_that_lists_those_that_are(make_lake):
+def test_a_plan_that_is_not_there_is_an_error_of_a_run_that_lists_those_that_are(make_lake):
     lake = make_lake(lambda **_: [])
     with pytest.raises(ConfigurationError, match="There is fake"):
-        lake.engine.load(provider="nobody")
+        lake.engine.run_report(provider="nobody")
 
 
 def test_a_dry_run_writes_nothing_and_says_what_it_would_do(make_lake):
