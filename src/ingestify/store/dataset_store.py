@@ -8,7 +8,7 @@ from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import DraftFile
+from ingestify.domain.file import DraftFile, File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, EventPublisher, Storage
@@ -21,6 +21,7 @@ from ingestify.store.commits import Commits
 from ingestify.store.objects.bucket_objects import BucketObjects
 from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.objects.layout import Layout
+from ingestify.store.objects.staging import StagedFile
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.dataset_reader import DatasetReader
 from ingestify.store.reading.file_cache import FileCache
@@ -148,6 +149,13 @@ class DatasetStore(DatasetReader):
                     cached.load_files(dataset)
         """
         return FileCacheScope(self)
+
+    def restore_object(self, file: File, staged: StagedFile) -> None:
+        """Replace the object of a file by a staged file with the same bytes; the rows get its sizes."""
+        self.objects.restore(file, staged)
+        if staged.storage_size != file.storage_size:
+            # Another version of the compressor, or the published package, wrote the original.
+            self.catalogue.row_repair.correct_sizes(file.storage_path, file.tag, file.size, staged.storage_size)
 
     def invalidate_revision(self, dataset: Dataset, reason: str = "") -> None:
         """Mark a dataset's current revision VALIDATION_FAILED, so that the next run fetches it again.

@@ -25,7 +25,7 @@ def publish(store: DatasetStore, discovered: Discovered, bundle: LoadedBundle) -
     current = {} if bundle.existing is None else bundle.existing.files
     for file_id, loaded in bundle.loaded.items():
         if loaded.staged is not None and loaded.kind is FileKind.UNCHANGED:
-            store.objects.restore(current[file_id], loaded.staged)
+            store.restore_object(current[file_id], loaded.staged)
     published: dict[str, NewFile] = {}
     drafts = []
     for file_id, loaded in bundle.new.items():
@@ -69,4 +69,4 @@ def restore_in_quarantine(
     for file_id, loaded in bundle.new.items():
         staged, file = loaded.staged, held[file_id]
         if staged is not None and staged.compression_method == file.storage_compression_method:
-            store.objects.restore(file, staged)
+            store.restore_object(file, staged)

@@ -152,14 +152,11 @@ def _restore(store: DatasetStore, record: FileRecord, copies: Iterable[FileRecor
             if (staged.tag, staged.compression_method) != (file.tag, file.storage_compression_method):
                 continue  # this version stores the format in another way
             staged.persist()
-            store.objects.restore(file, staged)
+            store.restore_object(file, staged)
         except IntegrityError:
             continue  # the copy is damaged too
         finally:
             staged.discard()
-        if staged.storage_size != file.storage_size:
-            # Another version of the compressor wrote the original.
-            store.catalogue.row_repair.correct_sizes(file.storage_path, file.tag, file.size, staged.storage_size)
         return copy
     return None
 

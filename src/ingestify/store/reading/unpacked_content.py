@@ -1,6 +1,8 @@
 """The content of a stored file as a reader wants it: gzip that is declared as JSON, or as another text, is inflated.
 
-The lake keeps such a file as the provider sent it. Nothing but its first bytes shows what it is.
+The lake keeps such a file as the provider sent it, without a compression of its own. Nothing but its first bytes shows
+what it is. A lake that the published package made before its version 0.11 has such files compressed once more: there
+readers got the gzip file, and they still do.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ class UnpackedContent:
 
     def __init__(self, stored: StoredContent) -> None:
         self._stored = stored
-        self._may_be_packed = formats.is_text(stored.file.data_serialization_format)
+        file = stored.file
+        self._may_be_packed = file.storage_compression_method == "none" and formats.is_text(
+            file.data_serialization_format
+        )
 
     def __call__(self) -> BinaryIO:
         """Open a stream that can seek.

@@ -29,3 +29,19 @@ def test_invalidating_fetches_in_full_once_and_restores_a_damaged_object(web: Pr
     lake.engine.load()
     assert len(web.asked) == asked, "once is enough"
     lake.engine.close()
+
+
+def test_an_object_that_another_compressor_wrote_is_restored_with_its_size(web: Provider):
+    web.on("/a", by=lambda _: answer(b'{"n": 1}'))
+
+    def find(**_: Any) -> Any:
+        return [DatasetResource({"match_id": 1}, "match").add_file(hours(0), "events", url=f"{web.url}/a")]
+
+    lake = Lake(FunctionSource(find))
+    lake.engine.load()
+    (file,) = lake.datasets[0].files.values()
+    lake.engine.store.catalogue.row_repair.correct_sizes(file.storage_path, file.tag, file.size, file.storage_size - 1)
+    lake.engine.store.invalidate_revision(lake.datasets[0], "damaged")
+    lake.engine.load()
+    assert lake.engine.verify(progress=False).damages == []
+    lake.engine.close()

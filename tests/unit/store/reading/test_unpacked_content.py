@@ -20,9 +20,9 @@ LINES = b"".join(b'{"frame": %d, "x": %d}\n' % (n, random.Random(n).randrange(10
 PACKED = gzip.compress(LINES[:500_000]) + gzip.compress(LINES[500_000:]) + bytes(7)
 
 
-def loaded(body: bytes, form: str = "jsonl") -> LoadedFile:
-    tag = hashlib.sha256(body).hexdigest()
-    file = new_file(size=len(body), tag=tag, data_serialization_format=form).in_revision(0, T0)
+def loaded(body: bytes, form: str = "jsonl", method: str = "none") -> LoadedFile:
+    values = {"data_serialization_format": form, "storage_compression_method": method}
+    file = new_file(size=len(body), tag=hashlib.sha256(body).hexdigest(), **values).in_revision(0, T0)
     return LoadedFile(file, StoredContent(file, lambda: io.BytesIO(body)))
 
 
@@ -50,6 +50,10 @@ def test_json_and_data_frames_are_of_what_is_inside() -> None:
 @pytest.mark.parametrize("form", ["gz", "jsonl.gz", "tgz", "mp4", "bin"])
 def test_of_a_format_that_is_no_text_the_stream_has_the_providers_bytes(form: str) -> None:
     assert loaded(PACKED, form).stream.read() == loaded(PACKED, form).read() == PACKED
+
+
+def test_what_the_published_package_compressed_once_more_is_read_as_it_was_there() -> None:
+    assert loaded(PACKED, method="gzip").stream.read() == loaded(PACKED, method="gzip").read() == PACKED
 
 
 @pytest.mark.parametrize("body", [b"", b"\x1f", b"[]", LINES])
