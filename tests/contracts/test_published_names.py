@@ -16,6 +16,7 @@ import pytest
 
 import ingestify
 from ingestify import DatasetResource, DataSpecVersionCollection, DraftFile, Identifier, Selector
+from tests.support.command_line import shared_command_line
 
 DOMAIN = """Source, DatasetResource, FileResource, Dataset, DatasetState, DatasetCollection, DatasetSummary, Revision,
 RevisionState, File, DraftFile, NotModifiedFile, Identifier, Selector, DataSpecVersionCollection, FetchPolicy,
@@ -588,3 +589,34 @@ ingestify.get_dev_engine(Empty("empty"), "match", configure_logging=True).close(
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split("\n") == ["0 30", "1 20", ""]
     assert "INFO ingestify" in ran.stderr
+
+
+def test_the_next_run_keeps_files_written_by_hand_and_brings_the_provider_s_back(engine, dataset):
+    written = engine.store.add_revision(dataset, [json_file("events", '{"goals":9}'), json_file("notes", "{}")])
+    assert written.revisions[-1].revision_id == 1
+    assert engine.load().totals.revised == 1
+    (after,) = engine.list_datasets(match_id=1)
+    assert engine.store.load_files(after)["events"].json() == {"goals": 0, "match_id": 1}
+    assert sorted(after.files) == ["events__v1", "lineups__v1", "notes__v1"]
+    assert engine.load().totals.unchanged == 2
+
+
+# ---- Behaviour -----------------------------------------------------------------------------------------------
+
+
+def test_delete_takes_provider_dataset_type_and_keys(tmp_path: Path):
+    urls = {"metadata_url": f"sqlite:///{tmp_path}/lake/catalog.db", "file_url": f"file://{tmp_path}/lake/files"}
+    with ingestify.get_engine(**urls) as engine:
+        for number, kind in ((1, "note"), (2, "note"), (1, "score")):
+            engine.store.create_dataset(kind, "me", {"match_id": number}, f"{kind} {number}")
+
+    def delete(what: str) -> int:
+        return shared_command_line().run(tmp_path, "delete", what, "--yes", "--lake", "lake").code
+
+    assert delete("provider=me/dataset_type=note/match_id=1") == 0
+    with ingestify.get_engine(**urls) as engine:
+        assert sorted(dataset.name for dataset in engine.list_datasets()) == ["note 2", "score 1"]
+    assert delete("provider=you/dataset_type=note/match_id=2") == 1
+    assert delete("provider=me/dataset_type=note") == 0
+    with ingestify.get_engine(**urls) as engine:
+        assert [dataset.name for dataset in engine.list_datasets()] == ["score 1"]

@@ -69,6 +69,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "a-subscriber",
             "where",
             "deliveries",
+            "writing",
             "a-data-frame",
             "a-source",
             "a-loader",
