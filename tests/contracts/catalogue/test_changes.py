@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
@@ -14,6 +15,8 @@ from ingestify.domain.events import (
     RevisionAdded,
     RevisionInvalidated,
 )
+from ingestify.domain.file import ANY_URL
+from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import (
     Catalogue,
     HeadMoved,
@@ -48,6 +51,23 @@ class TestApplying:
         assert read_all(catalogue) == [applied.dataset]
         kept = applied.dataset.files["events__v1"].content_type
         assert kept == said or (len(kept) <= 255 and kept[:5] == said[:5])
+
+    def test_the_identity_of_an_adopted_dataset_is_completed_without_an_event(self, catalogue: Catalogue) -> None:
+        before = apply_one(catalogue, change(identifier=Identifier({"match_id": 1}), feeds=[feed_state()])).dataset
+        whole = Identifier({"competition_id": 11, "match_id": 1})
+        adopted = change(1, before, feeds=[feed_state(asked_for=ANY_URL)])
+        apply_one(catalogue, adopted)
+        assert catalogue.datasets.find_known("main", "fake", "match", [before.identifier])[before.identifier].is_adopted
+        (before,) = read_all(catalogue)
+        after = apply_one(catalogue, dataclasses.replace(change(1, before, feeds=[feed_state()]), identifier=whole))
+        assert after.events == ()
+        assert (after.dataset.identifier.to_json(), after.dataset.updated_at > before.updated_at) == (
+            whole.to_json(),
+            True,
+        )
+        assert read_all(catalogue) == [after.dataset]
+        known = catalogue.datasets.find_known("main", "fake", "match", [before.identifier, whole])
+        assert {one: row.is_adopted for one, row in known.items()} == {whole: False}
 
     def test_it_logs_events_in_order_with_their_positions(self, catalogue: Catalogue) -> None:
         one, two = catalogue.changes.apply([with_file(1), change(2)])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 
 import pytest
 
 from ingestify import DatasetResource, FetchPolicy, Identifier
+from ingestify.sources.statsbomb_github import StatsBombGithub
 from tests.support.adopted_lake import adopt, with_files
 from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
+from tests.support.scripted_provider import answer
 
 
 def told(lake):
@@ -248,3 +251,44 @@ def test_of_another_source_the_version_is_another_file(labelled, files):
     labelled.source.former_versions = ()
     labelled.engine.load()
     assert sorted(labelled.datasets[0].files)[:2] == ["events__v1", "events__v1-open-data"]
+
+
+def test_a_match_of_the_open_data_is_as_the_published_package_had_it(web):
+    entry = {
+        "match_id": 5,
+        "match_date": "2021-06-11",
+        "home_team": {"home_team_id": 1, "home_team_name": "Turkey"},
+        "away_team": {"away_team_id": 2, "away_team_name": "Italy"},
+        "home_score": 0,
+        "away_score": 3,
+        "match_status_360": "available",
+        "last_updated": "2022-12-01T16:06:42.263441",
+        "last_updated_360": "2022-08-04T12:00",
+    }
+    documents = {
+        "/competitions.json": [{"competition_id": 11, "season_id": 90}],
+        "/matches/11/90.json": [entry],
+        "/lineups/5.json": [{"team_id": 1, "lineup": []}, {"team_id": 2, "lineup": []}],
+        "/events/5.json": [{"id": "a", "type": {"id": 35, "name": "Starting XI"}, "team": {"id": 1}}],
+        "/three-sixty/5.json": [{"event_uuid": "a", "freeze_frame": []}],
+    }
+    for path, document in documents.items():
+        web.on(path, by=lambda _, document=document: answer(json.dumps(document).encode()))
+    lake = Lake(StatsBombGithub("statsbomb", base_url=web.url))
+    assert lake.engine.load().totals.new == 1
+
+    def as_published(dataset):
+        labelled = with_files(dataset, data_spec_version=lambda file: "v1-open-data")
+        return dataclasses.replace(labelled, name="Turkey - Italy", metadata=entry)
+
+    adopt(lake, as_published)
+    web.asked.clear()
+    report = lake.engine.load()
+    assert {one.path for one in web.asked} == {"/competitions.json", "/matches/11/90.json"}
+    assert (report.totals.metadata, told(lake)) == (1, ["metadata_updated"])
+    (dataset,) = lake.datasets
+    assert (dataset.name, len(dataset.revisions)) == ("Turkey 0-3 Italy, 2021-06-11", 1)
+    assert {file.data_spec_version for file in dataset.files.values()} == {"v1-open-data"}
+    lake.engine.load()
+    assert {one.path for one in web.asked} == {"/competitions.json", "/matches/11/90.json"}
+    lake.engine.close()

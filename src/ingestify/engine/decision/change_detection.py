@@ -162,7 +162,7 @@ def decide(
             keep_versions(some, known)
             entries = quarantine.find(kind, [(one.identifier, one.job) for one in some])
             cases = [_Case(one, known.get(one.identifier), entry) for one, entry in zip(some, entries, strict=True)]
-            for case in cases:
+            for case in cases if incomplete else ():
                 case.is_incomplete = case.discovered.identifier in incomplete
             decisions += _decide_known(store, cases, rules, refetch=refetch)
     failpoint("decision.made")
