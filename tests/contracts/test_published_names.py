@@ -122,7 +122,7 @@ def test_a_source_is_asked_for_the_versions_of_the_selector():
         twice = [Selector.build({"season_id": 1}, data_spec_versions={"events": "v8"}), Selector({"season_id": 1})]
         engine.add_ingestion_plan(ingestify.IngestionPlan(Asked("b"), "match", selectors=twice))
         with pytest.raises(ingestify.ConfigurationError, match=r"season_id=1 twice.*all of its feeds in one"):
-            engine.load(source="b")
+            engine.load(source="b", raise_errors=True)
     assert sorted(asked) == [(1, {"events": ("v8",)}), (2, {"match": ("v6",)})]
 
 

@@ -88,6 +88,8 @@ class Scenario:
 class ModelSource(Source):
     """Reads the model's index, as somebody's own source would."""
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "model"
     bundle_types = (MATCH,)
 

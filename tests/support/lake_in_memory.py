@@ -20,6 +20,8 @@ def hours(number: float) -> dt.datetime:
 class FunctionSource(Source):
     """A source whose `find_datasets` is a function that a test can change between runs."""
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "fake"
 
     def __init__(self, find: Callable[..., Any], selectors: list[dict[str, Any]] | None = None) -> None:

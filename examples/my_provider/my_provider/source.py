@@ -29,6 +29,8 @@ class MyProviderSource(Source):
 
     provider = "my_provider"
     bundle_types = (MATCH,)
+    concurrent_discovery = True
+    lists_everything = True
 
     def __init__(self, name: str, token: str, base_url: str = BASE_URL) -> None:
         super().__init__(name, token=token, base_url=base_url)

@@ -114,6 +114,8 @@ def _selector(value: object) -> object:
             return Expression.parse(value).text
         except ConfigurationError as error:
             raise wrong(str(error)) from error
+    if value is None or value == []:
+        return {}  # empty: everything that the source discovers
     if not isinstance(value, Mapping):
         raise wrong('must be a mapping such as {competition_id: 11}, "*", or an expression in quotes.')
     return {str(key): _selector_value(str(key), each) for key, each in value.items()}
@@ -162,6 +164,8 @@ _SELECTOR_SCHEMA = {
             },
         },
         {"type": "string"},
+        {"type": "null"},
+        {"type": "array", "maxItems": 0},
     ]
 }
 
@@ -205,7 +209,7 @@ Versions = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_versions), Wit
 """Feed to its wanted versions."""
 
 Selector = Annotated[dict[str, Any] | str, PlainValidator(_selector), WithJsonSchema(_SELECTOR_SCHEMA)]
-"""Attributes, of which tuples multiply; or `*`; or the text of an expression that can be parsed."""
+"""Attributes, of which tuples multiply, and of which none means everything; or `*`; or the text of an expression."""
 
 
 def type_or_text(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ingestify.domain.dataset import DatasetState
@@ -10,7 +11,6 @@ from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
 from ingestify.domain.file import FeedState
 
 __all__ = [
-    "BUILT_IN_BUNDLE_TYPES",
     "MATCH",
     "TRACKING",
     "VIDEO",
@@ -18,6 +18,7 @@ __all__ = [
     "BundleType",
     "BundleTypes",
     "is_named",
+    "usual_bundle_types",
 ]
 
 
@@ -128,8 +129,18 @@ TRACKING = BundleType("tracking", requires=("metadata", "frames"))
 VIDEO = BundleType("video", requires=("video",))
 """One recording."""
 
-BUILT_IN_BUNDLE_TYPES = {bundle_type.dataset_type: bundle_type for bundle_type in (MATCH, TRACKING, VIDEO)}
-"""The types of datasets for which neither the settings nor the source say anything; see `BundleTypes`."""
+_USUAL = {bundle_type.dataset_type: (bundle_type,) for bundle_type in (MATCH, TRACKING, VIDEO)}
+
+
+def usual_bundle_types(dataset_type: str, feeds: Collection[str]) -> tuple[BundleType, ...]:
+    """Return the built-in type of datasets that use its feed names: that have its first feed; else nothing.
+
+    Args:
+        dataset_type: The dataset type.
+        feeds: The feeds that a dataset has, or is announced to have.
+    """
+    found = _USUAL.get(dataset_type, ())
+    return found if found and found[0].requires[0] in feeds else ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -142,10 +153,7 @@ class BundleOverride:
 
 
 class BundleTypes:
-    """Says what a complete dataset holds: the settings, else its source, else what is built in, else nothing.
-
-    A built-in type is for bundles that use its feed names: those that have its first feed (`match`, `metadata`,
-    `video`). A source that has matches with the single feed `f24` is not expected to have lineups.
+    """Says what a complete dataset holds: the settings, else its source, else nothing.
 
     Args:
         overrides: (provider, dataset type) to what the settings say.
@@ -153,45 +161,23 @@ class BundleTypes:
 
     def __init__(self, overrides: Mapping[tuple[str, str], BundleOverride] | None = None) -> None:
         self._overrides = dict(overrides or {})
-        self._chosen: dict[tuple[str, str], _Choice] = {}
 
-    def of(
-        self, provider: str, dataset_type: str, declared: Sequence[BundleType], feeds: Collection[str]
-    ) -> BundleType:
-        """Return the bundle type of one of a provider's datasets.
+    def of(self, provider: str, dataset_type: str, declared: Sequence[BundleType]) -> BundleType:
+        """Return the bundle type of a provider's datasets.
 
         Args:
             provider: The provider's name.
             dataset_type: Such as `match`.
             declared: What the source declares.
-            feeds: The feeds that the dataset has, or is announced to have.
         """
-        chosen = self._chosen.get((provider, dataset_type))
-        if chosen is None or chosen.declared is not declared:
-            chosen = self._chosen[provider, dataset_type] = self._choose(provider, dataset_type, declared)
-        return chosen.with_it if chosen.first_feed in feeds else chosen.without
-
-    def _choose(self, provider: str, dataset_type: str, declared: Sequence[BundleType]) -> _Choice:
         said = next((one for one in declared if one.dataset_type == dataset_type), None)
-        built_in = said or BUILT_IN_BUNDLE_TYPES.get(dataset_type) or BundleType(dataset_type)
-        without = said or BundleType(dataset_type)
         override = self._overrides.get((provider, dataset_type))
-        return _Choice(
-            declared,
-            next(iter(built_in.requires), ""),
-            _overridden(built_in, override),
-            _overridden(without, override),
-        )
+        return _overridden(said or _undeclared(dataset_type), override)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Choice:
-    """The bundle types of one kind of dataset: with the first feed of the built-in type, and without it."""
-
-    declared: Sequence[BundleType]
-    first_feed: str
-    with_it: BundleType
-    without: BundleType
+@functools.lru_cache(maxsize=256)  # a run asks for each dataset
+def _undeclared(dataset_type: str) -> BundleType:
+    return BundleType(dataset_type)
 
 
 def _overridden(bundle_type: BundleType, override: BundleOverride | None) -> BundleType:

@@ -40,8 +40,8 @@ class IngestionPlan:
         source: The source.
         dataset_type: `match`, `tracking`, …
         data_spec_versions: The feeds and versions; None: every feed, v1.
-        selectors: The parts; None: everything that `discover_selectors` finds. In a mapping, lists multiply:
-            `{"competition_id": 11, "season_id": [90, 91]}` is two.
+        selectors: The parts; None: everything that `discover_selectors` finds, and so is an empty one. In a mapping,
+            lists multiply: `{"competition_id": 11, "season_id": [90, 91]}` is two.
         fetch_policy: When to fetch; None: the base policy.
         other_sources: The names of all other sources of the configuration, if no other source of this provider has a
             plan for this dataset type. Then this source also answers for datasets of a source that is not among them,
@@ -77,7 +77,7 @@ class IngestionPlan:
             if isinstance(data_spec_versions, DataSpecVersionCollection)
             else DataSpecVersionCollection(data_spec_versions)
         )
-        self.selectors: tuple[SelectorRule, ...] = tuple(selectors) if selectors else (EVERYTHING,)
+        self.selectors: tuple[SelectorRule, ...] = tuple(map(_rule, selectors)) if selectors else (EVERYTHING,)
         self.fetch_policy = fetch_policy or FetchPolicy()
 
     def with_versions(self, data_spec_versions: DataSpecVersionCollection) -> IngestionPlan:
@@ -93,6 +93,15 @@ class IngestionPlan:
 
     def __repr__(self) -> str:
         return f"IngestionPlan(source={self.source!r}, dataset_type={self.dataset_type!r})"
+
+
+def _rule(rule: SelectorRule | None) -> SelectorRule:
+    """Return a rule; one without attributes means everything."""
+    if isinstance(rule, Selector):
+        return rule if rule.attributes or rule.data_spec_versions is not None else EVERYTHING
+    if isinstance(rule, Mapping):
+        return rule if any(not key.startswith("_") for key in rule) else EVERYTHING
+    return EVERYTHING if rule is None else rule
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -168,6 +177,12 @@ class Job:
         return identity != own and all(
             mine[key] == theirs.get(key) for key in ("bucket", "source", "provider", "dataset_type", "selector")
         )
+
+    @property
+    def lists_everything(self) -> bool:
+        """Whether its source says that it lists everything that the selector has."""
+        said = self.selector.hints.get("_lists_everything")
+        return self.plan.source.lists_everything if said is None else bool(said)
 
     @property
     def is_whole_selector(self) -> bool:

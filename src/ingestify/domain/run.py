@@ -442,6 +442,15 @@ class RunReport:
         return [job for job in self.jobs if job.state is RunState.FAILED and job.counters.only_failed]
 
     @property
+    def jobs_not_discovered(self) -> list[JobSummary]:
+        """The jobs that are FAILED as their discovery raised an error."""
+        return [
+            job
+            for job in self.jobs
+            if job.state is RunState.FAILED and not job.left_alone and "discovery" not in job.timings
+        ]
+
+    @property
     def left_alone(self) -> dict[str, tuple[int, int]]:
         """The reason why a host is left alone, to how many datasets and selectors were skipped for it."""
         found: dict[str, tuple[int, int]] = {}

@@ -22,8 +22,8 @@ __all__ = ["CollectingSource", "Source", "collecting"]
 class Source(abc.ABC):
     """Subclass it to connect a provider. Plain synchronous Python.
 
-    Discovery threads call `discover_selectors` and `find_datasets`, for several selectors at once. So a source must not
-    keep state between the calls that threads cannot share.
+    Discovery threads call `discover_selectors` and `find_datasets`: one call at a time, or several at once if the
+    source says so with `concurrent_discovery`. Both are called by keyword, with those arguments that they take.
 
     Attributes:
         provider: The provider's name, such as `statsbomb`; a class attribute or a property.
@@ -34,8 +34,11 @@ class Source(abc.ABC):
             engine finds out how fast the provider answers.
         name: The source's name in the configuration.
         configuration: Its keyword arguments in the configuration.
-        bundle_types: The feeds of complete datasets, for types that differ from the built-in ones (see
-            `domain.bundle`). The settings' `dataset_types` replace them.
+        bundle_types: The feeds of complete datasets, such as `(MATCH,)` of `domain.bundle`. The settings'
+            `dataset_types` replace them. For a type that is not among them, a dataset is complete with what the source
+            announces of it.
+        expects_usual_feeds: Whether a dataset with the first feed of a built-in type (`match`, `metadata` of
+            `tracking`, `video`) needs all feeds of that type, where nothing else says what it needs.
         identifier_keys: The keys that identifiers of its datasets may have, `("season_id", "match_id")`, or for each
             dataset type `{"match": ("season_id", "match_id")}`. A filter on another key is refused without a request.
             Empty: any key is allowed.
@@ -46,9 +49,12 @@ class Source(abc.ABC):
         loader: The format of its datasets, if that is not named after the provider: `opta`, or for each dataset type
             `{"match": "opta", "tracking": "tracab"}`. It brings the feeds of complete datasets, their checks, and how
             kloppy loads them; see `provider_formats`.
-        lists_everything: Whether `find_datasets` lists everything that a selector has. Then a dataset that it stops
-            listing is marked MISSING; many at once only after a second run finds the same. Set it to False if it lists
-            only recent or changed datasets. A source that reads `dataset_collection_metadata` counts as one of those.
+        concurrent_discovery: Whether `find_datasets` may run for several selectors at once, in several threads. Such a
+            source keeps no state between the calls that threads cannot share.
+        lists_everything: Whether `find_datasets` lists everything that a selector has, and `discover_selectors` all
+            selectors. Then a dataset that it stops listing is marked MISSING; many at once only after a second run
+            finds the same. A selector with the hint `_lists_everything` says it for itself. A source that reads
+            `dataset_collection_metadata` does not list everything.
         follows_changes: Whether it reads a feed of changes to find out what to request again. Then
             `dataset_collection_metadata.ingested_until` is the moment from which it has to read that feed, and reading
             `ingested_until` does not count as reading the metadata.
@@ -69,11 +75,13 @@ class Source(abc.ABC):
     redirect_hosts: Sequence[str] = ()
     requests_per_second: float | None = None
     bundle_types: Sequence[BundleType] = ()
+    expects_usual_feeds: bool = False
     bundle_checks: Sequence[BundleCheck] = ()
     identifier_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
     selector_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
     loader: str | Mapping[str, str] = ""
-    lists_everything: bool = True
+    concurrent_discovery: bool = False
+    lists_everything: bool = False
     follows_changes: bool = False
     reads_index_again: bool = True
     former_versions: Sequence[str] = ()
@@ -161,7 +169,11 @@ class Source(abc.ABC):
             dataset_collection_metadata: The number and age of the selector's datasets in the lake; loaded when it is
                 read.
             **selector: The selector's attributes, and the filters of the call, such as `match_id=12`, as far as the
-                method has parameters for them.
+                method has parameters for them. All arguments are passed by keyword, so their order does not matter.
+                A method without parameters for the first three gets those in `**selector`, too.
+
+        Returns:
+            The datasets. None: there are none.
         """
 
     def __repr__(self) -> str:

@@ -181,6 +181,7 @@ class IngestionEngine:
         ignore_waits: bool = False,
         refetch: bool = False,
         progress: bool | None = None,
+        raise_errors: bool = False,
         auto_ingest_config: Mapping[str, Any] | None = None,
         async_yield_events: Literal[False] = False,
         **selector: Any,
@@ -199,6 +200,7 @@ class IngestionEngine:
         ignore_waits: bool = False,
         refetch: bool = False,
         progress: bool | None = None,
+        raise_errors: bool = False,
         auto_ingest_config: Mapping[str, Any] | None = None,
         async_yield_events: bool = False,
         **selector: Any,
@@ -227,6 +229,7 @@ class IngestionEngine:
             progress: Whether to show the progress, and a last line, as the command does. None: where a person looks,
                 which is at a terminal (stderr) or in a notebook; not in tests and CI, and not where
                 `INGESTIFY_NO_PROGRESS` is set.
+            raise_errors: Raise the first error of a source during discovery, at the end of the run.
             auto_ingest_config: The options of `auto_ingest` of `iter_datasets` that say what is ingested: `enabled`,
                 `use_open_data`, `configuration` and `data_spec_versions`.
             async_yield_events: Return an iterator of the domain events. The run begins with its first step, goes on in
@@ -234,16 +237,18 @@ class IngestionEngine:
             **selector: Filters for selectors and datasets: `competition_id=11, match_id=[12, 13]`.
 
         Returns:
-            The report. It counts and lists failed datasets, which raise no error; one warning names them. If no plan
-            has the names of provider, source and dataset type, a warning says so, and nothing is done.
+            The report. It counts and lists failed datasets, and selectors whose discovery failed: one warning names
+            them. Its state is FAILED if a selector failed, and its `error` is the first error of a discovery. If no
+            plan has the names of provider, source and dataset type, a warning says so, and nothing is done.
 
         Raises:
             ConfigurationError: No dataset of the plans can have a key of the filters.
             StopProcessing: A source stopped the run. Finished datasets are kept.
             DeadlineReached: The deadline came before the end. Finished datasets are kept.
             FatalError: A source stopped the run with an error. Finished datasets are kept.
-            KeyboardInterrupt: Ctrl-C. Finished datasets are kept.
-            Exception: An error of a source during discovery; the other jobs went on to their end.
+            KeyboardInterrupt: Ctrl-C, or a source or loader raised it or SystemExit. Finished datasets are kept.
+            StoreError: The lake cannot be written any more.
+            Exception: With `raise_errors`, an error of a source during discovery; the other jobs went on to their end.
         """
         try:
             run, plans = self._prepare_run(
@@ -258,6 +263,7 @@ class IngestionEngine:
                 ignores_waits=ignore_waits,
                 refetch=refetch,
                 auto_ingest_config=auto_ingest_config,
+                is_told=True,
             )
             shown = ShownRun(run, plans, progress)
             if async_yield_events:
@@ -269,8 +275,9 @@ class IngestionEngine:
             return iter(()) if async_yield_events else self.last_report
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
-        self._reader.tell(shown, report)
-        if report.error is not None:
+        is_raised = report.error is not None and (raise_errors or report.error is run.stop.reason)
+        self._reader.tell(shown, report, in_one=not is_raised)
+        if is_raised and report.error is not None:
             raise shortened(report.error)
         return report
 
@@ -290,7 +297,7 @@ class IngestionEngine:
         refetch: bool = False,
         **selector: Any,
     ) -> RunReport:
-        """Do the same as `load`, but return an error that ended the run in the report instead of raising it."""
+        """Do the same as `load`, but return also an error that stopped the run in the report instead of raising it."""
         run, _ = self._prepare_run(
             dry_run=dry_run,
             provider=provider,
@@ -437,7 +444,7 @@ class IngestionEngine:
             logger.warning("%s", error)
             return self._reader.read(wanted, read)
         offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
-        told = {"unreachable_hosts": None if offline is None else offline.unreachable_hosts, "is_raised": True}
+        told = {"unreachable_hosts": None if offline is None else offline.unreachable_hosts, "is_told": True}
         if options.get("streaming"):
             stream = Stream(wanted, offline)
             run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current, **told)

@@ -19,7 +19,8 @@ from ingestify.domain.text_table import text_table
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, iter_discovered
 from ingestify.engine.discovery.not_listed import describe_not_listed
-from ingestify.engine.discovery.planner import Expansion, can_discover, expand_plan, required_arguments
+from ingestify.engine.discovery.planner import Expansion, can_discover, expand_plan
+from ingestify.engine.discovery.source_calls import required_arguments
 from ingestify.engine.report.report import JobProgress, one_line
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.progress.printable import PrintableLogger

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from ingestify.errors import SourceError
 from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["Gate", "ReaderLeft", "RunThread", "StopToken", "TaskQueue", "WorkerPool"]
@@ -45,6 +46,22 @@ class StopToken:
         self.event.set()
         for call in calls:
             call()
+
+    def caught(self, error: BaseException) -> Exception:
+        """Return an error of user code as an Exception; KeyboardInterrupt and SystemExit stop the run, as Ctrl-C does.
+
+        Any thread may call it.
+        """
+        if isinstance(error, Exception):
+            return error
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            interrupt = error if isinstance(error, KeyboardInterrupt) else KeyboardInterrupt(text)
+            interrupt.__cause__ = None if interrupt is error else error
+            self.stop(interrupt)
+        wrapped = SourceError(text)
+        wrapped.__cause__ = error
+        return wrapped
 
     def when_stopped(self, call: Callable[[], None]) -> None:
         """Call `call` once, in the thread that stops the run, or now if the run is stopped already."""

@@ -184,7 +184,7 @@ def debug_source(
         selectors=selectors,
         configure_logging=configure_logging,
     )
-    report = engine.load(**filters)
+    report = engine.load(raise_errors=True, **filters)
     for task in report.failed_tasks:
         logger.error("%s failed: %s", task.name, task.error)
     for task in report.left_out_tasks:

@@ -24,6 +24,9 @@ class BaseUrlSource(Source):
         ConfigurationError: The base URL is no http or https URL.
     """
 
+    concurrent_discovery = True
+    lists_everything = True
+
     def __init__(self, name: str, base_url: str, **configuration: Any) -> None:
         super().__init__(name, base_url=base_url, **configuration)
         self._base_url = self._checked_url("base_url", base_url).rstrip("/")

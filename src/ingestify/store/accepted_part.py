@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 
-from ingestify.domain.bundle import BundleType, BundleTypes
+from ingestify.domain.bundle import BundleType, usual_bundle_types
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, NewFile, Validators
 from ingestify.domain.quarantine import QuarantineEntry
@@ -42,9 +42,8 @@ class AcceptedPart:
 
 def built_in_type_of(entry: QuarantineEntry) -> BundleType:
     """Return what a complete dataset of an entry's kind holds, by what is built in: without settings and sources."""
-    return BundleTypes().of(
-        entry.provider, entry.dataset_type, (), {state.data_feed_key for state in entry.feeds.values()}
-    )
+    found = usual_bundle_types(entry.dataset_type, {state.data_feed_key for state in entry.feeds.values()})
+    return found[0] if found else BundleType(entry.dataset_type)
 
 
 def choose_part(

@@ -19,7 +19,7 @@ from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.domain.run import RunReport
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import Source
-from ingestify.engine.discovery.planner import find_arguments
+from ingestify.engine.discovery.source_calls import discover_selectors, find_datasets
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import SourceError
 from ingestify.events.dispatcher import Dispatcher
@@ -158,13 +158,15 @@ class SourceTrial:
         plan = IngestionPlan(source, self._dataset_type, self._versions if versions is None else versions)
         job = Job(plan, source.name, source.provider, Selector(selector), filters or {})
         held = self.store.catalogue.datasets.read_metadata(job.dataset_filter(self.store.bucket))
-        return source.find_datasets(self._dataset_type, plan.data_spec_versions, held, **find_arguments(job))
+        found = find_datasets(job, held)
+        return () if found is None else found
 
     def discover_selectors(self, source: Source | None = None) -> list[dict[str, Any]]:
         """Return the discovered selectors."""
         source = source or self.new_source()
         with self._activated(source):
-            return [dict(one) for one in _readable(source.discover_selectors(self._dataset_type))]
+            plan = IngestionPlan(source, self._dataset_type, self._versions)
+            return [dict(one) for one in _readable(discover_selectors(plan))]
 
     def _activated(self, source: Source) -> Any:
         client = source.http

@@ -59,7 +59,7 @@ def test_what_the_lake_has_survives_a_provider_that_does_not(tmp_path: Path, pro
         for fault in (Fault(kind="reset"), Fault(kind="status", status=500), Fault(kind="html")):
             api.add_fault(fault)
             with pytest.raises(IngestifyError):
-                engine.load()
+                engine.load(raise_errors=True)
             assert by_match(engine) == before
             api.clear_faults()
         assert engine.load().totals.failed == 0
@@ -73,4 +73,4 @@ def test_a_provider_that_is_not_there_is_named(tmp_path: Path, provider: str):
         source = make_source(api)
         url = api.url
     with make_engine(tmp_path, source) as engine, pytest.raises(FetchError, match=url):
-        engine.load()
+        engine.load(raise_errors=True)

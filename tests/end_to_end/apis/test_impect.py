@@ -112,7 +112,7 @@ def test_a_wrong_password_is_tried_once_and_named(tmp_path: Path, provider: Impe
         ) as engine,
         pytest.raises(ConfigurationError, match=r"login of the source 'impect' .*configuration") as caught,
     ):
-        engine.load()
+        engine.load(raise_errors=True)
     assert "another-password" not in str(caught.value)
     assert [request.status for request in provider.requests] == [401]
 
@@ -120,7 +120,7 @@ def test_a_wrong_password_is_tried_once_and_named(tmp_path: Path, provider: Impe
 def test_a_login_that_is_down_is_an_error_of_the_network(tmp_path: Path, provider: ImpectApi):
     provider.add_fault(Fault(path="auth/*", kind="status", status=400 + 4))
     with engine_of(tmp_path, provider) as engine, pytest.raises(FetchError, match="404"):
-        engine.load()
+        engine.load(raise_errors=True)
 
 
 def test_a_match_that_is_not_calculated_is_scheduled(tmp_path: Path, provider: ImpectApi):

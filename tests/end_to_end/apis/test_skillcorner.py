@@ -124,7 +124,7 @@ def test_wrong_credentials_are_named(tmp_path: Path, provider: SkillCornerApi):
         engine_of(tmp_path, provider, token="not-the-right-token") as engine,
         pytest.raises(ConfigurationError, match=r"refuses the token .*sources\.skillcorner") as caught,
     ):
-        engine.load()
+        engine.load(raise_errors=True)
     assert "not-the-right-token" not in str(caught.value)
 
 
@@ -133,5 +133,5 @@ def test_a_page_that_is_missing_fails_the_season_and_marks_nothing_missing(tmp_p
         engine.load()
         provider.add_fault(Fault(path="matches?*offset=4*", kind="not_found"))
         with pytest.raises(Exception, match="offset=4"):
-            engine.load()
+            engine.load(raise_errors=True)
         assert {dataset.state for dataset in engine.list_datasets()} == {DatasetState.COMPLETE}

@@ -104,7 +104,7 @@ def test_wrong_credentials_are_one_clear_error_that_names_the_settings(tmp_path:
         engine_of(tmp_path, provider, password="another-password", selectors=selectors) as engine,
         pytest.raises(ConfigurationError, match=r"sources\.statsbomb\.configuration") as caught,
     ):
-        engine.load()
+        engine.load(raise_errors=True)
     assert "another-password" not in str(caught.value)
     # Some were under way side by side; the others were not tried.
     assert len(provider.requests) <= 8
@@ -116,7 +116,7 @@ def test_a_season_that_the_account_may_not_have_fails_alone(tmp_path: Path, prov
     provider.forbidden.add((forbidden.competition_id, forbidden.season_id))
     with engine_of(tmp_path, provider) as engine:
         with pytest.raises(SourceError, match=r"does not give season 28 of competition 811 .* \(403"):
-            engine.load()
+            engine.load(raise_errors=True)
         assert set(by_match(engine)) == {match.match_id for match in provider.seasons[0].matches}
 
 

@@ -197,13 +197,13 @@ def test_wrong_credentials_and_nothing_to_discover_are_named(tmp_path: Path, pro
         make_engine(tmp_path, source) as engine,
         pytest.raises(ConfigurationError, match=r"sources\.wyscout\.configuration"),
     ):
-        engine.load()
+        engine.load(raise_errors=True)
     provider.password = "a-long-password"
     with (
         make_engine(tmp_path, Wyscout("w", "u", "w-key-0815", base_url=provider.base_url)) as engine,
         pytest.raises(ConfigurationError, match=r"competitions or \.areas"),
     ):
-        engine.load()
+        engine.load(raise_errors=True)
 
 
 def test_the_competitions_of_an_area_are_discovered(tmp_path: Path, provider: WyscoutApi):

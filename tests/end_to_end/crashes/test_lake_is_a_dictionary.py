@@ -62,6 +62,8 @@ def load(file_resource, current_file, text):
 class DictionarySource(Source):
     """Announces what `provider.json` says: match -> feed -> [time, text]."""
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "dictionary"
 
     def discover_selectors(self, dataset_type):

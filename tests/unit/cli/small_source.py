@@ -12,6 +12,8 @@ class SmallSource(Source):
     """Two seasons of three matches."""
 
     provider = "small"
+    concurrent_discovery = True
+    lists_everything = True
 
     def discover_selectors(self, dataset_type):
         hints = {"_last_modified": dt.datetime(2024, 5, 1)} if self.configuration.get("has_hints") else {}

@@ -14,6 +14,8 @@ from ingestify.clock import now
 class Following(Source):
     """Follows changes, and keeps since when it was told to look."""
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "mine"
     follows_changes = True
 

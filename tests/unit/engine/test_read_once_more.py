@@ -31,6 +31,8 @@ class Index(Source):
         knows_frames: Whether it lists frames; if not, it may refuse to be asked for them.
     """
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "fake"
     refused = ""
     knows_frames = True

@@ -18,6 +18,8 @@ logger = logging.getLogger("contract_cases")
 class Paged(Source):
     """A good source: pages of one match each, with a token."""
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "paged"
 
     def __init__(self, name, base_url, token=None):

@@ -92,12 +92,11 @@ class DatasetTypeSettings(Section):
     requires: tuple[Name, ...] | None = Field(
         default=None,
         description="The feeds that a complete dataset has; a dataset that lacks one is PARTIAL. Left out: those of "
-        "the source, else those of loader, else the built-in ones (match: match, lineups, events; tracking: "
-        "metadata, frames; video: video).",
+        "the source, else those of loader; else a dataset is complete with what its source announces.",
     )
     optional: tuple[Name, ...] | None = Field(
         default=None,
-        description="The feeds that some datasets have. Left out: those of the source, else the built-in ones.",
+        description="The feeds that some datasets have. Left out: those of the source.",
     )
     file_checks: bool | None = Field(
         default=None,

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ingestify.clock import now
-from ingestify.domain.bundle import BundleType, BundleTypes
+from ingestify.domain.bundle import BundleType, BundleTypes, usual_bundle_types
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.fetch_policy import is_announced_anew
 from ingestify.domain.quarantine import QuarantineEntry
@@ -58,16 +58,16 @@ class BundleRules:
 
     def type_of(self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]) -> BundleType:
         """Return what a complete dataset holds. `feeds`: those that it has, or is announced to have."""
-        return self._types.of(provider, dataset_type, self._declared(source, provider, dataset_type), feeds)
+        return self._types.of(provider, dataset_type, self._declared(source, provider, dataset_type, feeds))
 
     def type_of_entry(self, entry: QuarantineEntry, sources: Iterable[Source]) -> BundleType:
         """Return what a complete dataset of an entry in quarantine holds, by the source that it came from, if known."""
         name = entry.source.get("source")
-        declared = next(
-            (self._declared(one, entry.provider, entry.dataset_type) for one in sources if one.name == name), ()
-        )
         feeds = {feed.data_feed_key for feed in entry.feeds.values()}
-        return self._types.of(entry.provider, entry.dataset_type, declared, feeds)
+        declared = next(
+            (self._declared(one, entry.provider, entry.dataset_type, feeds) for one in sources if one.name == name), ()
+        )
+        return self._types.of(entry.provider, entry.dataset_type, declared)
 
     def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
         """Return the checks for a dataset type, or for its format. Those of its source come first."""
@@ -79,12 +79,16 @@ class BundleRules:
             if check.is_for(provider, dataset_type) or (loader and check.is_for(loader, dataset_type))
         ]
 
-    def _declared(self, source: Source, provider: str, dataset_type: str) -> Sequence[BundleType]:
-        """Return the bundle types of a source, or else those of the format of its datasets."""
+    def _declared(
+        self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]
+    ) -> Sequence[BundleType]:
+        """Return the bundle types of a source, or else those of the format of its datasets, or else the usual ones."""
         if any(one.dataset_type == dataset_type for one in source.bundle_types):
             return source.bundle_types
         found = find_format(self.loader_of(provider, dataset_type, [source]), dataset_type)
-        return source.bundle_types if found is None else found.bundle_types
+        if found is not None:
+            return found.bundle_types
+        return usual_bundle_types(dataset_type, feeds) if source.expects_usual_feeds else ()
 
     def wants_in_full(self, entry: QuarantineEntry) -> bool:
         """Whether a bundle in quarantine has to be fetched anew, whatever versions the provider names.

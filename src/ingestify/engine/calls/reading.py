@@ -111,7 +111,13 @@ class Reader:
         return self.tell(shown, stream.report, offline)
 
     def tell(
-        self, shown: ShownRun, report: RunReport, offline: OfflineReader | None = None, *, is_raised: bool = True
+        self,
+        shown: ShownRun,
+        report: RunReport,
+        offline: OfflineReader | None = None,
+        *,
+        is_raised: bool = True,
+        in_one: bool = False,
     ) -> tuple[list[DatasetFilter], RunReport]:
         """Show and log the result of a run.
 
@@ -120,6 +126,7 @@ class Reader:
             report: Its report.
             offline: Serves from the lake where a provider cannot be reached.
             is_raised: Whether the caller raises the report's error, so that it need not be logged.
+            in_one: Whether discoveries that failed are told in the one warning, and not with a line for each.
 
         Returns:
             The filters of the datasets that are served from the lake, and the report of the rest.
@@ -129,8 +136,9 @@ class Reader:
         served: list[DatasetFilter] = []
         if offline is not None:
             served, report = offline.serve(shown.run, report)
-        shown.run.tell_failures(report.error if is_raised else None)
-        shown.warn(report)
+        if not in_one:
+            shown.run.tell_failures(report.error if is_raised else None)
+        shown.warn(report, with_failed_jobs=in_one)
         for one in served:
             self.tell_of_waiting(one)
         return served, report

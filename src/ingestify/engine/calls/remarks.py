@@ -24,7 +24,7 @@ def falls_short(report: RunReport) -> bool:
     return bool(report.not_listed or report.left_alone or totals.failed or totals.quarantined)
 
 
-def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
+def warn_of_shortfall(report: RunReport, consequence: str = "", *, with_failed_jobs: bool = False) -> None:
     """Log one warning: what failed, waits in quarantine, lacks a file, was not looked at or is not listed.
 
     Called by the caller's thread.
@@ -32,9 +32,14 @@ def warn_of_shortfall(report: RunReport, consequence: str = "") -> None:
     Args:
         report: The run's report.
         consequence: What a failure means for the caller, such as ` and were not yielded`.
+        with_failed_jobs: Whether the warning is of selectors whose discovery failed, too.
     """
     totals = report.totals
     parts = []
+    if with_failed_jobs and (jobs := report.jobs_not_discovered):
+        reason = textwrap.shorten(jobs[0].error, _MOST_OF_A_REASON, placeholder=" …")
+        first = f"the first: {jobs[0].source}: {in_short(jobs[0].selector_name)}: {reason}"
+        parts.append(f"{len(jobs):,} of {len(report.jobs):,} selectors failed ({first})")
     if totals.failed:
         parts.append(f"{totals.failed:,} failed{consequence}{_first(report.failed_tasks)}")
     if totals.quarantined:

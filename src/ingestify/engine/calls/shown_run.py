@@ -82,9 +82,9 @@ class ShownRun:
                 _told_terms.add(terms)
                 self._say(f"{name}: {' · '.join(terms[1:])}")
 
-    def warn(self, report: RunReport) -> None:
-        """Log one warning about what the run did not bring."""
-        warn_of_shortfall(report, self._consequence)
+    def warn(self, report: RunReport, *, with_failed_jobs: bool = False) -> None:
+        """Log one warning about what the run did not bring. `with_failed_jobs`: also of discoveries that failed."""
+        warn_of_shortfall(report, self._consequence, with_failed_jobs=with_failed_jobs)
 
     def _say(self, line: str) -> None:
         if self._display.is_on:

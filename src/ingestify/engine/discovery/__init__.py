@@ -1,5 +1,6 @@
 """What the provider has: plans become jobs, and a source is asked for its datasets.
 
+- `source_calls`: calls of a source, with what its methods take.
 - `planner`: plans, selectors and filters become jobs.
 - `filter_keys`: the keys that can narrow a plan.
 - `discovery`: a source is asked for its datasets, and its answer is read lazily.

@@ -12,20 +12,20 @@ from ingestify.domain.adopted import keep_former_versions
 from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.plan import Job
+from ingestify.domain.plan import IngestionPlan, Job
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
-from ingestify.domain.selector import identifier_matches
+from ingestify.domain.selector import Selector, identifier_matches
 from ingestify.domain.text import LONGEST_KIND, is_storable, problem_of_name
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.duplicates import Duplicates, preferred
-from ingestify.engine.discovery.planner import find_arguments
+from ingestify.engine.discovery.source_calls import find_datasets
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import StopToken
 from ingestify.errors import LakeNotFound, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["LOOK_UP_SIZE", "as_exception", "iter_discovered", "list_again"]
+__all__ = ["LOOK_UP_SIZE", "as_exception", "iter_discovered", "lake_metadata", "list_again"]
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,12 @@ class _LazyMetadata:
         return getattr(self._metadata(), name)
 
 
+def lake_metadata(store: DatasetStore, plan: IngestionPlan) -> CollectionMetadata:
+    """Return what a source may ask about all datasets of a plan, read when it asks."""
+    job = Job(plan, plan.source.name, plan.source.provider, Selector({}))
+    return cast(CollectionMetadata, _LazyMetadata(store, job))
+
+
 def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:
     """Return the metadata that a source gets about the lake: one object for all calls in a job."""
     if not isinstance(progress.collection_metadata, _LazyMetadata):
@@ -87,19 +93,12 @@ def _iter_found(
         versions: The feeds and versions to ask for; None: those of the plan.
 
     Raises:
-        SourceError: `find_datasets` returned no iterable.
+        SourceError: `find_datasets` returned one resource.
         Exception: Any error of the source.
     """
-    found: Iterable[Any] | None = job.plan.source.find_datasets(
-        job.plan.dataset_type,
-        versions or job.plan.data_spec_versions,
-        cast(CollectionMetadata, metadata),
-        **find_arguments(job),
-    )
+    found: Iterable[Any] | None = find_datasets(job, cast(CollectionMetadata, metadata), versions)
     if found is None:
-        raise SourceError(
-            f"find_datasets of the source '{job.source_name}' returned None; return a list, or yield resources."
-        )
+        return
     if isinstance(found, DatasetResource):
         raise SourceError(
             f"find_datasets of the source '{job.source_name}' returned one DatasetResource; return a list, or yield it."
@@ -152,7 +151,7 @@ def iter_discovered(
         yield from _in_parts(_held_back(progress, duplicates))
         raise
     yield from _in_parts(_held_back(progress, duplicates))
-    is_whole = job.is_whole_selector and job.plan.source.lists_everything and not metadata.was_read
+    is_whole = job.is_whole_selector and job.lists_everything and not metadata.was_read
     progress.listing.is_of_everything = is_whole
     progress.listing.is_whole = is_whole and not any_unreadable
     progress.listing.duplicates = duplicates.found
@@ -288,7 +287,7 @@ def list_again(
 
 
 def as_exception(error: BaseException) -> Exception:
-    """Return an error of user code as an `Exception`, so that a `sys.exit` there fails a dataset or a job only."""
+    """Return the error that a source marked a dataset with as an `Exception`."""
     if isinstance(error, Exception):
         return error
     wrapped = SourceError(f"{type(error).__name__}: {error}")

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, ParseExpression
 from ingestify.domain.selector import Filters, Selector, check_values
 from ingestify.domain.source import Source
-from ingestify.engine.discovery.planner import can_discover, required_arguments, selector_parameters
+from ingestify.engine.discovery.planner import can_discover
+from ingestify.engine.discovery.source_calls import required_arguments, selector_parameters
 from ingestify.errors import ConfigurationError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy

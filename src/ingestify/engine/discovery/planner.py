@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, Job, ParseExpression, SelectorExpression
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.source import Source
+from ingestify.engine.discovery.source_calls import discover_selectors, required_arguments, selector_parameters
 from ingestify.errors import ConfigurationError, IngestifyError, SourceError
 from ingestify.suggestion import did_you_mean
 
@@ -22,15 +23,10 @@ __all__ = [
     "can_discover",
     "choose_plans",
     "expand_plan",
-    "find_arguments",
-    "required_arguments",
-    "selector_parameters",
     "would_ingest",
 ]
 
 logger = logging.getLogger(__name__)
-
-_FIXED_ARGUMENTS = 3  # dataset_type, data_spec_versions, dataset_collection_metadata
 
 
 class NoPlanFits(ConfigurationError):
@@ -91,6 +87,7 @@ def expand_plan(
     filters: Filters,
     parse_expression: ParseExpression | None,
     fail_entry: Callable[[UnreadableEntry], None] | None = None,
+    metadata: CollectionMetadata | None = None,
 ) -> Expansion:
     """Return the jobs of a plan, narrowed by the caller's filters. May ask the provider for its selectors.
 
@@ -102,12 +99,13 @@ def expand_plan(
         filters: The caller's filters.
         parse_expression: Parses a rule that is an expression; None: such a rule is refused.
         fail_entry: Called with each listed selector that cannot be read; the other selectors go on.
+        metadata: What the source may ask about the lake; None: nothing is known of it.
 
     Raises:
         ConfigurationError: A selector cannot be used; the message says what to write.
         Exception: Any error of the source's `discover_selectors`.
     """
-    discovered = _Discovered(plan, fail_entry)
+    discovered = _Discovered(plan, fail_entry, metadata)
     selectors: dict[Selector, Selector] = {}
     of_discovery: set[Selector] = set()
     left_out: list[Selector] = []
@@ -148,15 +146,19 @@ def would_ingest(plan: IngestionPlan, selector: Selector, parse_expression: Pars
 
 def _needs_discovery(rule: Any, plan: IngestionPlan, filters: Filters) -> bool:
     """Whether a rule means selectors that its source has to discover."""
-    if isinstance(rule, Selector):
-        return False
+    if _means_everything(rule):
+        return can_discover(plan.source)
     if isinstance(rule, Mapping):
         return any(key not in rule and key not in filters for key in required_arguments(plan))
-    return rule != EVERYTHING or can_discover(plan.source)
+    return not isinstance(rule, Selector)
+
+
+def _means_everything(rule: Any) -> bool:
+    return not rule.attributes if isinstance(rule, Selector) else bool(rule == EVERYTHING)
 
 
 def _would_choose(rule: Any, selector: Selector, parse_expression: ParseExpression | None) -> bool:
-    if rule == EVERYTHING:
+    if _means_everything(rule):
         return True
     if isinstance(rule, Mapping):
         return selector.matches({key: value for key, value in rule.items() if not key.startswith("_")})
@@ -173,15 +175,15 @@ def _expand_rule(
     discovered: _Discovered,
     parse_expression: ParseExpression | None,
 ) -> Iterable[Selector]:
+    if _means_everything(rule):
+        # A source without selectors has one job: all its datasets.
+        found = discovered.all() if can_discover(plan.source) else _expand_mapping({}, plan, filters, discovered)
+        versions = rule.data_spec_versions if isinstance(rule, Selector) else None
+        return found if versions is None else [Selector({**one.attributes, **one.hints}, versions) for one in found]
     if isinstance(rule, Selector):
         return [rule]
     if isinstance(rule, Mapping):
         return _expand_mapping(rule, plan, filters, discovered)
-    if rule == EVERYTHING:
-        if not can_discover(plan.source):
-            # A source without selectors has one job: all its datasets.
-            return _expand_mapping({}, plan, filters, discovered)
-        return discovered.all()
     expression = _as_expression(rule, parse_expression)
     return [selector for selector in discovered.all() if expression.matches(selector.for_expressions)]
 
@@ -247,8 +249,14 @@ def can_discover(source: Source) -> bool:
 class _Discovered:
     """The selectors of a source: discovered once, and only if a rule needs them."""
 
-    def __init__(self, plan: IngestionPlan, fail_entry: Callable[[UnreadableEntry], None] | None) -> None:
+    def __init__(
+        self,
+        plan: IngestionPlan,
+        fail_entry: Callable[[UnreadableEntry], None] | None,
+        metadata: CollectionMetadata | None,
+    ) -> None:
         self._plan = plan
+        self._metadata = metadata
         self._fail_entry = fail_entry
         self._selectors: list[Selector] | None = None
 
@@ -260,7 +268,7 @@ class _Discovered:
     def all(self) -> list[Selector]:
         """Return every discovered selector that can be read, and report the others to `fail_entry`."""
         if self._selectors is None:
-            found = self._plan.source.discover_selectors(self._plan.dataset_type)
+            found = discover_selectors(self._plan, self._metadata)
             if found is None or isinstance(found, (str, Mapping)):
                 raise SourceError(
                     f"discover_selectors of the source '{self._plan.source.name}' returned {type(found).__name__}; "
@@ -289,39 +297,3 @@ class _Discovered:
             hints = attributes.hints if isinstance(attributes, Selector) else attributes
             return UnreadableEntry(str(hints.get("_name") or f"selector {number}"), error)
         return selector
-
-
-def selector_parameters(source: Source) -> tuple[dict[str, inspect.Parameter], bool]:
-    """Return the parameters of `find_datasets` that take selector attributes, and whether it takes any other."""
-    parameters = inspect.signature(source.find_datasets).parameters
-    anything = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
-    named = {
-        name: one
-        for name, one in list(parameters.items())[_FIXED_ARGUMENTS:]
-        if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
-    }
-    return named, anything
-
-
-def required_arguments(plan: IngestionPlan) -> list[str]:
-    """Return the attributes that a selector must have: those that the source declares, else by `find_datasets`."""
-    declared = plan.source.selector_keys_of(plan.dataset_type)
-    if declared:
-        return list(declared)
-    named, _ = selector_parameters(plan.source)
-    return [name for name, one in named.items() if one.default is one.empty]
-
-
-def find_arguments(job: Job) -> dict[str, Any]:
-    """Return the keyword arguments for `find_datasets`: the selector and the filters that its signature takes.
-
-    A filter with several values is not among them: the source sees one value or none, and what it finds is
-    filtered afterwards.
-    """
-    named, anything = selector_parameters(job.plan.source)
-    arguments: dict[str, Any] = dict(job.selector.attributes)
-    for key, wanted in job.filters.items():
-        values = filter_values(wanted)
-        if len(values) == 1:
-            arguments[key] = values[0]
-    return {key: value for key, value in arguments.items() if anything or key in named}

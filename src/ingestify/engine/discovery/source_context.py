@@ -18,14 +18,20 @@ SELECTORS_AT_ONCE = 8
 
 
 class SourceContext:
-    """The state of one source in one run."""
+    """The state of one source in one run.
+
+    Attributes:
+        discovery: Its discoveries, in the pool of discovery threads.
+        is_one_at_a_time: Whether `find_datasets` never runs twice at once: whatever calls it is in `discovery`.
+    """
 
     def __init__(self, source: Source, fetcher: Fetcher, concurrency: int) -> None:
         self.source = source
         self.fetcher = fetcher
         self.files = TaskQueue(source.name, fetcher.max_concurrency)
         # A source that submits and collects keeps state between the two: one selector at a time.
-        self.discovery = TaskQueue(source.name, 1 if collecting(source) else SELECTORS_AT_ONCE)
+        self.is_one_at_a_time = not source.concurrent_discovery or collecting(source) is not None
+        self.discovery = TaskQueue(source.name, 1 if self.is_one_at_a_time else SELECTORS_AT_ONCE)
         self.gate = Gate(max(64, 4 * concurrency), LOOK_UP_SIZE)
         self._told: collections.Counter[tuple[str, ...]] = collections.Counter()
         self._lock = threading.Lock()

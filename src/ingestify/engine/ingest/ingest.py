@@ -25,7 +25,6 @@ from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.bundle_rules import asks_for_each
 from ingestify.engine.bundle.loaded_file import LoadedResource
 from ingestify.engine.decision.change_detection import Action, Decision
-from ingestify.engine.discovery.discovery import as_exception
 from ingestify.engine.ingest.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.ingest.bundle_validation import CheckedBundle, find_rejection_reasons, shapes_of
 from ingestify.engine.ingest.consistency import ConsistencyCheck
@@ -92,8 +91,9 @@ class DatasetIngest:
             progress.error = progress.error or error
             self._run.stop.stop(error)
         except BaseException as error:  # noqa: BLE001 - the task's boundary: it fails this dataset only
+            raised = self._run.stop.caught(error)
             if not self._run.stop.is_set:
-                outcome = self._failed(as_exception(error))
+                outcome = self._failed(raised)
         finally:
             for loaded in self._fetched.loaded.values():
                 if loaded.staged is None:

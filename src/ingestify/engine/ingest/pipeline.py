@@ -17,7 +17,6 @@ from ingestify.domain.ports import FetchContext
 from ingestify.domain.resource import FileResource
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.discovery.discovered import Discovered
-from ingestify.engine.discovery.discovery import as_exception
 from ingestify.engine.discovery.source_context import SourceContexts
 from ingestify.engine.ingest.outcome import Outcome
 from ingestify.engine.ingest.relisting import Pairs, Relisted, Relistings
@@ -162,7 +161,7 @@ class DatasetPipeline:
             self._error = error
             self._run.stop.stop(error)
         except BaseException as error:  # noqa: BLE001 - the task's boundary, also to a loader that calls sys.exit
-            self._error = self._error or _located(as_exception(error), file)
+            self._error = self._error or _located(self._run.stop.caught(error), file)
         with self._lock:
             self._open_tasks -= 1
             is_last = self._open_tasks == 0

@@ -7,7 +7,7 @@ so that the datasets that have come are committed.
 
 Only one reading of a job goes on at a time. During a reading the datasets that wait have no place at the gate of the
 source. So they never hold up the listing that goes on beside the reading: it may hold something that the source needs
-for the reading, for instance a lock.
+for the reading, for instance a lock. If a source is called once at a time, the reading begins after that listing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import FetchContext, IndexReading
 from ingestify.engine.discovery.discovered import Discovered
-from ingestify.engine.discovery.discovery import as_exception, list_again
+from ingestify.engine.discovery.discovery import list_again
 from ingestify.engine.discovery.source_context import SourceContexts
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import Gate, StopToken, TaskQueue, WorkerPool
@@ -84,6 +84,7 @@ class Relistings:
         store: The lake.
         source_contexts: What the run keeps for each source.
         stop: Ends all waiting.
+        discovery: The discovery threads, which also read the indexes of sources that are called once at a time.
         has_reader: Whether a reader takes the datasets as they come.
         deadline: After how many seconds from now the run is stopped; None: it is not.
     """
@@ -93,6 +94,7 @@ class Relistings:
         store: DatasetStore,
         source_contexts: SourceContexts,
         stop: StopToken,
+        discovery: WorkerPool,
         *,
         has_reader: bool,
         deadline: float | None = None,
@@ -100,6 +102,7 @@ class Relistings:
         self._store = store
         self._source_contexts = source_contexts
         self._stop = stop
+        self._discovery = discovery
         self._has_reader = has_reader
         self._stopped_at = None if deadline is None else time.monotonic() + deadline
         self._lock = threading.Lock()
@@ -189,8 +192,12 @@ class Relistings:
                 return
             waiting.is_reading = True
             tasks = self._queues.setdefault(id(source), TaskQueue(source.name))
-        self._gate(progress).leave(len(requests))
-        self._pool.submit(tasks, lambda: self._read(progress, waiting, requests))
+        source_context = self._source_contexts.of(source)
+        source_context.gate.leave(len(requests))
+        pool = self._pool
+        if source_context.is_one_at_a_time:
+            pool, tasks = self._discovery, source_context.discovery
+        pool.submit(tasks, lambda: self._read(progress, waiting, requests), first=True)
 
     def _read(self, progress: JobProgress, waiting: _Waiting, requests: list[_Request]) -> None:
         """Read the index for the requests, and begin the next reading if it is due."""
@@ -221,9 +228,9 @@ class Relistings:
             with source_context.fetcher.activated(context):
                 asked = self._list_these(progress, wanted, extra, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails the datasets that wait for it
-            failure = as_exception(error)
+            failure = self._stop.caught(error)
         # If the source only repeats an earlier response, nothing is known of what there is by now.
-        lists_all = progress.job.plan.source.lists_everything and index.responses > 0
+        lists_all = progress.job.lists_everything and index.responses > 0
         relisted: list[Relisted | Exception] = []
         for discovered, _, _ in requests:
             again = found.get(discovered.key)

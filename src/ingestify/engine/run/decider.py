@@ -13,7 +13,6 @@ from ingestify.engine.decision.change_detection import Action, Decision, decide
 from ingestify.engine.decision.decision_queue import DecisionQueue
 from ingestify.engine.decision.quarantine_view import QuarantineView
 from ingestify.engine.discovery.discovered import Discovered
-from ingestify.engine.discovery.discovery import as_exception
 from ingestify.engine.ingest.ingest import DatasetIngest
 from ingestify.engine.ingest.outcome import NOTHING_DONE, Outcome, summarize
 from ingestify.engine.ingest.pipeline import DatasetPipeline, RunContext
@@ -197,7 +196,7 @@ class Decider:
         try:
             ingest = DatasetIngest(decision, self._run)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: its checks say which datasets they are for
-            why = one_line(as_exception(error))
+            why = one_line(self._stop.caught(error))
             task = summarize(discovered, TaskOutcome.FAILED, why, dataset_id=decision.dataset_id)
             self.finish(discovered, Outcome(None, task, current=False))
             return

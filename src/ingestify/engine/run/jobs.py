@@ -199,10 +199,10 @@ class RunJobs:
             progress.error = error
             told = (progress.job.source_name, progress.job.selector.name, one_line(error))
             is_told_by_caller = progress.note_unreached(error)
-            if self._options.is_raised and not is_told_by_caller:
+            if self._options.is_told and not is_told_by_caller:
                 with self._lock:
                     self._failures.append((error, told))
-            level = logging.DEBUG if self._options.is_raised or is_told_by_caller else logging.ERROR
+            level = logging.DEBUG if self._options.is_told or is_told_by_caller else logging.ERROR
             logger.log(level, _FAILED, *told)
             logger.debug("discovery failed", exc_info=error)
 

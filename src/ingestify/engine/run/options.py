@@ -38,8 +38,8 @@ class RunOptions:
         refetch: Whether what the lake has is fetched in full although nothing says that it changed.
         unreachable_hosts: Keeps the hosts that cannot be reached, for a caller that can do without them. The run gives
             them up within seconds, and only the caller tells of it. None: requests are retried, and fail.
-        is_raised: Whether the caller raises the error of the report, and calls `tell_failures`. Otherwise the run logs
-            the error of a discovery at once.
+        is_told: Whether the caller tells of the errors of discoveries: raises one, or calls `tell_failures`. Otherwise
+            the run logs each of them at once.
     """
 
     concurrency: int
@@ -57,4 +57,4 @@ class RunOptions:
     ignores_waits: bool = False
     refetch: bool = False
     unreachable_hosts: UnreachableHosts | None = None
-    is_raised: bool = False
+    is_told: bool = False

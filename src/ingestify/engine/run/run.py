@@ -15,7 +15,7 @@ from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import collecting
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.discovery.discovered import Discovered
-from ingestify.engine.discovery.discovery import as_exception, iter_discovered
+from ingestify.engine.discovery.discovery import iter_discovered, lake_metadata
 from ingestify.engine.discovery.not_listed import describe_not_listed
 from ingestify.engine.discovery.planner import Expansion, expand_plan
 from ingestify.engine.discovery.source_context import SourceContext, SourceContexts
@@ -100,6 +100,7 @@ class IngestionRun:
             self._store,
             self._source_contexts,
             self.stop,
+            self._discovery,
             has_reader=self._options.on_current is not None,
             deadline=None if self._options.deadline is None else self._options.deadline.total_seconds(),
         )
@@ -197,14 +198,20 @@ class IngestionRun:
                     self._jobs.planning_usage, self.stop.event, index, self._options.unreachable_hosts
                 )
                 with source_context.fetcher.activated(context):
-                    expansion = expand_plan(plan, self._filters, self._options.parse_expression, unreadable.append)
+                    expansion = expand_plan(
+                        plan,
+                        self._filters,
+                        self._options.parse_expression,
+                        unreadable.append,
+                        lake_metadata(self._store, plan),
+                    )
                 for entry in unreadable:
                     index.add_gap(f"{entry.where} cannot be read")
                 departed = find_departed(
                     self._store, self._plans, plan, self._filters, expansion, index, self._options.parse_expression
                 )
             except BaseException as error:  # noqa: BLE001 - the job's boundary
-                self._report_planning(plan, unreadable, as_exception(error))
+                self._report_planning(plan, unreadable, self.stop.caught(error))
                 return
             jobs = [*expansion.jobs, *departed]
             if unreadable:
@@ -231,7 +238,7 @@ class IngestionRun:
             self._jobs.fail_entry(progress, entry.where, entry.error)
         if error is not None:
             self._jobs.fail(progress, error)
-        progress.is_discovered = True
+        progress.is_discovered = error is None or not self.stop.is_set
         self._jobs.end(progress)
 
     def _discover(self, job: Job, source_context: SourceContext, hint_date: str | None) -> None:
@@ -259,7 +266,7 @@ class IngestionRun:
                     progress.is_discovered = True
                     progress.mark_phase("discovery")
             except BaseException as error:  # noqa: BLE001 - the job's boundary: it fails this job only
-                self._jobs.fail(progress, as_exception(error))
+                self._jobs.fail(progress, self.stop.caught(error))
             finally:
                 self._completion.end_job_parts(progress)
                 self._relistings.read_if_due(progress)

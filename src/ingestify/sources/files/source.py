@@ -50,6 +50,9 @@ class FilesSource(Source):
         ConfigurationError: The configuration is wrong. The message names each key by its path.
     """
 
+    concurrent_discovery = True
+    lists_everything = True
+    expects_usual_feeds = True
     change_signal = "the time and size of each file, or its ETag in an object store"
     declaration = FilesDeclaration
 

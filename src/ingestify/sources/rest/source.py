@@ -45,6 +45,8 @@ class RestSource(Source):
         ConfigurationError: The description is wrong. The message names each key by its path.
     """
 
+    concurrent_discovery = True
+    lists_everything = True
     change_signal = "the last_modified of each entry, else the provider's validators"
     declaration = RestDeclaration
 

@@ -13,7 +13,7 @@ from tests.support.scripted_provider import answer
 
 
 def by_loading(engine):
-    engine.load()
+    engine.load(raise_errors=True)
 
 
 def by_reading(engine):

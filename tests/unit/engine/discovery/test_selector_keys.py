@@ -21,7 +21,7 @@ def seasons(selector: dict[str, Any]) -> Seasons:
     source = Seasons(lambda **_: [], [{"competition_id": 1, "season_id": number} for number in (1, 2)])
     lake = Lake(source, selectors=[selector])
     try:
-        lake.engine.load()
+        lake.engine.load(raise_errors=True)
     finally:
         lake.engine.close()
     return source

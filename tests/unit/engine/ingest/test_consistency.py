@@ -32,6 +32,8 @@ class Season(Source):
         date: The Last-Modified of all files, whenever they changed, as of an archive that was unpacked; empty: none.
     """
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "fake"
 
     def __init__(self, web: Provider, *, matches: int = 1, etag: bool = True, made_anew: bool = False) -> None:

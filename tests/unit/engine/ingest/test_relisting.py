@@ -125,6 +125,8 @@ def test_a_reader_who_leaves_ends_a_second_listing_that_never_ends(web: Provider
 class Versions(Source):
     """Announces what it is asked for, of the versions that it knows."""
 
+    concurrent_discovery = True
+    lists_everything = True
     provider = "fake"
 
     def __init__(self, matches: Matches, *known: str) -> None:

@@ -166,12 +166,14 @@ def test_a_source_that_raises_in_discovery_fails_its_job_and_the_others_go_on(ma
             raise RuntimeError("the index is on fire")
 
     lake = make_lake(find, [{"competition_id": number} for number in (1, 2, 3)])
-    with pytest.raises(RuntimeError, match="on fire"):
-        lake.engine.load()
+    report = lake.engine.load()
+    assert (report.state, str(report.error)) == (RunState.FAILED, "the index is on fire")
     assert len(lake.datasets) == 3, "what was yielded before the error is kept"
     states = {job.selector["competition_id"]: job.state for job in lake.jobs}
     assert states == {1: RunState.FINISHED, 2: RunState.FAILED, 3: RunState.FINISHED}
     assert "on fire" in next(job.error for job in lake.jobs if job.state is RunState.FAILED)
+    with pytest.raises(RuntimeError, match="on fire"):
+        lake.engine.load(raise_errors=True)
 
 
 def test_a_source_that_cannot_find_its_selectors_leaves_a_failed_job(make_lake):
@@ -181,8 +183,7 @@ def test_a_source_that_cannot_find_its_selectors_leaves_a_failed_job(make_lake):
 
     lake = make_lake(lambda **_: [match(1)])
     lake.add_plan(Blind(lambda **_: []))
-    with pytest.raises(RuntimeError, match="no list today"):
-        lake.engine.load()
+    assert lake.engine.load().state is RunState.FAILED
     assert sorted(job.state for job in lake.jobs) == [RunState.FAILED, RunState.FINISHED]
     assert len(lake.datasets) == 1
 
@@ -489,9 +490,10 @@ def test_a_source_that_submits_and_collects_is_alternated(make_lake):
 
 
 @pytest.mark.parametrize("where", ["discovery", "loader", "post_load_files", "discover_selectors"])
-def test_a_source_that_calls_exit_ends_neither_the_run_nor_the_truth(make_lake, where):
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_a_source_that_calls_exit_stops_the_run_as_an_interrupt_does(make_lake, where, error):
     def leave(*_, **__):
-        raise SystemExit(3)
+        raise error
 
     def find(**_):
         yield match(1)
@@ -506,15 +508,11 @@ def test_a_source_that_calls_exit_ends_neither_the_run_nor_the_truth(make_lake, 
     if where == "discover_selectors":
         lake.source.discover_selectors = leave
     report = lake.engine.run_report()
-    if where in ("loader", "post_load_files"):
-        assert (report.totals.new, report.totals.failed, report.state) == (1, 1, RunState.FINISHED)
-        assert "SystemExit" in report.failed_tasks[0].error
-    else:
-        assert report.state is RunState.FAILED
-        assert "SystemExit" in lake.jobs[0].error
-    assert [dataset.identifier["match_id"] for dataset in lake.datasets] == (
-        [] if where == "discover_selectors" else [1]
-    )
+    assert (report.state, type(report.error)) == (RunState.ABORTED, KeyboardInterrupt)
+    assert [job.state for job in lake.jobs] == [RunState.ABORTED]
+    assert [dataset.identifier["match_id"] for dataset in lake.datasets] in ([], [1])
+    with pytest.raises(KeyboardInterrupt):
+        lake.engine.load()
 
 
 def test_a_post_load_files_without_a_next_value_is_named_in_the_failure(make_lake):

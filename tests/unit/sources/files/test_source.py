@@ -283,19 +283,19 @@ def test_a_folder_that_cannot_be_read_makes_nothing_missing(drop: Drop, monkeypa
     monkeypatch.setattr(os, "scandir", scandir)
     drop.put("11/90/9_events.json")
     with pytest.raises(SourceError, match="could not be listed as a whole: 12/ cannot be read: Permission denied"):
-        drop.load()
+        drop.load(raise_errors=True)
     assert set(drop.states().values()) == {"COMPLETE"}
     assert len(drop.read()) == 3
 
 
 def test_a_location_that_is_not_there_makes_nothing_missing(drop: Drop) -> None:
     drop.put("11/90/7_events.json")
-    drop.load()
+    drop.load(raise_errors=True)
     drop.folder.rename(drop.folder.with_name("unmounted"))
     with pytest.raises(
         SourceError, match=r"is not there: No such file or directory\. If it is on another disk, mount that"
     ):
-        drop.load()
+        drop.load(raise_errors=True)
     assert set(drop.states().values()) == {"COMPLETE"}
 
 
@@ -439,7 +439,7 @@ def test_several_patterns_of_which_the_first_counts(make_drop: MakeDrop) -> None
 
 def test_another_dataset_type_is_an_error(drop: Drop) -> None:
     with pytest.raises(ConfigurationError, match="no datasets of the type 'video'; it has 'match'"):
-        drop.load(dataset_type="video")
+        drop.load(dataset_type="video", raise_errors=True)
 
 
 def test_without_an_engine_the_error_says_what_is_missing(drop: Drop) -> None:
@@ -456,9 +456,9 @@ def test_without_an_engine_the_error_says_what_is_missing(drop: Drop) -> None:
 )
 def test_a_location_that_cannot_be_opened_is_an_error(make_drop: MakeDrop, location: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        make_drop(location=location).load()
+        make_drop(location=location).load(raise_errors=True)
 
 
 def test_options_are_not_for_folders(make_drop: MakeDrop) -> None:
     with pytest.raises(ConfigurationError, match="options: they are for sftp:// and object stores"):
-        make_drop(options={"password": "x"}).load()
+        make_drop(options={"password": "x"}).load(raise_errors=True)
