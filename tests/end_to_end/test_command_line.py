@@ -342,7 +342,7 @@ def test_closed_streams_end_nothing(project: Project, shell):
 def test_a_narrow_encoding_ends_nothing(project: Project, shell):
     (project.folder / "my_source.py").write_text(SOURCE.replace('f"match {', 'f"Málaga 横浜 {'))
     project.make_lake()
-    for encoding in ("ascii", "latin-1", "cp1252"):
+    for encoding in ("ascii", "cp1252"):
         assert "laga" in shell("ingestify plan", PYTHONIOENCODING=encoding, PYTHONUTF8="0").stdout
 
 
