@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from ingestify.domain.file import File, NewFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Storage
+from ingestify.errors import IntegrityError, StoreError
 from ingestify.failpoints import failpoint
-from ingestify.store.objects.compression import check_method, is_compressed
+from ingestify.store.objects.compression import check_method, is_compressed, open_decompressed
 from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.objects.layout import Layout, require_inside
 from ingestify.store.objects.staging import StagedFile
 
 __all__ = ["BucketObjects"]
+
+_CHUNK_BYTES = 1 << 20
 
 
 class BucketObjects:
@@ -102,8 +105,25 @@ class BucketObjects:
         return place
 
     def restore(self, file: File, staged: StagedFile) -> None:
-        """Replace the object of a file by a staged file with the same bytes."""
+        """Replace the object of a file by a staged file with the same bytes, unless it is whole.
+
+        Another compressor, such as that of the published package, makes an object of another size.
+        """
         assert staged.tag == file.tag, "restored with other bytes"
         assert staged.temporary is not None, "restored before persist()"
-        self._identity.claim()
-        self.storage.publish([(staged.temporary, file.storage_path)])
+        if not self._is_whole(file):
+            self._identity.claim()
+            self.storage.publish([(staged.temporary, file.storage_path)])
+
+    def _is_whole(self, file: File) -> bool:
+        digest = hashlib.sha256()
+        try:
+            if self.storage.get_size(file.storage_path) != file.storage_size:
+                return False
+            raw = self.storage.open(file.storage_path)
+            with open_decompressed(file.storage_compression_method, raw, file.storage_path) as stream:
+                while data := stream.read(_CHUNK_BYTES):
+                    digest.update(data)
+        except (IntegrityError, StoreError, OSError):
+            return False
+        return digest.hexdigest() == file.tag
