@@ -28,6 +28,8 @@ _PYTHON = {
     "verify --repair": "engine.verify(repair=True)",
     "gc": "engine.collect_garbage()",
     "restored": "engine.store.identity.restore()",
+    "adopt": "ingestify.adopt(…)",
+    "adopt --yes": "ingestify.adopt(…, dry_run=False)",
     "sources competitions": "engine.competitions({})",
     "quarantine list": "engine.quarantine",
     "quarantine show": "engine.quarantine.get_entry({})",
@@ -40,7 +42,7 @@ _BY_PLANS = ("run", "plan", "sync-indexes")
 
 _WITHOUT_LAKE = ("init",)
 
-_OF_ALL_BUCKETS = ("gc", "restored", "events", "sync-indexes", "sources")
+_OF_ALL_BUCKETS = ("adopt", "gc", "restored", "events", "sync-indexes", "sources")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

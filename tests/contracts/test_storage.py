@@ -24,7 +24,7 @@ class TestMemoryStorage(StorageContract):
         return MemoryStorage()
 
 
-@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a//b", "", "a/\0", "a\\b"])
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a//b", "", "a/\0"])
 def test_local_storage_refuses_a_path_that_leaves_the_lake(tmp_path, path):
     with pytest.raises(StoreError, match="no path inside the lake"):
         LocalStorage(tmp_path).open(path)

@@ -11,7 +11,9 @@ from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.events.event_readers import EventReaders
-from ingestify.catalogue.history_import import HistoryImport
+from ingestify.catalogue.imports.adoption_writer import AdoptionWriter
+from ingestify.catalogue.imports.history_import import HistoryImport
+from ingestify.catalogue.imports.published_catalogue import PublishedCatalogue, find_published_catalogue
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.integrity.deletions import Deletions
 from ingestify.catalogue.integrity.integrity_check import IntegrityCheck
@@ -27,11 +29,13 @@ from ingestify.catalogue.lake import LakeRows
 from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.opening import Opening
 from ingestify.catalogue.quarantine import QuarantineLog
-from ingestify.catalogue.schema import describe_version
-from ingestify.catalogue.tables import Tables, build_tables
+from ingestify.catalogue.schema import WasAdopted, describe_version
+from ingestify.catalogue.tables import Tables, build_adopted_tables, build_tables
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue
+from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
+from ingestify.remedies import remedy
 
 __all__ = ["SqlCatalogue"]
 
@@ -47,6 +51,7 @@ class SqlCatalogue(Catalogue):
         self._database = database
         self._tables = tables
         self._opening = opening
+        self.is_adopted = tables.prefix == build_adopted_tables(tables.given_prefix).prefix
         self._locks = make_job_locks(database, tables, opening.require)
         self.datasets = datasets = DatasetReader(database, tables, key_types)
         self.event_log = events = EventLog(database, tables, datasets)
@@ -54,7 +59,7 @@ class SqlCatalogue(Catalogue):
         self.quarantine = quarantine = QuarantineLog(database, tables)
         self.job_locks = self._locks
         self.leases = leases = Leases(database, tables, self._locks)
-        self.deletions = deletions = Deletions(database, tables)
+        self.deletions = deletions = Deletions(database, tables, self.is_adopted)
         self.removals = removals = Removals(database, tables, deletions, leases.is_held)
         commits = LoggedCommits(database, events, removals)
         self.changes = changes = DatasetWriter(database, tables, datasets, events, quarantine, deletions, commits)
@@ -65,7 +70,8 @@ class SqlCatalogue(Catalogue):
         self.host_waits = HostWaits(database, tables)
         self.integrity_check = IntegrityCheck(database, tables)
         self.row_repair = RowRepair(database, tables, quarantine)
-        self.lake = LakeRows(database, tables)
+        self.lake = lake = LakeRows(database, tables)
+        self.adoption = AdoptionWriter(database, tables, events, self.history_import, lake)
         self.retention = HistoryRetention(database, tables)
 
     def __repr__(self) -> str:
@@ -92,22 +98,75 @@ class SqlCatalogue(Catalogue):
                 folder, file and tables now.
 
         Raises:
-            ConfigurationError: The URL, its scheme or the prefix is wrong, or the tables there are not ingestify's.
+            ConfigurationError: The URL, its scheme or the prefix is wrong, or the tables there are not ingestify's; or
+                they are those of the published package, and were not adopted, or not to the end.
             LakeVersionError: A newer ingestify wrote the lake.
             StoreError: The database refused; the message says why and what to do.
         """
         tables = build_tables(table_prefix)
         database = Database.reach(url, echo=echo)
-        opening = Opening(database, tables, absent or AssertionError)
-        try:
+
+        def opened(tables: Tables) -> SqlCatalogue:
+            opening = Opening(database, tables, absent or AssertionError)
             if absent is None:
                 opening.create()
             else:
                 opening.find()
+            return cls(database, tables, key_types or KeyTypes(), opening)
+
+        try:
+            try:
+                return opened(tables)
+            except WasAdopted:
+                catalogue = opened(build_adopted_tables(table_prefix))
+            if not catalogue.adoption.is_finished():
+                raise ConfigurationError(
+                    f"The adoption of the lake {database.where} was interrupted: {remedy('adopt --yes')} goes on "
+                    "with it."
+                )
+            return catalogue
         except BaseException:
             database.close()
             raise
-        return cls(database, tables, key_types or KeyTypes(), opening)
+
+    @classmethod
+    def open_for_adoption(
+        cls, url: str, *, table_prefix: str = "", timezone: str | None = None, creates: bool = True
+    ) -> tuple[PublishedCatalogue | None, SqlCatalogue | None]:
+        """Open the published package's catalogue in a database, and the catalogue that it is adopted into in place.
+
+        Args:
+            url: See `open`.
+            table_prefix: See `open`.
+            timezone: See `find_published_catalogue`.
+            creates: Whether the tables of the second catalogue are made, if they do not exist.
+
+        Returns:
+            The published package's catalogue, None: there is none; and ours, None: it does not exist.
+
+        Raises:
+            As `open` does.
+        """
+        database = Database.reach(url)
+        try:
+            if not database.has_no_file:
+                database.prepare()
+            published = None if database.has_no_file else find_published_catalogue(database, table_prefix, timezone)
+            if published is None:
+                database.close()
+                return None, None
+            tables = build_adopted_tables(table_prefix)
+            opening = Opening(database, tables, AssertionError)
+            found = opening.find()
+            if not found and creates:
+                found = opening.create()
+            if not found:
+                database.before_use(None)
+                return published, None
+            return published, cls(database, tables, KeyTypes(), opening)
+        except BaseException:
+            database.close()
+            raise
 
     @classmethod
     def probe(cls, url: str, *, table_prefix: str = "") -> tuple[str, bool]:
@@ -120,7 +179,10 @@ class SqlCatalogue(Catalogue):
         """
         database = Database.open(url)
         try:
-            return describe_version(database, build_tables(table_prefix))
+            try:
+                return describe_version(database, build_tables(table_prefix))
+            except WasAdopted:
+                return describe_version(database, build_adopted_tables(table_prefix))
         finally:
             database.close()
 

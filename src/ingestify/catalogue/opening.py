@@ -60,6 +60,8 @@ class Opening:
         try:
             self._database.prepare()
             is_there = prepare(self._database, self._tables)
+            if is_there and prepare is prepare_schema:
+                self._database.prepare()  # a database that had only tables of others
         finally:
             self._is_opening = False
         if is_there or prepare is prepare_schema:

@@ -1,22 +1,37 @@
-"""Schema migrations: they bring a lake's tables to the version of this ingestify when the lake is opened."""
+"""The tables of a database: ours are brought to the version of this ingestify when the lake is opened.
+
+Tables of others are left alone; those of the published package are found by their columns.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import select_version
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import Tables, build_adopted_tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
+from ingestify.remedies import remedy
 
-__all__ = ["HEAD", "MIGRATIONS", "describe_version", "find_schema", "prepare_schema"]
+__all__ = [
+    "HEAD",
+    "MIGRATIONS",
+    "PublishedTables",
+    "WasAdopted",
+    "describe_version",
+    "find_published_tables",
+    "find_schema",
+    "prepare_schema",
+]
 
 HEAD = "0009"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
@@ -27,6 +42,10 @@ READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+class WasAdopted(ConfigurationError):
+    """The lake was adopted in place: its tables are those of `build_adopted_tables`."""
+
+
 def prepare_schema(database: Database, tables: Tables) -> bool:
     """Make the lake's tables, or migrate them to HEAD.
 
@@ -35,7 +54,8 @@ def prepare_schema(database: Database, tables: Tables) -> bool:
 
     Raises:
         LakeVersionError: A newer ingestify wrote the lake.
-        ConfigurationError: The tables there are not ingestify's.
+        ConfigurationError: The tables there are not ingestify's, or are those of the published package.
+        WasAdopted: They were adopted.
         StoreError: The database refused.
     """
     if _is_up_to_date(database, tables):
@@ -146,6 +166,17 @@ def _drop_unfinished(connection: sa.Connection, tables: Tables) -> bool:
 
 
 def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables) -> None:
+    adopted = build_adopted_tables(tables.given_prefix)
+    if adopted.prefix == tables.prefix:
+        return  # an adoption makes its tables
+    if connection.dialect.has_table(connection, adopted.version_table_name):
+        raise WasAdopted(f"The lake {where} was adopted while this process had it open: open it again.")
+    if find_published_tables(connection, tables.given_prefix) is not None:
+        raise ConfigurationError(
+            f"The database {where} has a lake of the published package, which this ingestify does not write to. "
+            f"Nothing was made or changed. {remedy('adopt')} shows what can be taken over, and "
+            f"{remedy('adopt --yes')} does it."
+        )
     taken = [name for name in tables.metadata.tables if connection.dialect.has_table(connection, name)]
     if taken:
         raise ConfigurationError(
@@ -214,3 +245,64 @@ def _upgrade(connection: sa.Connection, database: Database, tables: Tables, vers
     if version is not None and version not in known:
         raise _written_by_newer(database, version)
     command.upgrade(config, "head")
+
+
+# ---- the tables of the published package ----------------------------------------------------------------
+
+_NEEDED = {
+    "dataset": {"dataset_id", "bucket", "provider", "dataset_type", "identifier", "metadata"},
+    "revision": {"dataset_id", "revision_id", "created_at"},
+    "file": {"dataset_id", "revision_id", "file_id", "storage_path", "tag"},
+}
+_OWN_COLUMNS = {"position", "identifier_key", "file_number", "removed_file_ids"}
+"""The columns that only our tables of the same names have."""
+
+_READERS = ("event_log", "reader_state")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PublishedTables:
+    """The tables, each with the columns that it has in this database.
+
+    Attributes:
+        has_zones: Whether its times have a zone, or need none: they do not in PostgreSQL, from version 0.10 on.
+        event_log: None: nobody has used the log.
+        reader_state: None: nobody has read it.
+    """
+
+    dataset: sa.TableClause
+    revision: sa.TableClause
+    file: sa.TableClause
+    event_log: sa.TableClause | None
+    reader_state: sa.TableClause | None
+    has_zones: bool
+
+
+def find_published_tables(connection: sa.Connection, prefix: str) -> PublishedTables | None:
+    """Return the tables of a lake of the published package; None: there is none.
+
+    Args:
+        connection: In a transaction.
+        prefix: The `table_prefix` of the settings as it is written there.
+    """
+    if not connection.dialect.has_table(connection, f"{prefix}dataset"):
+        return None
+    inspector = sa.inspect(connection)
+    found: dict[str, dict[str, Any]] = {}
+    for name in (*_NEEDED, *_READERS):
+        if inspector.has_table(f"{prefix}{name}"):
+            found[name] = {str(column["name"]): column["type"] for column in inspector.get_columns(f"{prefix}{name}")}
+    for name, needed in _NEEDED.items():
+        if name not in found or not needed <= found[name].keys() or found[name].keys() & _OWN_COLUMNS:
+            return None
+    tables = {name: sa.table(f"{prefix}{name}", *map(sa.column, columns)) for name, columns in found.items()}
+    type_of_times = found["revision"]["created_at"]
+    has_zones = connection.dialect.name != "postgresql" or bool(getattr(type_of_times, "timezone", False))
+    return PublishedTables(
+        tables["dataset"],
+        tables["revision"],
+        tables["file"],
+        tables.get("event_log") if "payload_json" in found.get("event_log", {}) else None,
+        tables.get("reader_state") if "last_event_id" in found.get("reader_state", {}) else None,
+        has_zones,
+    )

@@ -19,7 +19,15 @@ import sqlalchemy as sa
 from ingestify.domain.identifier import LONGEST_IDENTIFIER
 from ingestify.errors import ConfigurationError
 
-__all__ = ["LONGEST_HOST", "LONGEST_NAME", "OBJECT_COLUMNS", "Tables", "build_tables", "shorten_prefix"]
+__all__ = [
+    "LONGEST_HOST",
+    "LONGEST_NAME",
+    "OBJECT_COLUMNS",
+    "Tables",
+    "build_adopted_tables",
+    "build_tables",
+    "shorten_prefix",
+]
 
 LONGEST_HOST = 255
 """A name in the DNS has up to 253 characters, and a port may follow it."""
@@ -32,6 +40,8 @@ _PREFIX = re.compile(r"[A-Za-z0-9_]{0,255}\Z")
 _LONGEST_PREFIX = 40
 """A prefix up to here stays as it is: `dataset_identity_unique` is the longest name that follows one."""
 
+_ADOPTED = "adopted_"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Tables:
@@ -40,10 +50,12 @@ class Tables:
     Attributes:
         prefix: The beginning of each table, constraint and index name, as `shorten_prefix` returns it; empty for most
             lakes.
+        given_prefix: The prefix of the settings as it is written there.
         metadata: SQLAlchemy's collection of these tables.
     """
 
     prefix: str
+    given_prefix: str
     metadata: sa.MetaData
     dataset: sa.Table
     revision: sa.Table
@@ -125,10 +137,11 @@ def build_tables(prefix: str = "") -> Tables:
     Raises:
         ConfigurationError: See `shorten_prefix`.
     """
-    prefix = shorten_prefix(prefix)
+    given_prefix, prefix = prefix, shorten_prefix(prefix)
     metadata = sa.MetaData()
     return Tables(
         prefix=prefix,
+        given_prefix=given_prefix,
         metadata=metadata,
         dataset=_dataset(prefix, metadata),
         revision=_revision(prefix, metadata),
@@ -264,6 +277,15 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Index(f"{prefix}job_repeat_last", "last_started_at"),
         ),
     )
+
+
+def build_adopted_tables(prefix: str) -> Tables:
+    """Return the tables of a lake that was adopted in place: beside those of the published package, which it keeps.
+
+    Args:
+        prefix: As the settings have it. The published package's tables have it too.
+    """
+    return dataclasses.replace(build_tables(f"{shorten_prefix(prefix)}{_ADOPTED}"), given_prefix=prefix)
 
 
 def _dataset(prefix: str, metadata: sa.MetaData) -> sa.Table:

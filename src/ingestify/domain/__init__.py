@@ -5,6 +5,7 @@ dataset, revision, file    a dataset, its revisions and their files
 identifier, key_types      what identifies a dataset, and the types of its keys
 quarantine                 bundles that failed a check
 change, history            a change to one dataset, and the import of a whole history
+adoption                   a lake of the published package becomes one of ours
 events, event_reader       domain events, and the readers of the event log
 run                        jobs, tasks, counts and reports of runs
 damage, retention, lake    the kinds of damage, how long history is kept, the identity of a lake

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ingestify.errors import StoreError
 
 __all__ = ["check_object_path"]
@@ -13,5 +15,7 @@ def check_object_path(path: str) -> None:
     Raises:
         StoreError: It does.
     """
-    if not path or "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in path.split("/")):
+    # A backslash is a part of a name, as in lakes of the published package, except where it separates folders.
+    leaves = "\0" in path or (os.sep == "\\" and "\\" in path)
+    if not path or leaves or any(part in ("", ".", "..") for part in path.split("/")):
         raise StoreError(f"'{path}' is no path inside the lake.")

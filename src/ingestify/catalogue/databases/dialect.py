@@ -109,6 +109,9 @@ class Dialect(ABC):
         insert.execute(connection, rows)
         return list(connection.scalars(sa.select(position).where(position > before).order_by(position)))
 
+    def count_on(self, connection: sa.Connection, table: sa.Table) -> None:  # noqa: B027 - only PostgreSQL's do not
+        """Let the positions of a table count on behind the last one, after rows were inserted with positions."""
+
     def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
         """Take the lock of that name until the connection ends or releases it. Never waits.
 

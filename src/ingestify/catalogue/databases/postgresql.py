@@ -146,6 +146,13 @@ class PostgresqlDialect(Dialect):
         """Take a lock of the transaction, which costs no write and needs no right."""
         self._lock(connection, f"event log of {version_table}")
 
+    def count_on(self, connection: sa.Connection, table: sa.Table) -> None:
+        """Set the sequence, which does not notice positions that were given."""
+        sequence = sa.func.pg_get_serial_sequence(f'"{table.name}"', "position")
+        connection.execute(
+            sa.select(sa.func.setval(sequence, sa.select(sa.func.max(table.c.position)).scalar_subquery()))
+        )
+
     def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
         """Take an advisory lock of the session."""
         return bool(connection.scalar(sa.select(sa.func.pg_try_advisory_lock(self._session_key(connection, name)))))

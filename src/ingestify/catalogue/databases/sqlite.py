@@ -131,7 +131,7 @@ class SqliteConnector(Connector):
         with contextlib.closing(engine.raw_connection()) as connection:
             cursor = connection.cursor()
             # The query alone takes no lock; for the lock of the switch SQLite does not wait by itself.
-            if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",) and not _is_of_others(cursor):
                 # Only in a new file: lets freed pages be given back to the disk.
                 cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 cursor.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -156,6 +156,12 @@ class SqliteConnector(Connector):
                 f"The catalogue {self.where} cannot be written: a folder above it could not be synced "
                 f"({error.strerror or error}). Look at the disk, then run again."
             ) from error
+
+
+def _is_of_others(cursor: Any) -> bool:
+    """Whether the file has tables, and none that says the version of a lake. Opening it changes nothing there."""
+    names = [name for (name,) in cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return bool(names) and not any(name.endswith("ingestify_version") for name in names)
 
 
 def _may_only_be_read(path: Path) -> bool:

@@ -90,6 +90,27 @@ class EventLog:
             for event, position in zip(listed, positions, strict=True)
         ]
 
+    def add_at(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> None:
+        """Log events at the positions that they have, in the caller's transaction, while nobody else appends.
+
+        Args:
+            connection: In a transaction that writes.
+            events: By position, all of them behind the last logged event.
+        """
+        if events:
+            rows = [
+                {
+                    "position": event.position,
+                    "event_type": event.event_type,
+                    "dataset_id": event.dataset.dataset_id,
+                    "occurred_at": moment_to_text(event.occurred_at),
+                    "payload": _payload(event),
+                }
+                for event in events
+            ]
+            connection.execute(self._log.insert(), rows)
+            self._database.dialect.count_on(connection, self._log)
+
     @retried
     def holds(self, event: DatasetEvent) -> bool:
         """Whether the first event that `append` returned was committed, and with it all rows of its transaction.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import moment_to_text
+from ingestify.catalogue.schema import find_published_tables
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.errors import SaveError
@@ -29,12 +30,18 @@ def find_named(connection: sa.Connection, database: Database, tables: Tables, pa
 
 
 class Deletions:
-    """The table of deleted objects. A method with a connection works in the caller's transaction."""
+    """The table of deleted objects. A method with a connection works in the caller's transaction.
 
-    def __init__(self, database: Database, tables: Tables) -> None:
+    Args:
+        is_adopted: Whether the lake was adopted in place. Then the tables of the published package name objects too:
+            those that were not taken stay, and those that were are the lake's, which may delete them.
+    """
+
+    def __init__(self, database: Database, tables: Tables, is_adopted: bool = False) -> None:
         self._database = database
         self._tables = tables
         self._table = tables.deleted_object
+        self._is_adopted = is_adopted
 
     def record(self, connection: sa.Connection, paths: Sequence[str], moment: dt.datetime) -> None:
         """Save that no row names these objects any more, from this moment on."""
@@ -59,18 +66,36 @@ class Deletions:
 
     def orphaned(self, connection: sa.Connection, paths: Sequence[str], since: dt.datetime | None) -> set[str]:
         """Return the same, in the caller's transaction; `since` None: the paths that no row names now."""
-        columns = self._table.c
-        by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}
         left = set(paths) - find_named(connection, self._database, self._tables, paths)
         # A read-only archive may be older than this table.
-        if left and since is not None and connection.dialect.has_table(connection, self._table.name):
-            for hashes in chunks(by_hash):
-                statement = sa.select(columns.path_hash).where(
-                    self._database.dialect.any_of(columns.path_hash, hashes),
-                    columns.deleted_at > moment_to_text(since),
-                )
-                left -= {by_hash[one] for one in connection.scalars(statement)}
-        return left
+        if not left or since is None or not connection.dialect.has_table(connection, self._table.name):
+            return left
+        deleted = self._find_deleted(connection, left)
+        if self._is_adopted:
+            left -= self._find_published(connection, left) - deleted.keys()
+        return {path for path in left if deleted.get(path, "") <= (moment_to_text(since) or "")}
+
+    def _find_deleted(self, connection: sa.Connection, paths: Collection[str]) -> dict[str, str]:
+        """Return when each of `paths` lost its last row, of those that are noted."""
+        by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}
+        columns = self._table.c
+        deleted: dict[str, str] = {}
+        for hashes in chunks(by_hash):
+            statement = sa.select(columns.path_hash, columns.deleted_at)
+            statement = statement.where(self._database.dialect.any_of(columns.path_hash, hashes))
+            deleted.update((by_hash[one], moment) for one, moment in connection.execute(statement))
+        return deleted
+
+    def _find_published(self, connection: sa.Connection, paths: Collection[str]) -> set[str]:
+        """Return those of `paths` that the published package's tables name, which a person may have removed."""
+        published = find_published_tables(connection, self._tables.given_prefix)
+        named: set[str] = set()
+        if published is None:
+            return named
+        column = published.file.c["storage_path"]
+        for some in chunks(paths):
+            named.update(connection.scalars(sa.select(column).where(self._database.dialect.any_of(column, some))))
+        return named
 
     @retried
     def forget(self, until: dt.datetime) -> int:

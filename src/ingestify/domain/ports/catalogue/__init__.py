@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ingestify.domain.ports.catalogue.adoption import AdoptionPort, PublishedCatalogue
 from ingestify.domain.ports.catalogue.changes import ChangesPort, HeadMoved, OnEvents
 from ingestify.domain.ports.catalogue.datasets import (
     DatasetDescription,
@@ -43,6 +44,7 @@ __all__ = [
     "LeasesPort",
     "ObjectsInDoubt",
     "OnEvents",
+    "PublishedCatalogue",
     "RemovalsPort",
     "SelectorSync",
     "StorageTotals",
@@ -58,6 +60,7 @@ class Catalogue(Protocol):
         indexes: The indexes on keys of their identifiers.
         quarantine: The bundles that failed a check.
         history_import: Whole histories of another lake's datasets.
+        adoption: The adoption of a lake of the published package.
         integrity_check: Whether the rows agree, and which objects they name.
         row_repair: Repairs of rows.
         deletions: The objects that no row names any more.
@@ -71,6 +74,8 @@ class Catalogue(Protocol):
         event_readers: How far each reader of the event log is.
         lake: The lake's identity.
         retention: How old jobs and events are forgotten.
+        is_adopted: Whether it was a lake of the published package, which was adopted in place: objects of its layout
+            are the lake's too.
     """
 
     datasets: DatasetsPort
@@ -78,6 +83,7 @@ class Catalogue(Protocol):
     indexes: DatasetIndexesPort
     quarantine: QuarantinePort
     history_import: HistoryImportPort
+    adoption: AdoptionPort
     integrity_check: IntegrityCheckPort
     row_repair: RowRepairPort
     deletions: DeletionsPort
@@ -91,6 +97,7 @@ class Catalogue(Protocol):
     event_readers: EventReadersPort
     lake: LakePort
     retention: RetentionPort
+    is_adopted: bool
 
     @property
     def where(self) -> str:

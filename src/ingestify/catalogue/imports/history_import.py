@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
@@ -133,16 +133,33 @@ class HistoryImport:
             counts[:] = [None if some is None else len(some) for some in events]
             return [event for some in events for event in some or ()]
 
-        doing = f"copy {len(histories)} {'dataset' if len(histories) == 1 else 'datasets'}"
+        doing = _doing(histories)
+        written = iter(self._trying(lambda: self._commits.commit(doing, write, paths, removals_seen)))
+        return [None if count is None else tuple(next(written) for _ in range(count)) for count in counts]
+
+    def write_without_events(self, histories: Sequence[DatasetHistory]) -> None:
+        """Write histories of which the event log tells nothing, in one transaction.
+
+        A history whose dataset is there already is not written.
+        """
+
+        def write(connection: sa.Connection) -> list[DatasetEvent]:
+            is_current = self._find_current(connection, histories)
+            self._replace(connection, [one for one, holds in zip(histories, is_current, strict=True) if holds])
+            return []
+
+        self._trying(lambda: self._commits.commit(_doing(histories), write))
+
+    @staticmethod
+    def _trying(commit: Callable[[], list[DatasetEvent]]) -> list[DatasetEvent]:
+        """Commit, again if another writer has just made one of the datasets: the next attempt finds it."""
         for tried in range(1, _TRIES + 1):
             try:
-                written = iter(self._commits.commit(doing, write, paths, removals_seen))
-                break
+                return commit()
             except SaveError as error:
-                # Another writer has just made one of them: the next attempt finds it.
                 if not isinstance(error.__cause__, sa.exc.IntegrityError) or tried == _TRIES:
                     raise
-        return [None if count is None else tuple(next(written) for _ in range(count)) for count in counts]
+        raise AssertionError("unreachable")
 
     def _find_current(self, connection: sa.Connection, histories: Sequence[DatasetHistory]) -> list[bool]:
         """Return which histories are based on the present state of their dataset, and lock its row."""
@@ -259,6 +276,10 @@ class HistoryImport:
             ]
 
         return self._commits.commit("copy quarantine entries", write, paths, removals_seen)
+
+
+def _doing(histories: Sequence[DatasetHistory]) -> str:
+    return f"copy {len(histories)} {'dataset' if len(histories) == 1 else 'datasets'}"
 
 
 def _identity(dataset: Dataset) -> Identity:
