@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ingestify._version import __version__
 
 if TYPE_CHECKING:
+    from ingestify.domain.adoption import NotTaken, NotTakenKind
     from ingestify.domain.bundle import BundleType
     from ingestify.domain.bundle_check import Bundle, BundleCheck
     from ingestify.domain.damage import Damage, DamageKind
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ingestify.domain.selector import Selector
     from ingestify.domain.source import Source
     from ingestify.domain.subscriber import Subscriber
+    from ingestify.engine.adopting import AdoptionReport
     from ingestify.engine.engine import IngestionEngine
     from ingestify.engine.mirroring import CopyReport
     from ingestify.engine.offer import OfferList
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     )
     from ingestify.fetch.loader import retrieve_http
     from ingestify.main import EventLogConsumer, debug_source, get_datastore, get_dev_engine, get_engine
+    from ingestify.main.adoption import adopt
     from ingestify.main.offer import competitions, matches
     from ingestify.store.dataset_store import DatasetStore
     from ingestify.store.maintenance.garbage import Garbage
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
     from ingestify.store.reading.file_collection import FileCollection, LoadedFile
 
 _MODULES = {
+    "domain.adoption": ("NotTaken", "NotTakenKind"),
     "domain.bundle": ("BundleType",),
     "domain.bundle_check": ("Bundle", "BundleCheck"),
     "domain.damage": ("Damage", "DamageKind"),
@@ -98,6 +102,7 @@ _MODULES = {
     "domain.selector": ("Selector",),
     "domain.source": ("Source",),
     "domain.subscriber": ("Subscriber",),
+    "engine.adopting": ("AdoptionReport",),
     "engine.engine": ("IngestionEngine",),
     "engine.mirroring": ("CopyReport",),
     "engine.offer": ("OfferList",),
@@ -117,6 +122,7 @@ _MODULES = {
     ),
     "fetch.loader": ("retrieve_http",),
     "main": ("EventLogConsumer", "debug_source", "get_datastore", "get_dev_engine", "get_engine"),
+    "main.adoption": ("adopt",),
     "main.offer": ("competitions", "matches"),
     "store.dataset_store": ("DatasetStore",),
     "store.maintenance.garbage": ("Garbage",),
@@ -127,6 +133,7 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "AdoptionReport",
     "Bundle",
     "BundleCheck",
     "BundleType",
@@ -167,6 +174,8 @@ __all__ = [
     "LoadedFile",
     "MetadataUpdated",
     "NotModifiedFile",
+    "NotTaken",
+    "NotTakenKind",
     "OfferList",
     "Quarantine",
     "QuarantineEntry",
@@ -194,6 +203,7 @@ __all__ = [
     "UnreadableEntry",
     "VerifyReport",
     "__version__",
+    "adopt",
     "competitions",
     "debug_source",
     "get_datastore",

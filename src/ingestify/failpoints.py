@@ -50,6 +50,9 @@ NAMES = (
     "delete.rows_gone",  # the rows of datasets are removed, their objects are not
     "removal.noted",  # the paths of objects are noted, and these are not removed
     "delete.object_gone",  # one object was removed, others may not be
+    "adoption.taken",  # some datasets of another lake are committed, others are not
+    "adoption.logged",  # some events of its log are committed
+    "adoption.finished",  # all is committed, and the storage has no mark yet
 )
 """All there are, in the order in which a dataset passes them."""
 

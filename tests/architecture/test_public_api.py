@@ -19,7 +19,8 @@ EventLogConsumer, IngestifyError, ConfigurationError, DuplicateFile, SaveError, 
 get_engine, get_datastore, get_dev_engine, debug_source, retrieve_http""".replace("\n", " ").split(", ")
 
 RESULTS = """RunReport, JobSummary, TaskSummary, TaskOutcome, RunState, Counters, DatasetList, LoadedFile, OfferList,
-Quarantine, QuarantineEntry, VerifyReport, CopyReport, Garbage, Damage, DamageKind""".replace("\n", " ").split(", ")
+Quarantine, QuarantineEntry, VerifyReport, CopyReport, AdoptionReport, NotTaken, NotTakenKind, Garbage, Damage,
+DamageKind""".replace("\n", " ").split(", ")
 """What public calls return, and the parts of it."""
 
 PACKAGE = Path(ingestify.__file__).parent

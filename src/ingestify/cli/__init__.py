@@ -19,6 +19,7 @@ quarantine          `quarantine`
 events              `events`
 verify, garbage     `verify` and `gc`
 copy, restored      `copy` and `restored`
+adopt               `adopt`
 sources, offer      `sources`, and its `competitions` and `matches`
 source_check        `sources check`
 project             `init`, `config`, `completion` and `version`

@@ -9,6 +9,7 @@ cloud, deliveries    the options of object stores, and what deliveries are read 
 configuration        checks a config.yaml, and reads what commands ask it for
 connections          asks the database, the storage and each source whether it answers
 trial                tries one source out
+adoption             takes over a lake of the published package
 offer                what a provider has, without a lake
 event_log_consumer   reads the event log
 """

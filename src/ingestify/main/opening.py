@@ -20,7 +20,14 @@ from ingestify.sources.own_modules import make_importable
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.vaults.lookup import SecretLookup
 
-__all__ = ["catalogue_address", "open_datastore", "open_engine", "open_two_datastores"]
+__all__ = [
+    "catalogue_address",
+    "file_address",
+    "open_datastore",
+    "open_engine",
+    "open_two_datastores",
+    "refuse_same_lake",
+]
 
 logger = PrintableLogger(__name__)
 
@@ -39,6 +46,7 @@ def open_engine(
     settings = with_secrets(read_settings(place.config), lookup)
     make_importable(str(folder))
     plans, left_out = make_plans(settings)
+    refuse_lake_by_current_folder(settings.main, folder)
     store = _store_from_settings(settings, place, bucket, lookup)
     if not disable_events:
         subscribe(store, settings)
@@ -46,12 +54,26 @@ def open_engine(
 
 
 def open_datastore(
-    place: Place, bucket: str | None = None, file_options: Mapping[str, Any] | None = None
+    place: Place,
+    bucket: str | None = None,
+    file_options: Mapping[str, Any] | None = None,
+    *,
+    is_target: bool = False,
 ) -> DatasetStore:
-    """Open a lake without sources; see `get_engine`."""
+    """Open a lake without sources; see `get_engine`.
+
+    Args:
+        place: Where it is.
+        bucket: See `get_engine`.
+        file_options: See `get_engine`.
+        is_target: Whether something is copied into it, so that it may be new, whatever the current folder has.
+    """
     lookup = SecretLookup()
     if place.config is not None:
-        return _store_from_settings(read_settings(place.config), place, bucket, lookup)
+        settings = read_settings(place.config)
+        if not is_target:
+            refuse_lake_by_current_folder(settings.main, place.base)
+        return _store_from_settings(settings, place, bucket, lookup)
     return open_store(
         resolve_lake_url(place.metadata_url, "metadata_url", place.base, lookup),
         resolve_lake_url(place.file_url, "file_url", place.base, lookup),
@@ -65,7 +87,6 @@ def _store_from_settings(settings: Settings, place: Place, bucket: str | None, l
     folder = place.base
     make_importable(str(folder))  # a transformation may be there
     main = settings.main
-    refuse_lake_by_current_folder(main, folder)
     return open_store(
         resolve_lake_url(main.metadata_url, "metadata_url", folder, lookup),
         resolve_lake_url(main.file_url, "file_url", folder, lookup),
@@ -101,8 +122,26 @@ def open_two_datastores(
         ConfigurationError: They are one lake, or share their files: each would remove the other's files as garbage.
     """
     lookup = SecretLookup()
+    settings = None if source.config is None else read_settings(source.config)
+    refuse_same_lake(source, target, lookup)
+    bucket = bucket or ("main" if settings is None else settings.main.default_bucket)
+    first = open_datastore(source, bucket)
+    try:
+        second = open_datastore(target, bucket, is_target=True)
+        return first, _empty_in_place_of_none(second) if dry_run else second
+    except BaseException:
+        first.close()
+        raise
+
+
+def refuse_same_lake(source: Place, target: Place, lookup: SecretLookup) -> None:
+    """Refuse a copy of a lake into itself, or beside its files.
+
+    Raises:
+        ConfigurationError: They are one lake, or share their files: each would remove the other's files as garbage.
+    """
     both = [None if place.config is None else read_settings(place.config) for place in (source, target)]
-    for name, address in (("catalogue (metadata_url)", catalogue_address), ("files (file_url)", _file_address)):
+    for name, address in (("catalogue (metadata_url)", _catalogue_address), ("files (file_url)", file_address)):
         ours, theirs = (
             (url.rstrip("/"), where)
             for url, where in (address(place, one, lookup) for place, one in zip((source, target), both, strict=True))
@@ -112,14 +151,6 @@ def open_two_datastores(
                 f"{source.title} and {target.title} have the same {name}; a copy goes into a lake of its own. Correct "
                 f"what --to names."
             )
-    bucket = bucket or ("main" if both[0] is None else both[0].main.default_bucket)
-    first = open_datastore(source, bucket)
-    try:
-        second = open_datastore(target, bucket)
-        return first, _empty_in_place_of_none(second) if dry_run else second
-    except BaseException:
-        first.close()
-        raise
 
 
 def _empty_in_place_of_none(store: DatasetStore) -> DatasetStore:
@@ -136,12 +167,16 @@ def catalogue_address(place: Place, settings: Settings | None, lookup: SecretLoo
     """Return the URL and the table prefix of a place's catalogue."""
     if settings is not None:
         refuse_lake_by_current_folder(settings.main, place.base)
+    return _catalogue_address(place, settings, lookup)
+
+
+def _catalogue_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str]:
     url = place.metadata_url if settings is None else settings.main.metadata_url
     prefix = "" if settings is None else settings.main.metadata_options.table_prefix
     return resolve_lake_url(url, "metadata_url", place.base, lookup), prefix
 
 
-def _file_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str | None]:
+def file_address(place: Place, settings: Settings | None, lookup: SecretLookup) -> tuple[str, str | None]:
     """Return the URL of a place's files, and the endpoint of its object store."""
     url = place.file_url if settings is None else settings.main.file_url
     options = None if settings is None else settings.main.file_options

@@ -11,8 +11,10 @@ import re
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from ingestify.cli.app import COMMANDS
+from tests.support.published_lake import PublishedFile, PublishedLake, folder_objects
 
 from .conftest import CommandLine
 
@@ -33,6 +35,7 @@ USES = {
         "gc --older-than 0h --yes",
     ],
     "copy": ["run -q", "copy --to other --dry-run --json", "copy --to other", "copy --to other"],
+    "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],
     "quarantine": ["run -q", "quarantine list", "quarantine list --json", "quarantine retry"],
     "events": [
@@ -108,6 +111,14 @@ def test_a_command_says_what_it_said(name, command, monkeypatch):
     if name == "sync-indexes":
         kind = "- {provider: small, dataset_type: match, identifier_index: true, identifier_keys: {match_id: {}}}"
         command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")
+    if name == "adopt":
+        engine = sa.create_engine(f"sqlite:///{command.folder}/catalog.db")
+        published = PublishedLake(engine, folder_objects(command.folder / "files"))
+        for number in (10, 10, 11):
+            published.add_dataset({"match_id": number}, [PublishedFile("match", b"{}")])
+        engine.dispose()
+        (found,) = command.folder.rglob("match_id=11/0/match__v1.json.gz")
+        found.unlink()
     said = ""
     for typed in USES[name]:
         out, code = command.try_to(*typed.split())

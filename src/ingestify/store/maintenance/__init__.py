@@ -5,4 +5,5 @@
 - `garbage`: removes orphaned objects and old history.
 - `copying`: mirrors datasets into another lake; `object_copy`: their objects; `entry_copying`: quarantine entries;
   `copied`: the outcome.
+- `adoption`: takes over a lake of the published package; `adopted_objects`: reads its objects.
 """

@@ -11,7 +11,7 @@ from ingestify.domain.damage import DamageKind, FileRecord
 from ingestify.domain.ports import Storage
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.store.objects.compression import METHODS, open_decompressed
-from ingestify.store.objects.layout import bucket_folders
+from ingestify.store.objects.layout import bucket_folders, is_inside
 
 __all__ = ["Finding", "ObjectContent", "compare", "find_other_tags", "read_object"]
 
@@ -114,10 +114,9 @@ def compare(record: FileRecord, content: ObjectContent) -> Finding | None:
 
 def find_outside(record: FileRecord) -> Finding | None:
     """Return what is wrong with a row's path; None: it lies in the bucket."""
-    parts = record.file.storage_path.split("/")
-    if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts):
+    if not is_inside(record.file.storage_path):
         return Finding(record, DamageKind.OUTSIDE_BUCKET, "its path leaves the lake")
-    if parts[0] not in bucket_folders(record.bucket):
+    if record.file.storage_path.split("/")[0] not in bucket_folders(record.bucket):
         what = f"its path is not below the folder of the bucket '{record.bucket}'"
         return Finding(record, DamageKind.OUTSIDE_BUCKET, what)
     return None

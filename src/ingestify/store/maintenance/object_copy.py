@@ -10,12 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO, cast
 
 from ingestify.domain.file import File
-from ingestify.domain.ports import Storage, TemporaryObject
+from ingestify.domain.ports import Storage
 from ingestify.errors import StopProcessing
 from ingestify.store.objects.compression import open_decompressed
 from ingestify.store.reading.stored_content import StoredContent
 
-__all__ = ["ObjectCopies", "copy_object"]
+__all__ = ["ObjectCopies", "PassingReader", "copy_object"]
 
 _CHUNK_BYTES = 1 << 20
 
@@ -37,7 +37,7 @@ def copy_object(file: File, source: Storage, target: Storage, path: str, stop: t
     temporary = target.create_temporary()
     content = StoredContent(file, lambda: source.open(file.storage_path))
     try:
-        passing = _Passing(content.open_object(), temporary, stop)
+        passing = PassingReader(content.open_object(), temporary.write, stop)
         with open_decompressed(file.storage_compression_method, cast(BinaryIO, passing), file.storage_path) as stream:
             size, digest = 0, hashlib.sha256()
             try:
@@ -110,29 +110,41 @@ class ObjectCopies:
         return size
 
 
-class _Passing(io.RawIOBase):
-    """Reads from one object, and writes the same bytes to another."""
+class PassingReader(io.RawIOBase):
+    """Reads an object, and passes the same bytes on.
 
-    def __init__(self, raw: BinaryIO, temporary: TemporaryObject, stop: threading.Event) -> None:
+    Args:
+        raw: The object, from its beginning.
+        pass_on: Gets each part of it.
+        stop: When it is set, the next read raises StopProcessing.
+
+    Attributes:
+        count: How many bytes were read.
+    """
+
+    def __init__(self, raw: BinaryIO, pass_on: Callable[[bytes], object], stop: threading.Event) -> None:
         self._raw = raw
-        self._temporary = temporary
+        self._pass_on = pass_on
         self._stop = stop
         self.count = 0
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, and pass it on."""
         if self._stop.is_set():
             raise StopProcessing("the copy was stopped")
         view = memoryview(buffer).cast("B")
         data = self._raw.read(len(view))
         view[: len(data)] = data
-        self._temporary.write(data)
+        self._pass_on(data)
         self.count += len(data)
         return len(data)
 
     def close(self) -> None:
+        """Close the object."""
         if not self.closed:
             self._raw.close()
         super().close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import re
 import unicodedata
 import urllib.parse
@@ -20,7 +21,15 @@ from ingestify.errors import StoreError
 from ingestify.store.objects.compression import suffix
 from ingestify.store.objects.transformations import KeyTransformation
 
-__all__ = ["Layout", "bucket_folders", "encode_component", "is_object_path", "require_inside"]
+__all__ = [
+    "Layout",
+    "bucket_folders",
+    "encode_component",
+    "is_adopted_path",
+    "is_inside",
+    "is_object_path",
+    "require_inside",
+]
 
 MAX_VALUE_CHARACTERS = 40
 """A longer value is cut and given a hash, so that no path grows too long for a file system."""
@@ -79,10 +88,28 @@ def require_inside(bucket: str, path: str) -> str:
         StoreError: It does not lie there.
     """
     first, *others = path.split("/")
-    is_plain = not any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in others)
-    if first != encode_component(bucket) or not others or not is_plain:
+    if first != encode_component(bucket) or not others or not is_inside(path) or "\\" in path:
         raise StoreError(f"The path {path!r} is outside its bucket '{bucket}'; nothing was written to it.")
     return path
+
+
+def is_inside(path: str) -> bool:
+    """Whether a path stays below the lake's root. The published package wrote backslashes, as parts of names."""
+    separates = os.sep == "\\" and "\\" in path
+    return not separates and not any(part in ("", ".", "..") or "\0" in part for part in path.split("/"))
+
+
+_ADOPTED_PATH = re.compile(
+    r"[^/]+/provider=[^/]*/dataset_type=[^/]*/(?:[^/=]+=[^/]*/)*[0-9]+/[^/]+__[^/]+\.[^/]+\.gz", re.DOTALL
+)
+
+
+def is_adopted_path(path: str) -> bool:
+    """Whether the published package certainly made a path: each of its levels is a key and a value.
+
+    A value with a slash made two levels before its version 0.14; such a path is not certain.
+    """
+    return _ADOPTED_PATH.fullmatch(path) is not None
 
 
 _OBJECT_PATH = re.compile(
@@ -96,8 +123,17 @@ def is_object_path(path: str) -> bool:
 
 
 def bucket_folders(bucket: str) -> set[str]:
-    """Return the folders, without a slash, of a bucket's objects, also that of the first release."""
-    return {encode_component(bucket), _encoded_by_the_first_release(bucket)}
+    """Return the folders, without a slash, of a bucket's objects, of all releases and of adopted lakes."""
+    return {encode_component(bucket), _encoded_by_the_first_release(bucket), *_adopted_folders(bucket)}
+
+
+def _adopted_folders(bucket: str) -> set[str]:
+    """Return the folders of a bucket in lakes of the published package: as it is; from its version 0.14 on, encoded."""
+    encoded = urllib.parse.quote(bucket, safe="", errors="surrogatepass")
+    if len(encoded) > MAX_VALUE_CHARACTERS:
+        digest = hashlib.md5(bucket.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+        encoded = f"{encoded[:MAX_VALUE_CHARACTERS]}_{digest[:8]}"
+    return {one for one in (bucket, encoded) if "/" not in one and one not in (".", "..")}
 
 
 def _encoded_by_the_first_release(text: str) -> str:

@@ -1,0 +1,314 @@
+"""Adoption of a lake of the published package: in place, or into a lake of its own.
+
+Each object is read once, several at once. Datasets are committed in batches, without events; then the event log is
+carried, with its positions, and what it lacks follows; the positions of its readers and the lake's first epoch are
+the last commit. Until then nobody can open the lake, so nobody reads half of it. An adoption that was interrupted finds
+what it has committed, and reads those objects no more. The tables of the published package are only read.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from ingestify.clock import now
+from ingestify.domain.adoption import (
+    LoggedHistory,
+    NotTaken,
+    NotTakenKind,
+    ObjectFacts,
+    PublishedEvent,
+    PublishedIndex,
+    Unreadable,
+    adopt,
+    adopted_event,
+    missing_events,
+)
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.history import DatasetHistory
+from ingestify.domain.ports import PublishedCatalogue, Storage
+from ingestify.errors import LakeIdentityError
+from ingestify.failpoints import failpoint
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.maintenance.adopted_objects import AdoptedObjects, PlaceOf
+from ingestify.store.objects.bucket_objects import BucketObjects
+from ingestify.store.objects.layout import Layout, bucket_folders
+
+__all__ = ["Adoption", "AdoptionProgress"]
+
+T = TypeVar("T")
+
+_LOADED_AT_ONCE = 50
+_EVENTS_AT_ONCE = 200
+_MOST_PENDING = 4000
+"""How many objects of the datasets of one commit are begun before the first of them is waited for."""
+
+
+@dataclasses.dataclass(slots=True)
+class AdoptionProgress:
+    """The progress of an adoption. Any thread may read it and add objects; one thread counts the rest.
+
+    Attributes:
+        datasets: How many datasets were taken.
+        already: How many an earlier, interrupted adoption had taken.
+        revisions: Those of the datasets that were taken.
+        files: Those of the datasets that were taken.
+        objects: How many objects were read.
+        size: Their bytes.
+        events: How many events the log has got.
+        readers: How many readers of the log go on where they were.
+    """
+
+    datasets: int = 0
+    already: int = 0
+    revisions: int = 0
+    files: int = 0
+    objects: int = 0
+    size: int = 0
+    events: int = 0
+    readers: int = 0
+    _lock: threading.Lock = dataclasses.field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def add_object(self, size: int) -> None:
+        """Count an object of `size` bytes that was read."""
+        with self._lock:
+            self.objects += 1
+            self.size += size
+
+    def add_dataset(self, dataset: Dataset) -> None:
+        """Count a dataset that was taken."""
+        self.datasets += 1
+        self.revisions += len(dataset.revisions)
+        self.files += sum(len(revision.modified_files) for revision in dataset.revisions)
+
+
+@dataclasses.dataclass(slots=True)
+class _OnTheWay:
+    """A dataset whose objects are being read."""
+
+    published: Dataset
+    objects: Mapping[str, Future[ObjectFacts | str]]
+
+
+class Adoption:
+    """One adoption. Its methods are called from one thread.
+
+    Args:
+        published: The published package's catalogue.
+        source: Where its objects are.
+        store: Our lake, in which nobody has written anything but an interrupted adoption.
+        layout: The paths of files in our lake, to which they are copied; None: they stay where they are.
+        workers: How many objects are read at once.
+        dry_run: Only find out what would be taken: of an object only its size is looked up.
+
+    Attributes:
+        dry_run: Whether nothing is written.
+        progress: The progress so far; any thread may read it.
+        zone_note: What is assumed of times, for people; empty: nothing.
+        is_copy: Whether the objects are copied.
+        where: Where our lake is, for people.
+    """
+
+    def __init__(
+        self,
+        published: PublishedCatalogue,
+        source: Storage,
+        store: DatasetStore,
+        *,
+        layout: Layout | None = None,
+        workers: int = 16,
+        dry_run: bool = False,
+    ) -> None:
+        self.dry_run = dry_run
+        self.progress = AdoptionProgress()
+        self.zone_note = published.zone_note
+        self.is_copy = layout is not None
+        self.where = store.where
+        self._published = published
+        self._source = source
+        self._store = store
+        self._layout = layout
+        self._workers = workers
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether our lake is in use: the adoption has ended before, or somebody else has written to it."""
+        return self._store.catalogue.adoption.is_finished()
+
+    def count_present(self) -> tuple[int, int]:
+        """Return how many of the datasets to take are in our lake, and how many there are."""
+        ids = self._published.find_index().dataset_ids
+        return sum(len(self._find_taken(some)) for some in _batches(ids, _EVENTS_AT_ONCE)), len(ids)
+
+    def iter_not_taken(self) -> Iterator[NotTaken]:
+        """Adopt the lake, and yield what cannot be taken when it is found.
+
+        Raises:
+            LakeIdentityError: The storage has the mark of another lake.
+            StoreError: A catalogue or a storage refused. What is committed stays, and another call goes on.
+        """
+        self._refuse_mark()
+        index = self._published.find_index()
+        yield from self._iter_replaced(index)
+        objects = AdoptedObjects(
+            self._source,
+            self._store.storage if self.is_copy else None,
+            self._workers,
+            on_object=self.progress.add_object,
+            dry_run=self.dry_run,
+        )
+        with objects:
+            for some in _batches(index.dataset_ids, _LOADED_AT_ONCE):
+                yield from self._take(objects, some)
+        logged: dict[str, LoggedHistory] = {}
+        yield from self._carry_events(logged)
+        if self.dry_run:
+            return
+        self._add_missing_events(index.dataset_ids, logged)
+        readers = self._published.find_readers()
+        self._store.catalogue.adoption.finish(readers)
+        self.progress.readers = len(readers)
+        failpoint("adoption.finished")
+        if self.progress.datasets or self.progress.already:
+            self._store.identity.claim()
+        self._store.catalogue.maintain()
+
+    def _refuse_mark(self) -> None:
+        mark = self._store.identity.read_mark()
+        if mark is not None:
+            raise LakeIdentityError(
+                f"The storage belongs to a lake already ({mark}), so nothing was taken. Correct file_url, or what --to "
+                f"names."
+            )
+
+    # ---- datasets --------------------------------------------------------------------------------------
+
+    def _iter_replaced(self, index: PublishedIndex) -> Iterator[NotTaken]:
+        for some in _batches(index.replaced, _LOADED_AT_ONCE):
+            for one in self._published.load(some):
+                what = one.what if isinstance(one, Unreadable) else str(one)
+                newest = index.replaced[one.dataset_id]
+                reason = (
+                    f"{newest} is a newer row of the same dataset, and its files were written over those of this one"
+                )
+                yield NotTaken(NotTakenKind.REPLACED, f"{what} ({one.dataset_id})", one.dataset_id, reason)
+
+    def _find_taken(self, dataset_ids: Sequence[str]) -> set[str]:
+        return {head.dataset_id for head in self._store.catalogue.history_import.find_heads(dataset_ids)}
+
+    def _take(self, objects: AdoptedObjects, dataset_ids: Sequence[str]) -> Iterator[NotTaken]:
+        """Take the datasets that are not there yet, in one commit."""
+        taken = self._find_taken(dataset_ids)
+        self.progress.already += len(taken)
+        waiting: collections.deque[_OnTheWay] = collections.deque()
+        adopted: list[Dataset] = []
+        pending = 0
+        for one in self._published.load([each for each in dataset_ids if each not in taken]):
+            problem = one.reason if isinstance(one, Unreadable) else _find_outside(one, is_moved=self.is_copy)
+            if isinstance(one, Unreadable) or problem:
+                what = one.what if isinstance(one, Unreadable) else str(one)
+                yield NotTaken(NotTakenKind.LEFT_OUT, what, one.dataset_id, problem)
+                continue
+            waiting.append(self._begin(objects, one))
+            pending += len(waiting[-1].objects)
+            while pending > _MOST_PENDING:
+                pending -= len(waiting[0].objects)
+                yield from self._finish(waiting.popleft(), adopted)
+        while waiting:
+            yield from self._finish(waiting.popleft(), adopted)
+        if adopted and not self.dry_run:
+            self._store.catalogue.adoption.write([DatasetHistory(dataset, None) for dataset in adopted])
+            failpoint("adoption.taken")
+        for dataset in adopted:
+            self.progress.add_dataset(dataset)
+
+    def _begin(self, objects: AdoptedObjects, published: Dataset) -> _OnTheWay:
+        place_of = self._places(published)
+        files = {file.storage_path: file for revision in published.revisions for file in revision.modified_files}
+        return _OnTheWay(published, {path: objects.begin(file, place_of) for path, file in files.items()})
+
+    def _places(self, published: Dataset) -> PlaceOf:
+        if self._layout is None:
+            return lambda file: file.storage_path
+        store = self._store
+        objects = BucketObjects(store.storage, published.bucket, self._layout, "gzip", store.identity)
+        return objects.places(published.provider, published.dataset_type, published.identifier)
+
+    def _finish(self, one: _OnTheWay, adopted: list[Dataset]) -> Iterator[NotTaken]:
+        """Wait for a dataset's objects, and add it to `adopted`."""
+        outcome = adopt(one.published, {path: reading.result() for path, reading in one.objects.items()})
+        if outcome.dataset is not None:
+            adopted.append(outcome.dataset)
+        yield from outcome.not_taken
+
+    # ---- events ----------------------------------------------------------------------------------------
+
+    def _carry_events(self, logged: dict[str, LoggedHistory]) -> Iterator[NotTaken]:
+        """Carry the event log with its positions, and add to `logged` what it has of each dataset."""
+        carried, _ = self._store.catalogue.adoption.find_last_event()
+        position = 0
+        while events := self._published.read_events(position, _EVENTS_AT_ONCE):
+            position = events[-1].position
+            for event in events:
+                if event.dataset is None:
+                    reason = f"it cannot be read: {event.problem}"
+                    yield NotTaken(NotTakenKind.EVENT, f"event {event.position}", event.dataset_id, reason)
+                else:
+                    logged[event.dataset_id] = logged.get(event.dataset_id, LoggedHistory()).after(event)
+            self._write_events(self._adopted_events([one for one in events if one.position > carried]))
+
+    def _adopted_events(self, events: Sequence[PublishedEvent]) -> list[DatasetEvent]:
+        there = self._load({event.dataset_id for event in events})
+        made = (adopted_event(event, there.get(event.dataset_id)) for event in events)
+        return [event for event in made if event is not None]
+
+    def _load(self, dataset_ids: Iterable[str]) -> dict[str, Dataset]:
+        return {one.dataset_id: one for one in self._store.catalogue.datasets.get(sorted(dataset_ids))}
+
+    def _add_missing_events(self, dataset_ids: Sequence[str], logged: Mapping[str, LoggedHistory]) -> None:
+        """Add the events that the log lacks, behind it, in the order of the datasets."""
+        behind = self._published.get_last_position()
+        last, of_dataset = self._store.catalogue.adoption.find_last_event()
+        if last > behind:  # an interrupted adoption came up to this dataset, whose events are all there
+            dataset_ids = dataset_ids[list(dataset_ids).index(of_dataset) + 1 :]
+        position = max(last, behind)
+        moment = now()
+        for some in _batches(dataset_ids, _EVENTS_AT_ONCE):
+            there = self._load(some)
+            events: list[DatasetEvent] = []
+            for dataset_id in some:
+                if dataset_id in there:
+                    events += missing_events(there[dataset_id], logged.get(dataset_id, LoggedHistory()), moment)
+            placed = [dataclasses.replace(event, position=position + n) for n, event in enumerate(events, 1)]
+            position += len(placed)
+            self._write_events(placed)
+
+    def _write_events(self, events: Sequence[DatasetEvent]) -> None:
+        self.progress.events += len(events)
+        if events and not self.dry_run:
+            self._store.catalogue.adoption.add_events(events)
+            failpoint("adoption.logged")
+
+
+def _find_outside(dataset: Dataset, *, is_moved: bool) -> str:
+    """Return why the objects of a dataset cannot be named where they are; empty: they can."""
+    if is_moved:
+        return ""
+    folders = bucket_folders(dataset.bucket)
+    for revision in dataset.revisions:
+        for file in revision.modified_files:
+            if file.storage_path.split("/")[0] not in folders:
+                return f"its file {file.storage_path} is not in the folder of its bucket {dataset.bucket}"
+    return ""
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while batch := list(itertools.islice(remaining, size)):
+        yield batch
