@@ -197,7 +197,7 @@ def test_a_database_that_is_gone_in_mid_run_is_said_once_and_nothing_is_lost(tmp
         season.simulator.latency_seconds = 0.3  # so that most files come later than the first one
         cutting = threading.Thread(target=_go_down_at_the_first_file, args=(proxy, season))
         cutting.start()
-        ended = command_line.run(machine, "run")
+        (ended,) = command_line.run_all([Command(machine, ["run"], is_waiting=False)])
         cutting.join()
         check_one_message(ended, "the connection to the server was lost", "then run again")
         season.check(lake.audit(), current=False)

@@ -176,17 +176,19 @@ def test_a_lake_of_the_first_version_is_migrated(server: Server) -> None:
         catalogue.close()
 
 
-@pytest.mark.parametrize("version", [f"{number:04}" for number in range(1, int(HEAD))])
-def test_a_migration_that_broke_off_after_it_made_its_tables_is_done_again(server: Server, version: str) -> None:
+def test_a_migration_that_broke_off_after_it_made_its_tables_is_done_again(server: Server) -> None:
     """Where making a table is a commit, a kill leaves tables that are newer than the version that is written down."""
     with server.temporary_database() as name:
         url = server.url_of(name)
         SqlCatalogue.open(url).close()
-        server.execute(f"UPDATE ingestify_version SET version_num = '{version}'", database=name)
-        catalogue = SqlCatalogue.open(url)
-        kept = apply_one(catalogue, with_file()).dataset
-        assert read_all(catalogue) == [kept]
-        catalogue.close()
+        emptying = [f"DELETE FROM {table.name}" for table in reversed(build_tables().metadata.sorted_tables)]
+        for number in range(1, int(HEAD)):
+            back = f"UPDATE ingestify_version SET version_num = '{number:04}'"
+            server.execute(*emptying, back, database=name)
+            catalogue = SqlCatalogue.open(url)
+            kept = apply_one(catalogue, with_file()).dataset
+            assert read_all(catalogue) == [kept], f"migrated from {number:04}"
+            catalogue.close()
 
 
 TEXTS = ["a", "A", "a ", " a", "á", "a\u0301", "ａ", "ß", "ss", "😀", "😁", "a\t", ""]

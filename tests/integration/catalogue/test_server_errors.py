@@ -53,7 +53,7 @@ def test_a_host_that_nobody_knows(server: Server) -> None:
     assert "metadata_url" in said
 
 
-def test_a_port_where_nobody_answers(server: Server) -> None:
+def test_a_port_where_nobody_answers(server: Server, passing_time: object) -> None:
     assert "the server does not answer" in refused(server.url_of("lake", host="127.0.0.1", port=1, password=PASSWORD))
 
 
@@ -110,7 +110,7 @@ def test_a_replica(server: Server, database: str, empty: SqlCatalogue) -> None:
 
 
 def test_more_connections_than_the_server_takes(
-    server: Server, database: str, user: str, empty: SqlCatalogue, monkeypatch: pytest.MonkeyPatch
+    server: Server, database: str, user: str, empty: SqlCatalogue, passing_time: object
 ) -> None:
     if server.kind == "postgresql":
         server.execute(f"ALTER ROLE {user} CONNECTION LIMIT 1")

@@ -70,10 +70,10 @@ ACTS: dict[str, Callable[[SqlCatalogue], object]] = {
 def test_a_lock_is_waited_for_once(
     open_lake: OpenLake, server: Server, database: str, act: Callable[[SqlCatalogue], object]
 ) -> None:
-    catalogue = open_lake(lock_timeout="2")
+    catalogue = open_lake(lock_timeout="1")
     with locked(server, database, "job"):
-        assert seconds(lambda: act(catalogue)) >= 1.9
-        assert min(seconds(lambda: act(catalogue)) for _ in range(3)) < 1.5
+        assert seconds(lambda: act(catalogue)) >= 0.9
+        assert min(seconds(lambda: act(catalogue)) for _ in range(3)) < 0.8
     catalogue.jobs.save(job())
     assert len(catalogue.jobs.load()) == 1
 
