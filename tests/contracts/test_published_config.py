@@ -5,6 +5,7 @@ Each row is a config as its users have it. Nothing here knows how it is read.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -224,6 +225,20 @@ def test_an_expression_is_over_attributes_and_the_name(project: Path, expression
 def test_an_expression_is_never_evaluated_as_python(project: Path, expression: str) -> None:
     with pytest.raises(ConfigurationError, match=r"config.yaml:\d+: .*selectors\[0\]: (?s:.*)Allowed: "):
         run(project, config_of(ingestion_plans=[PLAN | {"selectors": [expression]}]))
+
+
+def test_a_value_of_a_selector_may_be_none(project: Path) -> None:
+    selectors = [{"competition_id": 7, "season_id": None}, {"competition_id": None, "season_id": [2023, None]}]
+    run(project, config_of(ingestion_plans=[PLAN | {"selectors": selectors}]))
+    with contextlib.closing(get_datastore(project / "config.yaml")) as store:
+        found = store.get_dataset_collection(dataset_type="match", match_id=7)
+        assert sorted(str(one.identifier) for one in found) == [
+            "competition_id=/season_id=/match_id=7/word=arsenal",
+            "competition_id=/season_id=2023/match_id=7/word=arsenal",
+            "competition_id=7/season_id=/match_id=7/word=arsenal",
+        ]
+        assert {one.identifier["season_id"] for one in found} == {None, 2023}
+        assert len(store.get_dataset_collection(dataset_type="match", match_id=7, where="season_id == None")) == 2
 
 
 def test_an_older_config_is_run(project: Path) -> None:

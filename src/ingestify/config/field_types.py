@@ -131,13 +131,12 @@ def _selector_value(key: str, value: object) -> object:
     return _single_value(key, value)
 
 
-def _single_value(key: str, value: object) -> str | int | float:
-    if isinstance(value, (str, int, float)):
+def _single_value(key: str, value: object) -> str | int | float | None:
+    if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, dt.date):
         return value.isoformat()
-    problem = "has no value" if value is None else f"is a {type(value).__name__}"
-    raise wrong(f"'{key}' {problem}; write a single value, or a list of them.")
+    raise wrong(f"'{key}' is a {type(value).__name__}; write a single value, or a list of them.")
 
 
 _VAULT_SCHEMA = {"type": "string", "pattern": r"^vault\+[A-Za-z0-9.-]+://."}
@@ -154,7 +153,7 @@ _VERSIONS_SCHEMA = {
     "additionalProperties": {"anyOf": [_VERSION_SCHEMA, {"type": "array", "items": _VERSION_SCHEMA, "minItems": 1}]},
     "minProperties": 1,
 }
-_VALUE_SCHEMA = {"type": ["string", "number", "boolean"]}
+_VALUE_SCHEMA = {"type": ["string", "number", "boolean", "null"]}
 _SELECTOR_SCHEMA = {
     "anyOf": [
         {

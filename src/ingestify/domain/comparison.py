@@ -1,7 +1,7 @@
 """How two values of an expression compare.
 
 Two values are equal if they would make the same identifier: 11, "11" and 11.0; True and "true"; a date and its ISO
-text. "011" and 11 differ, and so do 1 and True. None is equal only to None.
+text. "011" and 11 differ, and so do 1 and True. None is equal only to None; expressions do not order it.
 
 Numbers, and text of whole numbers, are ordered as numbers: "9" < 10 and "9" < "10". Any other two texts are ordered as
 text, which is right for ISO dates. A number and other text have no order: comparing them is an error.

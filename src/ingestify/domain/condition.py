@@ -40,7 +40,6 @@ _GRAMMAR = Grammar(
     "where",
     "dataset",
     has_paths=True,
-    is_absent_false=True,
     allowed="Allowed: identifier keys, metadata.key, name, state, provider, dataset_type, created_at, "
     "last_modified_at, numbers, 'text', True, False, None, and, or, not, ( ), == != < <= > >=, in, not in, "
     f"lists such as [90, 91], {OPERATIONS}.",

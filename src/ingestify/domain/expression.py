@@ -124,7 +124,7 @@ class Expression:
                 left, right = self._value(left_node, attributes), self._value(right_node, attributes)
                 if self.grammar.asks_for_something and is_nothing(operator, right_node):
                     holds = bool(left) == isinstance(operator, ast.NotEq)
-                elif self.grammar.is_absent_false and _is_of_nothing(operator, left, right):
+                elif _is_of_nothing(operator, left, right):
                     holds = isinstance(operator, ast.NotIn)
                 else:
                     holds = compare(operator, left, right)
@@ -157,7 +157,7 @@ class Expression:
 
     def _computed(self, node: ast.expr, attributes: Mapping[str, object]) -> object:
         operands = [self._value(each, attributes) for each in operands_of(node)]
-        if self.grammar.is_absent_false and any(_is_nothing(one) for one in operands):
+        if any(_is_nothing(one) for one in operands):
             return None
         match node:
             case ast.Subscript():

@@ -37,7 +37,6 @@ class Grammar:
         title: The beginning of a message.
         attributes_of: The thing that has the attributes, such as `selector`.
         has_paths: Whether `.key`, `['key']` and `[0]` may follow a name.
-        is_absent_false: Whether ordering None, or searching in it, is False; otherwise it is an error.
         allowed: The allowed syntax, for messages.
         shorter: The advice for an expression that is too long.
         asks_for_something: Whether a value alone is a condition. It is true unless it is null, zero or empty. `[]`
@@ -48,7 +47,6 @@ class Grammar:
     title: str
     attributes_of: str
     has_paths: bool
-    is_absent_false: bool
     allowed: str
     shorter: str
     asks_for_something: bool = False
@@ -62,7 +60,6 @@ SELECTOR = Grammar(
     "Selector expression",
     "selector",
     has_paths=False,
-    is_absent_false=False,
     allowed="Allowed: attribute names, _name, numbers, 'text', True, False, None, and, or, not, ( ), "
     f"== != < <= > >=, in, not in, lists such as [90, 91], {OPERATIONS}.",
     shorter="Write several expressions; any of them may match.",

@@ -17,8 +17,8 @@ from ingestify.errors import SourceError
 
 __all__ = ["Identifier", "Scalar", "canonical_text", "canonical_value"]
 
-Scalar = str | int | float | bool
-"""What an identifier's value can be, as JSON knows it."""
+Scalar = str | int | float | bool | None
+"""What an identifier's value can be, as JSON knows it. None is kept, and is the same identity as an empty text."""
 
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
@@ -57,7 +57,7 @@ def _plain(key: str, value: object) -> Scalar:
 def _unusual(key: str, value: object) -> Scalar:
     if isinstance(value, enum.Enum):
         return _plain(key, value.value)
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return _checked_text(key, str(value))
@@ -91,15 +91,15 @@ def _checked_number(key: str, value: int) -> int:
 
 
 def canonical_value(value: object, key: str = "value") -> str:
-    """Return the text by which identifier values are compared: 12 and "12" give "12".
+    """Return the text by which identifier values are compared: 12 and "12" give "12", None gives an empty text.
 
     Raises:
-        SourceError: The value is None, not finite, or not a single value.
+        SourceError: The value is not finite, or not a single value.
     """
     plain = _plain(key, value)
     if isinstance(plain, bool):
         return "true" if plain else "false"
-    return str(plain)
+    return "" if plain is None else str(plain)
 
 
 def canonical_text(attributes: Mapping[str, object]) -> str:
@@ -130,7 +130,7 @@ class Identifier(dict[str, Any]):
         **keys: The same as keyword arguments: `Identifier(competition_id=11, match_id=12)`.
 
     Raises:
-        SourceError: No key at all, an empty key, or a value that is None or not a single value.
+        SourceError: No key at all, an empty key, or a value that is not a single value.
     """
 
     __slots__ = ("_canonical", "_hash")

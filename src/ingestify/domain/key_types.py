@@ -51,7 +51,7 @@ class KeyTypes:
         typed = dict(identifier)
         for key, value in identifier.items():
             key_type = types.get(key)
-            if key_type is None:
+            if key_type is None or value is None:
                 continue
             found = _typed(value, key_type)
             if found is None:

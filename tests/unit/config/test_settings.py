@@ -93,7 +93,6 @@ def test_selectors_are_attributes_everything_or_expressions() -> None:
         ("*", "put a - before each selector"),
         ([11], 'must be a mapping such as {competition_id: 11}, "*", or an expression'),
         ([{"a": []}], "the list of 'a' is empty"),
-        ([{"a": None}], "'a' has no value"),
         ([{"a": {"b": 1}}], "'a' is a dict"),
         ([{"a": [[1]]}], "'a' is a list"),
         (["a = 1"], "a comparison is written with =="),

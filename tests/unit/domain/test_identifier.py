@@ -40,10 +40,18 @@ def test_it_keeps_key_order_and_types():
     assert Identifier({"match_id": 7, "season_id": 90}) == identifier
 
 
-@pytest.mark.parametrize("value", [None, [1], {"a": 1}, float("nan"), object()])
+@pytest.mark.parametrize("value", [[1], {"a": 1}, float("nan"), object()])
 def test_what_is_no_single_value_is_refused(value):
     with pytest.raises(SourceError, match="match_id"):
         Identifier({"match_id": value})
+
+
+def test_a_value_may_be_none_which_is_kept_and_shown_as_empty():
+    identifier = Identifier({"season_id": None, "match_id": 1})
+    assert identifier["season_id"] is None
+    assert str(identifier) == "season_id=/match_id=1"
+    assert Identifier.stored(json.loads(identifier.to_json())) == identifier
+    assert identifier == Identifier({"season_id": "", "match_id": 1}) != Identifier({"season_id": 0, "match_id": 1})
 
 
 def test_nul_is_refused_because_databases_cut_text_at_it():

@@ -27,7 +27,6 @@ _GRAMMAR = Grammar(
     "error",
     "answer",
     has_paths=True,
-    is_absent_false=True,
     allowed="Allowed: a path such as error or meta.errors, where any value means an error; or a condition on keys "
     "of the answer, such as status == 'error' or errors != [], with answer['a key'], numbers, 'text', True, False, "
     "None, and, or, not, ( ), == != < <= > >=, in, not in.",

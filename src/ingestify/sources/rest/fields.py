@@ -21,7 +21,6 @@ WHEN = Grammar(
     "when",
     "entry",
     has_paths=True,
-    is_absent_false=True,
     allowed="Allowed: keys of the entry such as status or home.id, entry['a key'], selector.season_id, numbers, "
     "'text', "
     "True, False, None, and, or, not, ( ), == != < <= > >=, in, not in, lists such as ['available', None].",

@@ -230,7 +230,7 @@ def test_a_plan_that_cannot_be_read_fails_alone_whatever_the_filters_are():
         assert report.not_listed == ""
 
 
-@pytest.mark.parametrize("value", [float("nan"), b"1", {"a": 1}, [1, None], ["\0"], object()])
+@pytest.mark.parametrize("value", [float("nan"), b"1", {"a": 1}, [1, b"1"], ["\0"], object()])
 def test_a_value_that_no_identifier_has_is_refused_by_each_call(make_lake, value):
     lake = make_lake(lambda **_: [match(1)])
     engine = lake.engine
