@@ -10,6 +10,7 @@ import json
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -258,6 +259,7 @@ def test_a_file_collection_is_read_like_a_dict(store, dataset):
     assert [file_id for file_id, _ in files.items()] == list(files.keys()) == ["events__v1", "lineups__v1"]
     assert [file.data_feed_key for file in files.values()] == ["events", "lineups"]
     assert files["events__v1"] is files.get_file("events") is dict(files.items())["events__v1"]
+    assert dict(files) == dict(files.items())
     assert ("events__v1" in files, "events" in files, files["lineups"] in files) == (True, True, True)
     assert ("events__v9" in files, "tracking" in files) == (False, False)
 
@@ -285,6 +287,21 @@ def test_a_file_is_the_same_object_within_the_cache(store, dataset):
         assert first.stream is second.stream
         assert cached.load_files(dataset, auto_rewind=False).get_file("events") is not first
     assert store.load_files(dataset).get_file("events") is not first
+
+
+def test_another_thread_has_files_of_its_own_within_the_cache(store, dataset):
+    with store.with_file_cache(), ThreadPoolExecutor(1) as pool:
+        mine = store.load_files(dataset)["events"]
+        theirs = pool.submit(lambda: store.load_files(dataset)["events"]).result()
+        assert mine is not theirs
+
+
+def test_a_file_that_is_shared_stays_open_for_the_others(store, dataset):
+    with store.with_file_cache():
+        stream = store.load_files(dataset, auto_rewind=False)["events"].stream
+        with store.load_files(dataset, auto_rewind=False) as files:
+            assert files["events"].stream is stream
+        assert json.load(stream) == {"goals": 0, "match_id": 1}
 
 
 # ---- Names: the store ----------------------------------------------------------------------------------------
@@ -453,6 +470,19 @@ def test_the_events_of_a_load_are_yielded_while_it_runs():
         source.error = ingestify.FatalError("the key is wrong")
         with pytest.raises(ingestify.FatalError, match="the key is wrong"):
             list(engine.load(async_yield_events=True))
+
+
+def test_the_reader_of_events_may_write_to_the_lake_in_its_loop():
+    source = Matches()
+    source.listed = range(80)  # more events than may wait for the reader
+    with ingestify.get_dev_engine(source, "match") as engine:
+        created = 0
+        for event in engine.load(async_yield_events=True):
+            if event.event_type == "dataset_created" and event.dataset.provider == "small":
+                identifier = event.dataset.identifier
+                engine.store.create_dataset("note", "me", identifier, "seen", files=[json_file("notes", "{}")])
+                created += 1
+        assert (created, engine.list_datasets(as_count=True, provider="me")) == (80, 80)
 
 
 def test_load_takes_the_options_of_auto_ingest(engine, caplog):

@@ -30,6 +30,7 @@ DOCUMENTED = [
     ingestify.DatasetStore.get_dataset_collection,
     ingestify.DatasetStore.load_files,
     ingestify.IngestionEngine.copy_to,
+    ingestify.DatasetStore.create_dataset,
     Quarantine,
     DatasetCollection.get,
     ingestify.Dataset.to_polars,
@@ -45,6 +46,7 @@ def example_of(documented: object) -> str:
 @pytest.mark.slow
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # the lake of an example is below it
     names: dict[str, object] = {name: getattr(ingestify, name) for name in ("get_engine", "debug_source")}
     names["ingestify"] = ingestify
     with Simulator(Season(matches=4, seed=3, competition_id=43, season_id=106, matches_with_360=1)) as provider:
@@ -63,6 +65,7 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
         names["archive"].close()  # type: ignore[attr-defined]
         names["tried"].close()  # type: ignore[attr-defined]
     assert capsys.readouterr().out.count("\n") == 4, "iter_datasets prints each"
+    assert names["note"].name == "my score"  # type: ignore[attr-defined]
     assert len(names["matches"]) == 4  # type: ignore[arg-type]
     assert str(names["dataset"].identifier["match_id"]) == str(number)  # type: ignore[attr-defined]
     assert len(names["events"]) > 100  # type: ignore[arg-type]

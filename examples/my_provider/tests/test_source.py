@@ -37,4 +37,4 @@ def test_a_correction_is_a_new_revision(tmp_path: Path) -> None:
         engine = run()
         (dataset,) = engine.list_datasets()
         assert [revision.revision_id for revision in dataset.revisions] == [0, 1]
-        assert len(engine.store.load_files(dataset).get_file("events").json()) == 2
+        assert len(engine.store.load_files(dataset)["events"].json()) == 2

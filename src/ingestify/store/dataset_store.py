@@ -139,7 +139,7 @@ class DatasetStore(DatasetReader):
     def with_file_cache(self) -> FileCacheScope:
         """Keep what `load_files` reads, so that the next reader does not ask the storage for it.
 
-        A thread that loads a file again while it holds it gets the same object, with the same `stream`.
+        A thread that loads a file again gets the same object, with the same `stream`.
 
         Returns:
             A store with a cache of its own. In a `with` block this store uses that cache too, and the cache
@@ -206,8 +206,8 @@ class DatasetStore(DatasetReader):
 
         Example::
 
-            draft = DraftFile.from_input('{"home": 2}', "score", data_serialization_format="json")
-            dataset = store.create_dataset("note", "me", {"match_id": 12}, "my score", files=[draft])
+            draft = ingestify.DraftFile.from_input('{"home": 2}', "score", data_serialization_format="json")
+            note = engine.store.create_dataset("note", "me", {"match_id": 12}, "my score", files=[draft])
 
         Args:
             dataset_type: Such as `match`.

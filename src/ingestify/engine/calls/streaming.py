@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -43,7 +43,7 @@ def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
 
 
 class BackgroundRun(Generic[T]):
-    """Executes a run in a thread, and yields what it puts into a queue.
+    """Executes a run in a thread, and yields what it brings, in order.
 
     Attributes:
         report: The run's report; None until the run has ended.
@@ -51,23 +51,30 @@ class BackgroundRun(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._queue: queue.Queue[T | None] = queue.Queue(maxsize=AHEAD)
-        self._left = threading.Event()
+        self._waiting: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._has_ended = False
+        self._has_left = False
+        self._reader: int | None = None
         self._run: IngestionRun | None = None
         self.report: RunReport | None = None
         self.yielded = 0
         self._error: BaseException | None = None
 
     def put(self, item: T) -> None:
-        """Take something from the run, and wait if the reader is slow. Called by the committing thread."""
+        """Take something from the run, and wait if the reader is slow. Called by the committing thread.
+
+        The reader's own thread calls it, too, if the reader writes to the lake in its loop. Then it does not wait.
+        """
         began = time.monotonic()
-        while not self._left.is_set():
-            with contextlib.suppress(queue.Full):
-                self._queue.put(item, timeout=0.1)
-                return
-            if self._run is not None and time.monotonic() - began > HELD_UP_SECONDS:
-                # The reader may wait, in its loop, for a run that waits for the job locks of this run.
-                self._run.release_job_locks()
+        with self._changed:
+            while len(self._waiting) >= AHEAD and not self._has_left and threading.get_ident() != self._reader:
+                self._changed.wait(0.1)
+                if self._run is not None and time.monotonic() - began > HELD_UP_SECONDS:
+                    # The reader may wait, in its loop, for a run that waits for the job locks of this run.
+                    self._run.release_job_locks()
+            self._waiting.append(item)
+            self._changed.notify_all()
 
     def iterate(self, run: IngestionRun) -> Iterator[T]:
         """Execute the run in the background and yield what it brings. Called by the reader's thread.
@@ -79,21 +86,37 @@ class BackgroundRun(Generic[T]):
             BaseException: The run raised it instead of returning a report. All that it brought was yielded before.
         """
         self._run = run
+        self._reader = threading.get_ident()
         thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
         thread.start()
         try:
-            while (item := self._queue.get()) is not None:
+            while self._wait_for_next():
                 self.yielded += 1
-                yield item
+                yield self._take()
         except BaseException as error:
             # The reader left the loop, or was interrupted in it: stop the run cleanly, and wait for its end.
             run.stop.stop(ReaderLeft() if isinstance(error, GeneratorExit) else error)
             raise
         finally:
-            self._left.set()
+            with self._changed:
+                self._has_left = True
+                self._changed.notify_all()
             thread.join()
         if self._error is not None:
             raise shortened(self._error)
+
+    def _wait_for_next(self) -> bool:
+        """Wait until there is something to yield. Returns whether there is; False: the run has ended."""
+        with self._changed:
+            while not self._waiting and not self._has_ended:
+                self._changed.wait()
+            return bool(self._waiting)
+
+    def _take(self) -> T:
+        with self._changed:
+            item = self._waiting.popleft()
+            self._changed.notify_all()
+            return item
 
     def _execute(self, run: IngestionRun) -> None:
         try:
@@ -101,10 +124,9 @@ class BackgroundRun(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - it is handed to the reader
             self._error = error
         finally:
-            while not self._left.is_set():
-                with contextlib.suppress(queue.Full):
-                    self._queue.put(None, timeout=0.1)
-                    break
+            with self._changed:
+                self._has_ended = True
+                self._changed.notify_all()
 
 
 class Stream(BackgroundRun[Dataset]):

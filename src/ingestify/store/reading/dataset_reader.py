@@ -299,6 +299,8 @@ class DatasetReader:
         for one in loaded:
             if not lazy and one.size <= PRELOAD_BYTES:
                 one.preload()
+            if self._cache is not None:
+                self._cache.hold(one.tag, one)
         return FileCollection(loaded, are_shared=self._cache is not None)
 
     def _open_file(self, file: File, auto_rewind: bool) -> LoadedFile:

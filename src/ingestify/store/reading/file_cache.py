@@ -28,13 +28,16 @@ class FileCache:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
-        # Weak: what nobody holds any more must not keep its content in memory.
+        # Weak: what nobody holds any more must not keep its content in memory, unless the cache keeps that anyway.
         self._shared: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+        self._held: dict[str, set[Any]] = {}
+        """The hash of a kept content to the objects that share it."""
 
     def share(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the object of a key that this thread got before and still holds, or else a new one.
+        """Return the object of a key that this thread got before, if it is still there, or else a new one.
 
-        One thread for each object: two that read one stream would take each other's bytes.
+        It is there as long as somebody holds it, or the cache keeps its content (`hold`). One thread for each object:
+        two that read one stream would take each other's bytes.
         """
         of_thread = threading.get_ident(), key
         with self._lock:
@@ -42,6 +45,13 @@ class FileCache:
             if found is None:
                 found = self._shared[of_thread] = make()
         return found
+
+    def hold(self, tag: str, shared: object) -> None:
+        """Hold an object as long as the content with this hash is kept."""
+        with self._lock:
+            if tag in self._kept:
+                self._kept.move_to_end(tag)
+                self._held.setdefault(tag, set()).add(shared)
 
     def open(self, stored: StoredContent) -> BinaryIO:
         """Return a file's bytes from the cache, or else from the lake; then they are checked and kept."""
@@ -62,6 +72,7 @@ class FileCache:
         with self._lock:
             self._kept.clear()
             self._shared.clear()
+            self._held.clear()
             self._size = 0
 
     def _keep(self, tag: str, content: bytes) -> None:
@@ -71,5 +82,6 @@ class FileCache:
             self._kept[tag] = content
             self._size += len(content)
             while self._size > self._max_bytes:
-                _, dropped = self._kept.popitem(last=False)
+                tag_of_dropped, dropped = self._kept.popitem(last=False)
+                self._held.pop(tag_of_dropped, None)
                 self._size -= len(dropped)
