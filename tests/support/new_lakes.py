@@ -16,6 +16,7 @@ from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.tables import Tables
 
 _migrate = schema._migrate
+_refuse_foreign_tables = schema._refuse_foreign_tables
 _statements: dict[str, list[str]] = {}
 """By the prefix of the tables: what makes them."""
 
@@ -25,6 +26,7 @@ def quick_new_lakes() -> Iterator[None]:
     """Make new lakes at once, in every test that does not ask for `real_migrations`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(schema, "_migrate", _copy_or_migrate)
+        patch.setattr(schema, "_refuse_foreign_tables", _refuse_if_any)
         yield
 
 
@@ -32,12 +34,20 @@ def quick_new_lakes() -> Iterator[None]:
 def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrate also what is new."""
     monkeypatch.setattr(schema, "_migrate", _migrate)
+    monkeypatch.setattr(schema, "_refuse_foreign_tables", _refuse_foreign_tables)
 
 
 def learn() -> None:
     """Make new lakes at once in this process and in all that are forked from it."""
     schema._migrate = _copy_or_migrate
     SqlCatalogue.open("sqlite:///:memory:").close()
+
+
+def _refuse_if_any(connection: sa.Connection, where: str, tables: Tables) -> None:
+    """Ask for no table by its name where there is none: there are twenty names."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    if not is_sqlite or connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first() is not None:
+        _refuse_foreign_tables(connection, where, tables)
 
 
 def _copy_or_migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
@@ -49,8 +59,10 @@ def _copy_or_migrate(connection: sa.Connection, database: Database, tables: Tabl
         _migrate(connection, database, tables, version)
         _statements[tables.prefix] = _read_statements(connection, tables)
         return
+    cursor = connection.connection.cursor()
     for statement in _statements[tables.prefix]:
-        connection.exec_driver_sql(statement)
+        cursor.execute(statement)
+    cursor.close()
     connection.exec_driver_sql(f"INSERT INTO {tables.version_table_name} VALUES (?)", (schema.HEAD,))
 
 
