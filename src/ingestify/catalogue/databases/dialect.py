@@ -177,6 +177,7 @@ class Dialect(ABC):
         """
 
 
+@functools.lru_cache(maxsize=8)  # it is read at the end of each transaction that writes
 def select_version(version_table: str) -> sa.Select[Any]:
     """Return the query for the version of a lake's tables."""
     return sa.select(sa.column("version_num", sa.String())).select_from(sa.table(version_table))

@@ -52,8 +52,9 @@ class JobLog:
         with self._database.write("save a job") as connection:
             row = _job_row(job)
             known = self._job.c.job_id == job.job_id
-            if not connection.execute(self._job.update().where(known).values(row)).rowcount:
-                connection.execute(self._job.insert().values(row))
+            # As parameters, and not with values(), which makes an expression of each of twenty of them.
+            if not connection.execute(self._job.update().where(known), row).rowcount:
+                connection.execute(self._job.insert(), row)
             # Tasks are only ever added, so the last number shows which are new.
             last = connection.scalar(
                 sa.select(sa.func.max(self._task.c.task_number)).where(self._task.c.job_id == job.job_id)
