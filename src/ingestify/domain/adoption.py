@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _SHA1 = re.compile(r"[0-9a-f]{40}")
+_GZIP_CONTENT = frozenset({"application/gzip", "application/x-gzip"})
 
 
 class NotTakenKind(enum.StrEnum):
@@ -166,7 +167,9 @@ class ObjectFacts:
         sha1: Their sha1.
         stored_size: The object's bytes.
         stored_sha1: Their sha1.
+        stored_sha256: Their sha256.
         trailer_size: The size that the end of the gzip file says, which is modulo 2^32.
+        holds_gzip: Whether a reader gets a gzip file: before 0.11, that of a provider was compressed once more.
     """
 
     path: str
@@ -175,7 +178,26 @@ class ObjectFacts:
     sha1: str
     stored_size: int
     stored_sha1: str
+    stored_sha256: str
     trailer_size: int
+    holds_gzip: bool = False
+
+    def of_what_came(self, file: File) -> File:
+        """Return a file with the size and the sha256 of the bytes that the provider sent.
+
+        A provider's gzip file is the object itself, since 0.11. The sha1 shows that; with an ETag, its Content-Type.
+        """
+        is_as_it_came = (
+            file.tag == self.stored_sha1
+            if _SHA1.fullmatch(file.tag)
+            else (file.content_type or "").partition(";")[0].strip().lower() in _GZIP_CONTENT
+        )
+        sent = dataclasses.replace(file, storage_size=self.stored_size, storage_path=self.path)
+        if is_as_it_came and not self.holds_gzip:
+            return dataclasses.replace(
+                sent, size=self.stored_size, tag=self.stored_sha256, storage_compression_method="none"
+            )
+        return dataclasses.replace(sent, size=self.size, tag=self.sha256)
 
 
 def find_damage(file: File, facts: ObjectFacts) -> str | None:
@@ -276,15 +298,7 @@ def _adopted_revision(
         if isinstance(facts, str) or (revision.revision_id, file.file_id) in damages:
             left_out.append(file.file_id)
             continue
-        files.append(
-            dataclasses.replace(
-                file,
-                size=facts.size,
-                tag=facts.sha256,
-                storage_size=facts.stored_size,
-                storage_path=facts.path,
-            )
-        )
+        files.append(facts.of_what_came(file))
     description = revision.description
     if left_out:
         description = f"{description} (adopted without {', '.join(left_out)}: damaged)".lstrip()

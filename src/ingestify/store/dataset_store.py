@@ -151,9 +151,8 @@ class DatasetStore(DatasetReader):
         return FileCacheScope(self)
 
     def restore_object(self, file: File, staged: StagedFile) -> None:
-        """Replace the object of a file by a staged file with the same bytes; the rows get its sizes."""
-        self.objects.restore(file, staged)
-        if staged.storage_size != file.storage_size:
+        """Replace the object of a file by a staged file with the same bytes, unless it is whole."""
+        if self.objects.restore(file, staged) and staged.storage_size != file.storage_size:
             # Another version of the compressor, or the published package, wrote the original.
             self.catalogue.row_repair.correct_sizes(file.storage_path, file.tag, file.size, staged.storage_size)
 

@@ -93,7 +93,7 @@ def the_only(engine: IngestionEngine) -> Dataset:
 
 def contents(engine: IngestionEngine, dataset: Dataset) -> dict[str, bytes]:
     files = engine.store.load_files(dataset)
-    return {file_id: files[file_id].raw_stream.read() for file_id in dataset.files}
+    return {file_id: files[file_id].stream.read() for file_id in dataset.files}
 
 
 # ---- before it -----------------------------------------------------------------------------------------
@@ -219,8 +219,13 @@ def test_what_the_provider_sent_as_gzip_is_read_inflated(published: PublishedLak
     published.add_dataset({"match_id": 1}, [whole, parts, before_0_11])
     assert take(config).is_whole
     with opened(config) as engine:
-        read = contents(engine, the_only(engine))
+        dataset = the_only(engine)
+        read = contents(engine, dataset)
         assert read == {"tracking__v1": b"{}\n" * 9, "frames__v1": b"[1,2]", "video__v1": before_0_11.content}
+        file = engine.store.load_files(dataset)["tracking__v1"]
+        assert file.raw_stream.read() == whole.content
+        assert (file.size, file.tag) == (len(whole.content), hashlib.sha256(whole.content).hexdigest())
+        assert not engine.verify().damages
 
 
 def test_a_dataset_without_files_is_carried(published: PublishedLake, config: Path):

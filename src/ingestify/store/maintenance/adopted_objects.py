@@ -13,6 +13,7 @@ from ingestify.domain.adoption import ObjectFacts, find_damage
 from ingestify.domain.file import File
 from ingestify.domain.ports import Storage, TemporaryObject
 from ingestify.errors import IntegrityError, StoreError
+from ingestify.inflation import GZIP_MAGIC
 from ingestify.store.maintenance.object_copy import PassingReader
 from ingestify.store.objects.compression import open_decompressed
 from ingestify.store.objects.layout import is_inside
@@ -79,7 +80,7 @@ class AdoptedObjects:
         if size is None:
             return "its object is missing"
         self._on_object(size)
-        return ObjectFacts(file.storage_path, file.size, file.tag, file.tag, size, file.tag, file.size)
+        return ObjectFacts(file.storage_path, file.size, file.tag, file.tag, size, file.tag, file.tag, file.size)
 
     def _take(self, file: File, place_of: PlaceOf) -> ObjectFacts | str:
         if not is_inside(file.storage_path):
@@ -91,7 +92,7 @@ class AdoptedObjects:
             facts = self._read(file, temporary)
             if isinstance(facts, str) or find_damage(file, facts) is not None:
                 return facts  # nothing damaged comes into a lake
-            path = place_of(dataclasses.replace(file, tag=facts.sha256))
+            path = place_of(facts.of_what_came(file))
             temporary.finish()
             self._target.publish([(temporary, path)])
             return dataclasses.replace(facts, path=path)
@@ -99,12 +100,13 @@ class AdoptedObjects:
             temporary.discard()
 
     def _read(self, file: File, temporary: TemporaryObject | None) -> ObjectFacts | str:
-        stored = hashlib.sha1(usedforsecurity=False)
-        tail = b""
+        stored, stored_sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
+        tail = head = b""
 
         def pass_on(data: bytes) -> None:
             nonlocal tail
             stored.update(data)
+            stored_sha256.update(data)
             tail = (tail + data)[-_TRAILER_BYTES:]
             if temporary is not None:
                 temporary.write(data)
@@ -115,6 +117,7 @@ class AdoptedObjects:
             passing = PassingReader(self._source.open(path), pass_on, self._stop)
             with open_decompressed(file.storage_compression_method, cast(BinaryIO, passing), path) as stream:
                 while data := stream.read(_CHUNK_BYTES):
+                    head = head or data[: len(GZIP_MAGIC)]
                     size += len(data)
                     sha256.update(data)
                     sha1.update(data)
@@ -139,7 +142,9 @@ class AdoptedObjects:
             sha1=sha1.hexdigest(),
             stored_size=passing.count,
             stored_sha1=stored.hexdigest(),
+            stored_sha256=stored_sha256.hexdigest(),
             trailer_size=int.from_bytes(tail, "little"),
+            holds_gzip=head == GZIP_MAGIC,
         )
 
 

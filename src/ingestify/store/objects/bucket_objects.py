@@ -104,16 +104,21 @@ class BucketObjects:
 
         return place
 
-    def restore(self, file: File, staged: StagedFile) -> None:
+    def restore(self, file: File, staged: StagedFile) -> bool:
         """Replace the object of a file by a staged file with the same bytes, unless it is whole.
 
         Another compressor, such as that of the published package, makes an object of another size.
+
+        Returns:
+            Whether it was replaced.
         """
         assert staged.tag == file.tag, "restored with other bytes"
         assert staged.temporary is not None, "restored before persist()"
-        if not self._is_whole(file):
-            self._identity.claim()
-            self.storage.publish([(staged.temporary, file.storage_path)])
+        if self._is_whole(file):
+            return False
+        self._identity.claim()
+        self.storage.publish([(staged.temporary, file.storage_path)])
+        return True
 
     def _is_whole(self, file: File) -> bool:
         digest = hashlib.sha256()
