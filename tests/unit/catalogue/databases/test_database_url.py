@@ -25,6 +25,7 @@ from ingestify.masking import mask_text, mask_url
         ("postgresql://u@h/db", "postgresql+psycopg"),
         ("postgres://u@h/db", "postgresql+psycopg"),
         ("postgresql+psycopg://u@h/db", "postgresql+psycopg"),
+        ("postgresql+psycopg2://u@h/db", "postgresql+psycopg"),
         ("mysql://u@h/db", "mysql+pymysql"),
         ("mysql+pymysql://u@h/db", "mysql+pymysql"),
         ("mariadb://u@h/db", "mysql+pymysql"),
@@ -40,7 +41,7 @@ def test_one_database_may_be_named_in_several_ways(url: str, driver: str) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql+psycopg2://u:hunter2@h/db", "postgresql+asyncpg://u:hunter2@h/db", "mysql+mysqldb://u:hunter2@h/d"],
+    ["postgresql+asyncpg://u:hunter2@h/db", "mysql+mysqldb://u:hunter2@h/d"],
 )
 def test_other_drivers_are_told_of_ours(url: str) -> None:
     with pytest.raises(ConfigurationError, match="postgresql://host/database") as refused:
