@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import select_version
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.tables import Tables, build_adopted_tables
+from ingestify.catalogue.tables import LONGEST_NAME, Tables, build_adopted_tables
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 from ingestify.remedies import remedy
 
@@ -285,12 +285,12 @@ def find_published_tables(connection: sa.Connection, prefix: str) -> PublishedTa
         connection: In a transaction.
         prefix: The `table_prefix` of the settings as it is written there.
     """
-    if not connection.dialect.has_table(connection, f"{prefix}dataset"):
+    if not _has_table(connection, f"{prefix}dataset"):
         return None
     inspector = sa.inspect(connection)
     found: dict[str, dict[str, Any]] = {}
     for name in (*_NEEDED, *_READERS):
-        if inspector.has_table(f"{prefix}{name}"):
+        if _has_table(connection, f"{prefix}{name}"):
             found[name] = {str(column["name"]): column["type"] for column in inspector.get_columns(f"{prefix}{name}")}
     for name, needed in _NEEDED.items():
         if name not in found or not needed <= found[name].keys() or found[name].keys() & _OWN_COLUMNS:
@@ -306,3 +306,9 @@ def find_published_tables(connection: sa.Connection, prefix: str) -> PublishedTa
         tables.get("reader_state") if "last_event_id" in found.get("reader_state", {}) else None,
         has_zones,
     )
+
+
+def _has_table(connection: sa.Connection, name: str) -> bool:
+    # To look for a name that no table can have is an error in MySQL, whose names have up to 64 characters.
+    can_be = connection.dialect.name != "mysql" or len(name) <= LONGEST_NAME + 1
+    return can_be and connection.dialect.has_table(connection, name)

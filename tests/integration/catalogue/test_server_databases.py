@@ -112,7 +112,7 @@ def test_a_lake_of_version_3_remembers_its_selectors_as_ones_to_be_listed_once_m
         catalogue.close()
 
 
-@pytest.mark.parametrize("prefix", ["Other_", "o" * 40, "x" * 255])
+@pytest.mark.parametrize("prefix", ["Other_", "o" * 40, "p" * 56, "x" * 255])
 def test_lakes_share_a_database_by_their_prefixes(catalogue: SqlCatalogue, lake_url: str, prefix: str) -> None:
     other = SqlCatalogue.open(lake_url, table_prefix=prefix)
     dataset = apply_one(catalogue, with_file()).dataset
