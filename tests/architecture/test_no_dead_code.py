@@ -29,6 +29,7 @@ FRAMEWORKS = (
     "missing_host_key",  # paramiko
     "network_guard",  # a fixture
     "readall",  # io
+    "supports_statement_cache",  # SQLAlchemy
     "suppress_ragged_eofs",  # ssl
 )
 """Names that a framework calls or reads."""
