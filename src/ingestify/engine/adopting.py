@@ -50,7 +50,7 @@ class AdoptionReport:
         """One line: `adopted: 16 datasets, 23 revisions, 41 files · 84 MB · 28 events, 2 readers · 4 replaced`."""
         if self.present is not None:
             there, count = self.present
-            return f"nothing to do: it was adopted before, and our lake has {there:,} of {counted(count, 'dataset')}"
+            return f"nothing to do: the lake is in use, and has {there:,} of {counted(count, 'dataset')}"
         done = self.progress
         begin = "to adopt" if self.dry_run else "adopted"
         taken = [(done.datasets, "dataset"), (done.revisions, "revision"), (done.files, "file")]
@@ -90,7 +90,7 @@ def adopt_lake(
 
     Raises:
         ConfigurationError: Our lake is in use, and none of its datasets is of that lake.
-        LakeIdentityError: The storage has the mark of another lake.
+        LakeIdentityError: The storage has the mark of another lake, or none of the files.
         StoreError: A catalogue or a storage refused. Another call goes on.
     """
     began = time.monotonic()

@@ -56,7 +56,7 @@ def adopt(
 
     Raises:
         ConfigurationError: There is no lake of the published package, or the settings are wrong.
-        LakeIdentityError: The storage has the mark of another lake.
+        LakeIdentityError: The storage has the mark of another lake, or none of the files.
         StoreError: A catalogue or a storage refused. Another call goes on.
     """
     place = find_place(config_file, metadata_url=metadata_url, file_url=file_url)

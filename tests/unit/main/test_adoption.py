@@ -441,7 +441,7 @@ def test_a_second_adoption_changes_nothing(published: PublishedLake, config: Pat
     with opened(config) as engine:
         before = engine.store.catalogue.event_log.read(0, 100)
     report = take(config)
-    assert report.line == "nothing to do: it was adopted before, and our lake has 1 of 1 dataset"
+    assert report.line == "nothing to do: the lake is in use, and has 1 of 1 dataset"
     with opened(config) as engine:
         assert engine.store.catalogue.event_log.read(0, 100) == before
 
@@ -493,6 +493,16 @@ def test_a_storage_of_another_lake_is_refused(published: PublishedLake, config: 
     (config.parent / "files" / ".lake.json").write_text('{"lake_id": "x", "epoch": 1, "mark": "y"}')
     with pytest.raises(LakeIdentityError, match="belongs to a lake already"):
         adopt(config)
+
+
+def test_a_storage_without_its_files_is_refused(published: PublishedLake, config: Path):
+    published.add_dataset({"match_id": 1}, [MATCH])
+    (config.parent / "files").rename(config.parent / "elsewhere")
+    for dry_run in (True, False):
+        with pytest.raises(LakeIdentityError, match="has none of the 1 files that were looked for"):
+            adopt(config, dry_run=dry_run)
+    (config.parent / "elsewhere").rename(config.parent / "files")
+    assert take(config).progress.datasets == 1
 
 
 # ---- afterwards ----------------------------------------------------------------------------------------
@@ -609,7 +619,7 @@ def test_it_can_be_copied_into_another_lake(published: PublishedLake, config: Pa
         assert contents(engine, dataset) == {"match__v1": MATCH_2.content, "events__v8": EVENTS.content}
         assert "/0/" not in dataset.files["match"].storage_path
         assert [one.position for one in engine.store.catalogue.event_readers.list_readers()] == [1]
-    assert take(config, to=target).line == "nothing to do: it was adopted before, and our lake has 2 of 3 datasets"
+    assert take(config, to=target).line == "nothing to do: the lake is in use, and has 2 of 3 datasets"
     assert {path: path.read_bytes() for path in before if path.parent != target} == before
     with pytest.raises(ConfigurationError, match="has a lake of the published package"):
         get_engine(config)

@@ -38,7 +38,7 @@ from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.adopted_objects import AdoptedObjects, PlaceOf
 from ingestify.store.objects.bucket_objects import BucketObjects
-from ingestify.store.objects.layout import Layout, bucket_folders
+from ingestify.store.objects.layout import Layout, bucket_folders, is_inside
 
 __all__ = ["Adoption", "AdoptionProgress"]
 
@@ -46,6 +46,7 @@ T = TypeVar("T")
 
 _LOADED_AT_ONCE = 50
 _EVENTS_AT_ONCE = 200
+_SAMPLE = 50
 _MOST_PENDING = 4000
 """How many objects of the datasets of one commit are begun before the first of them is waited for."""
 
@@ -150,11 +151,12 @@ class Adoption:
         """Adopt the lake, and yield what cannot be taken when it is found.
 
         Raises:
-            LakeIdentityError: The storage has the mark of another lake.
+            LakeIdentityError: The storage has the mark of another lake, or none of the files.
             StoreError: A catalogue or a storage refused. What is committed stays, and another call goes on.
         """
         self._refuse_mark()
         index = self._published.find_index()
+        self._refuse_empty_storage(index.dataset_ids)
         yield from self._iter_replaced(index)
         objects = AdoptedObjects(
             self._source,
@@ -185,6 +187,22 @@ class Adoption:
             raise LakeIdentityError(
                 f"The storage belongs to a lake already ({mark}), so nothing was taken. Correct file_url, or what --to "
                 f"names."
+            )
+
+    def _refuse_empty_storage(self, dataset_ids: Sequence[str]) -> None:
+        """Refuse a storage with none of the files of a sample: it is another one, or its disk is not mounted."""
+        some = self._published.load(dataset_ids[:: max(1, len(dataset_ids) // _SAMPLE)])
+        paths = [
+            file.storage_path
+            for one in some
+            if isinstance(one, Dataset)
+            for file in one.files.values()
+            if is_inside(file.storage_path)
+        ]
+        if paths and not any(self._source.get_size(path) is not None for path in paths):
+            raise LakeIdentityError(
+                f"The storage {self._source!r} has none of the {len(paths)} files that were looked for, such as "
+                f"{paths[0]}, so nothing was taken. Correct file_url, or mount its disk."
             )
 
     # ---- datasets --------------------------------------------------------------------------------------
