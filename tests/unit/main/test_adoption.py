@@ -576,7 +576,7 @@ class Matches(Source):
         )
 
 
-def test_what_is_fetched_anew_and_the_same_leaves_the_old_object(published: PublishedLake, config: Path):
+def test_what_is_fetched_anew_and_the_same_is_restored_where_it_was(published: PublishedLake, config: Path):
     published.add_dataset({"match_id": 1}, [MATCH], failed=[0])
     take(config)
     stored = object_of(config, "match__v1.json.gz")
@@ -588,7 +588,7 @@ def test_what_is_fetched_anew_and_the_same_leaves_the_old_object(published: Publ
             engine.add_ingestion_plan(IngestionPlan(Matches("made_up"), "match"))
             assert engine.load().totals.revised == 0
             assert gzip.decompress(stored.read_bytes()) == MATCH.content
-            assert damaged or stored.read_bytes() == before
+            assert not engine.verify().damages
             assert the_only(engine).revisions[-1].state is RevisionState.CONFIRMED
             engine.store.invalidate_revision(the_only(engine))
 
