@@ -385,6 +385,11 @@ def test_what_is_written_by_hand_is_checked_and_all_or_nothing(store, dataset):
         store.add_revision(dataset, [json_file("notes", "{}"), json_file("events", '{"half":')])
     with pytest.raises(ingestify.DuplicateFile, match="notes__v1 is there twice"):
         store.add_revision(dataset, [json_file("notes", "{}"), json_file("notes", "[]")])
+    for name, version in (("x" * 300, "v1"), ("a\0b", "v1"), ("", "v1"), ("notes", "")):
+        with pytest.raises(ingestify.SourceError, match=r"The file '|A file's id"):
+            store.add_revision(dataset, [json_file(name, "{}", data_spec_version=version)])
+    with pytest.raises(ingestify.SourceError, match="A file's data_serialization_format 'x"):
+        store.add_revision(dataset, [DraftFile.from_input("", "notes", data_serialization_format="x" * 300)])
     assert store.get_dataset(dataset.dataset_id) == dataset
     store.add_revision(dataset, [json_file("notes", "{}")])
     with pytest.raises(ingestify.SaveError, match="was changed since it was read; nothing was written"):

@@ -3,7 +3,7 @@
 - `dataset_store`: the lake as one object, with what users call.
 - `quarantine`: the bundles that failed a check, and a person's decisions about them.
 - `accepted_part`: which files of such a bundle are published.
-- `writing`: datasets and revisions that the caller's own code writes.
+- `writing`: what of it writes datasets and revisions without a source.
 - `commits`: commits to the catalogue, and their events in commit order.
 - `presence`: a commit names only objects that are in the storage.
 - `outbox`: events on their way to the subscribers.

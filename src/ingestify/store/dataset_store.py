@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ingestify.clock import now
-from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import DraftFile, File
-from ingestify.domain.identifier import Identifier
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.file import File
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, EventPublisher, Storage
 from ingestify.domain.retention import Retention
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
-from ingestify.errors import ConfigurationError, DatasetNotFound, LoadError, SaveError, StoreError
+from ingestify.errors import ConfigurationError, DatasetNotFound, LoadError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.remedies import remedy
 from ingestify.store.commits import Commits
@@ -23,18 +22,17 @@ from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.objects.layout import Layout
 from ingestify.store.objects.staging import StagedFile
 from ingestify.store.quarantine import Quarantine
-from ingestify.store.reading.dataset_reader import DatasetReader
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.nothing_found import iter_identifier_keys
 from ingestify.store.removal import remove_orphans_of_commit
-from ingestify.store.writing import write_dataset
+from ingestify.store.writing import DatasetWriter
 
 __all__ = ["DatasetStore"]
 
 _LOOKED_AT_FOR_KEYS = 1000
 
 
-class DatasetStore(DatasetReader):
+class DatasetStore(DatasetWriter):
     """One bucket of a lake. Every method may be called from any thread.
 
     Args:
@@ -186,121 +184,6 @@ class DatasetStore(DatasetReader):
             count += self.commits.invalidate(batch, storable(reason))
         return count
 
-    def create_dataset(
-        self,
-        dataset_type: str,
-        provider: str,
-        dataset_identifier: Identifier | Mapping[str, object],
-        name: str,
-        state: DatasetState | str = DatasetState.COMPLETE,
-        metadata: Mapping[str, Any] | None = None,
-        files: Mapping[str, DraftFile] | Iterable[DraftFile] = (),
-        revision_source: Mapping[str, str] | None = None,
-        description: str = "",
-    ) -> Dataset:
-        """Write a dataset without a source, with its files as the first revision. Returns the dataset.
-
-        If the lake does not exist, it is created. The files are checked, and committed with the dataset in one
-        transaction, as those of a run; the checks between files are made only in a run.
-
-        Example::
-
-            draft = ingestify.DraftFile.from_input('{"home": 2}', "score", data_serialization_format="json")
-            note = engine.store.create_dataset("note", "me", {"match_id": 12}, "my score", files=[draft])
-
-        Args:
-            dataset_type: Such as `match`.
-            provider: Whose dataset it is.
-            dataset_identifier: What identifies it within its provider and type.
-            name: For people.
-            state: A `DatasetState` or its name.
-            metadata: JSON values.
-            files: Its files; of a mapping, the values. Their streams are read and closed.
-            revision_source: What is kept with the revision as its origin.
-            description: Why it is written, for people.
-
-        Raises:
-            ConfigurationError: The catalogue cannot store the provider's name or the type's.
-            SourceError: The catalogue cannot store the identifier or the metadata.
-            IntegrityError: A file is not of its format; nothing was written.
-            SaveError: There is such a dataset, or the catalogue refused; nothing was written.
-        """
-        for called, text in (("provider", provider), ("dataset_type", dataset_type)):
-            if problem := problem_of_name(text, LONGEST_KIND):
-                raise ConfigurationError(f"A dataset's {called} {text!r:.80} {problem}.")
-        identifier = self.key_types.apply(provider, dataset_type, Identifier(dataset_identifier), name)
-        identifier.check_length()
-        self.create()
-        dataset = write_dataset(
-            self.objects,
-            self.commits,
-            bucket=self.bucket,
-            provider=provider,
-            dataset_type=dataset_type,
-            identifier=identifier,
-            name=storable(name),
-            state=DatasetState.parse(state),
-            metadata=metadata or {},
-            existing=None,
-            drafts=_drafts_of(files),
-            source=revision_source or {},
-            description=description,
-        )
-        self.catalogue.selector_syncs.forget_listings()
-        return dataset.read_from(self)
-
-    def update_dataset(
-        self,
-        dataset: Dataset,
-        name: str | None = None,
-        state: DatasetState | str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        files: Mapping[str, DraftFile] | Iterable[DraftFile] = (),
-        revision_source: Mapping[str, str] | None = None,
-        description: str = "",
-    ) -> Dataset:
-        """Change a dataset without a source; see `create_dataset`. What is None stays as it is.
-
-        Files whose bytes the lake does not have become one revision; without one, this is a `MetadataUpdated`.
-
-        Returns:
-            The dataset as it is now.
-
-        Raises:
-            DatasetNotFound: It is not in the lake any more.
-            SourceError: The catalogue cannot store the metadata.
-            IntegrityError: A file is not of its format; nothing was written.
-            SaveError: The dataset was changed since it was read, or the catalogue refused; nothing was written.
-        """
-        known = self.get_dataset(dataset.dataset_id)
-        if known.updated_at != dataset.updated_at:
-            raise SaveError(f"{dataset} was changed since it was read; nothing was written. Read it, and write again.")
-        return write_dataset(
-            self.objects,
-            self.commits,
-            bucket=self.bucket,
-            provider=known.provider,
-            dataset_type=known.dataset_type,
-            identifier=known.identifier,
-            name=known.name if name is None else storable(name),
-            state=known.state if state is None else DatasetState.parse(state),
-            metadata=known.metadata if metadata is None else metadata,
-            existing=known,
-            drafts=_drafts_of(files),
-            source=revision_source or {},
-            description=description,
-        ).read_from(self)
-
-    def add_revision(
-        self,
-        dataset: Dataset,
-        files: Mapping[str, DraftFile] | Iterable[DraftFile],
-        revision_source: Mapping[str, str] | None = None,
-        description: str = "",
-    ) -> Dataset:
-        """Write files of a dataset without a source; see `update_dataset`. Returns the dataset as it is now."""
-        return self.update_dataset(dataset, files=files, revision_source=revision_source, description=description)
-
     def destroy_dataset(self, dataset: Dataset) -> list[str]:
         """Remove a dataset, as `delete_datasets` does. Returns its id in a list; an empty one if it was not there."""
         try:
@@ -350,10 +233,6 @@ class DatasetStore(DatasetReader):
                 f"no dataset has these any more, and {remedy('gc')} removes them. {error}"
             ) from error
         return len(datasets)
-
-
-def _drafts_of(files: Mapping[str, DraftFile] | Iterable[DraftFile]) -> list[DraftFile]:
-    return list(files.values() if isinstance(files, Mapping) else files)
 
 
 class FileCacheScope(DatasetStore):
