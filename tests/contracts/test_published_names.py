@@ -342,7 +342,13 @@ def test_summaries_come_by_identifier(store, dataset):
     assert summaries.keys() == {dataset.identifier, Identifier(season_id=90, match_id=2)}
     summary = summaries[dataset.identifier]
     assert (summary.has_revisions, summary.last_modified) == (True, dataset.last_modified_at)
-    assert len(store.get_dataset_summary_map(provider="small", dataset_type="match", match_id=2)) == 1
+    assert len(store.get_dataset_summary_map(match_id=2)) == 1
+    store.create_dataset("note", "me", dataset.identifier, "of the same match")
+    assert len(store.get_dataset_summary_map("match", "small")) == 2
+    with pytest.raises(
+        ingestify.ConfigurationError, match=r"have one identifier; give .* the provider and the dataset"
+    ):
+        store.get_dataset_summary_map()
 
 
 def test_a_store_creates_updates_and_destroys_datasets(store):

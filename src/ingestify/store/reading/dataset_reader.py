@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
 
@@ -165,18 +166,28 @@ class DatasetReader:
         return DatasetCollection(datasets, metadata)
 
     def get_dataset_summary_map(
-        self, *, provider: str, dataset_type: str, **filters: Any
+        self, dataset_type: str | None = None, provider: str | None = None, **filters: Any
     ) -> dict[Identifier, DatasetSummary]:
-        """Return the summary of each dataset of one provider and type, by its identifier.
+        """Return the summary of each dataset that the filters name, by its identifier.
 
         Args:
-            provider: Such as `statsbomb`.
-            dataset_type: Such as `match`.
+            dataset_type: Such as `match`; None: any.
+            provider: Such as `statsbomb`; None: any.
             **filters: The other filters of `get_dataset_collection`, without paging.
+
+        Raises:
+            ConfigurationError: Two datasets have one identifier, as they are of different providers or types.
         """
-        wanted = self.dataset_filter(provider=provider, dataset_type=dataset_type, **filters)
-        batches = self.catalogue.datasets.iter_batches(wanted, 1000)
-        return {dataset.identifier: dataset.summary for batch in batches for dataset in batch}
+        wanted = self.dataset_filter(dataset_type, provider, **filters)
+        summaries: dict[Identifier, DatasetSummary] = {}
+        for dataset in itertools.chain.from_iterable(self.catalogue.datasets.iter_batches(wanted, 1000)):
+            if dataset.identifier in summaries:
+                raise ConfigurationError(
+                    f"{dataset} and another dataset have one identifier; give get_dataset_summary_map the provider and "
+                    f"the dataset_type."
+                )
+            summaries[dataset.identifier] = dataset.summary
+        return summaries
 
     @overload
     def iter_dataset_collection_batches(
