@@ -17,6 +17,8 @@ import pytest
 
 import ingestify
 from ingestify import DatasetResource, DataSpecVersionCollection, DraftFile, Identifier, Selector
+from ingestify.testing.season import Season
+from ingestify.testing.simulator import Simulator
 from tests.support.command_line import shared_command_line
 
 DOMAIN = """Source, DatasetResource, FileResource, Dataset, DatasetState, DatasetCollection, DatasetSummary, Revision,
@@ -478,6 +480,11 @@ def test_the_events_of_a_load_are_yielded_while_it_runs():
         for event in engine.load(async_yield_events=True):
             assert engine.store.get_dataset(event.dataset.dataset_id) == event.dataset
             break
+        source.error = ValueError("the index is broken")
+        assert list(engine.load(async_yield_events=True)) == []
+        assert engine.last_report.error is source.error
+        with pytest.raises(ValueError, match="the index is broken"):
+            list(engine.load(async_yield_events=True, raise_errors=True))
         source.error = ingestify.FatalError("the key is wrong")
         with pytest.raises(ingestify.FatalError, match="the key is wrong"):
             list(engine.load(async_yield_events=True))
@@ -506,6 +513,17 @@ def test_load_takes_the_options_of_auto_ingest(engine, caplog):
         engine.load(auto_ingest_config={"use_open_data": True})
     with pytest.raises(ingestify.ConfigurationError, match="unknown option 'open_data'"):
         engine.load(auto_ingest_config={"open_data": True})
+
+
+def test_load_takes_open_data(tmp_path: Path):
+    urls = {"metadata_url": f"sqlite:///{tmp_path}/catalog.db", "file_url": f"file://{tmp_path}/files"}
+    with (
+        Simulator(Season(matches=2, competition_id=43, season_id=106)) as provider,
+        ingestify.get_engine(**urls) as lake,
+    ):
+        config = {"use_open_data": True, "configuration": {"base_url": provider.base_url}}
+        report = lake.load(provider="statsbomb", dataset_type="match", auto_ingest_config=config, season_id=106)
+        assert report.totals.new == 2
 
 
 @pytest.mark.parametrize(("auto_ingest", "number"), [({"enabled": True}, 1), ({"enabled": False}, 0), (True, 1)])

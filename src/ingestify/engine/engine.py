@@ -22,7 +22,7 @@ from ingestify.domain.selector import Filters, Selector, given_filters
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.calls.offline import OfflineReader
-from ingestify.engine.calls.reading import Reader, auto_ingest_options
+from ingestify.engine.calls.reading import Reader, auto_ingest_options, error_to_raise
 from ingestify.engine.calls.shown_reading import iter_shown
 from ingestify.engine.calls.shown_run import ShownRun
 from ingestify.engine.calls.streaming import Stream, in_collections
@@ -267,7 +267,7 @@ class IngestionEngine:
             )
             shown = ShownRun(run, plans, progress)
             if async_yield_events:
-                return self._reader.stream_events(shown)
+                return self._reader.stream_events(shown, raise_errors=raise_errors)
             report = shown.execute()
         except NoPlanFits as error:
             logger.warning("%s", error)
@@ -275,10 +275,10 @@ class IngestionEngine:
             return iter(()) if async_yield_events else self.last_report
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
-        is_raised = report.error is not None and (raise_errors or report.error is run.stop.reason)
-        self._reader.tell(shown, report, in_one=not is_raised)
-        if is_raised and report.error is not None:
-            raise shortened(report.error)
+        error_raised = error_to_raise(shown, report, raise_errors=raise_errors)
+        self._reader.tell(shown, report, in_one=error_raised is None)
+        if error_raised is not None:
+            raise shortened(error_raised)
         return report
 
     run = load
@@ -326,10 +326,11 @@ class IngestionEngine:
         left_out = self.find_left_out(source, dataset_type)
         for one in left_out:
             logger.info("left out: %s", one)
-        if left_out and not any(source in (None, plan.source.name) for plan in self.ingestion_plans):
+        config = auto_ingest_options(True if auto_ingest_config is None else auto_ingest_config)
+        is_of_plans = not config.get("use_open_data")
+        if left_out and is_of_plans and not any(source in (None, plan.source.name) for plan in self.ingestion_plans):
             raise NoPlanFits(f"Nothing is ingested, as all of it is left out: {left_out[0]}.")
         filters = given_filters(selector)
-        config = auto_ingest_options(True if auto_ingest_config is None else auto_ingest_config)
         plans = self._choose_plans(config, filters, provider, source, dataset_type)
         return self._new_run(plans, filters, **options), plans
 

@@ -19,7 +19,7 @@ from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["AUTO_INGEST_OPTIONS", "Reader", "auto_ingest_options"]
+__all__ = ["AUTO_INGEST_OPTIONS", "Reader", "auto_ingest_options", "error_to_raise"]
 
 AUTO_INGEST_OPTIONS = frozenset(
     {"enabled", "streaming", "use_open_data", "configuration", "data_spec_versions", "if_offline"}
@@ -86,16 +86,27 @@ class Reader:
         if not stream.yielded and not served and not falls_short(report):
             self._store.warn_nothing_found(stream.wanted)
 
-    def stream_events(self, shown: ShownRun) -> Iterator[DomainEvent]:
-        """Execute a run in the background, and yield each event of the lake as soon as it is committed."""
+    def stream_events(self, shown: ShownRun, *, raise_errors: bool) -> Iterator[DomainEvent]:
+        """Execute a run in the background, and yield each event of the lake as soon as it is committed.
+
+        Args:
+            shown: The run.
+            raise_errors: See `error_to_raise`.
+        """
         stream: BackgroundRun[DomainEvent] = BackgroundRun()
         with self._store.publisher.listening(stream.put):
-            _, report = yield from self._iterate(stream, shown, None)
-        if report.error is not None:
-            raise shortened(report.error)
+            _, report = yield from self._iterate(stream, shown, None, raise_errors=raise_errors)
+        error = error_to_raise(shown, report, raise_errors=raise_errors)
+        if error is not None:
+            raise shortened(error)
 
     def _iterate(
-        self, stream: BackgroundRun[T], shown: ShownRun, offline: OfflineReader | None
+        self,
+        stream: BackgroundRun[T],
+        shown: ShownRun,
+        offline: OfflineReader | None,
+        *,
+        raise_errors: bool = True,
     ) -> Generator[T, None, tuple[list[DatasetFilter], RunReport]]:
         """Yield what a run brings, then tell of the run. Returns the same as `tell`."""
         try:
@@ -108,7 +119,8 @@ class Reader:
                 shown.run.tell_failures(error)
             raise
         assert stream.report is not None
-        return self.tell(shown, stream.report, offline)
+        is_raised = raise_errors or error_to_raise(shown, stream.report, raise_errors=False) is not None
+        return self.tell(shown, stream.report, offline, in_one=not is_raised)
 
     def tell(
         self,
@@ -153,6 +165,11 @@ class Reader:
             self._waiting_told[asked] = ids
             warn_of_waiting(waiting)
         return waiting
+
+
+def error_to_raise(shown: ShownRun, report: RunReport, *, raise_errors: bool) -> BaseException | None:
+    """Return a report's error if it stopped the run, or if the caller wants that of a discovery raised, too."""
+    return report.error if raise_errors or report.error is shown.run.stop.reason else None
 
 
 def auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]:
