@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
+import io
+import json
+import ssl
 import threading
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from ingestify import (
     DatasetResource,
+    DraftFile,
+    IngestifyError,
     IngestionPlan,
     Selector,
     Source,
     debug_source,
     get_dev_engine,
+    retrieve_http,
 )
+from tests.support.scripted_provider import Provider, answer
+from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
 
 SEASONS = [{"competition_id": 7, "season_id": number} for number in (1, 2, 3)]
 
@@ -392,3 +403,315 @@ def test_debug_source_runs_it():
     engine = debug_source(TypeAndSelector("mine"), dataset_type="match", season_id=2)
     assert identifiers(engine) == ["competition_id=7/season_id=2/match_id=2"]
     engine.close()
+
+
+# ---- selectors and identities --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", ["2024-05-01T10:00:00+00:00", "2024-05-01 10:00:00", "2024-05-01T10:00:00Z"])
+def test_last_modified_of_a_selector_may_be_iso_text(moment, engine_of):
+    class Hinted(Base):
+        def discover_selectors(self, dataset_type):
+            return [{"season_id": 1, "_last_modified": moment}]
+
+        def find_datasets(self, dataset_type, **kwargs):
+            calls.append(dataset_type)
+            return [match(1)]
+
+    calls: list[str] = []
+    engine = engine_of(Hinted("mine"))
+    engine.load(raise_errors=True)
+    assert engine.load(raise_errors=True).jobs[0].state == "SKIPPED"
+    assert len(calls) == 1
+
+
+def test_a_value_may_be_none_and_is_shown_as_empty(engine_of):
+    class Partly(Base):
+        def discover_selectors(self, dataset_type):
+            return [{"competition_id": 7, "stage": None}]
+
+        def find_datasets(self, dataset_type, competition_id, stage, **kwargs):
+            assert stage is None
+            resource = DatasetResource({"match_id": 1, "leg": None}, dataset_type)
+            return [resource.add_file(None, "events", json_content={})]
+
+    engine = engine_of(Partly("mine"))
+    assert engine.load(raise_errors=True).totals.new == 1
+    (dataset,) = engine.list_datasets()
+    assert dataset.identifier["stage"] is None
+    assert dataset.identifier["leg"] is None
+    assert str(dataset.identifier) == "competition_id=7/stage=/match_id=1/leg="
+    assert engine.store.load_files(dataset).get_file("events").json() == {}
+    assert engine.load(raise_errors=True).totals.unchanged == 1
+    assert len(engine.store.get_dataset_collection(provider="made_up", dataset_type="match", match_id=1)) == 1
+
+
+@pytest.mark.parametrize("own", [{}, None])
+def test_a_resource_without_an_identity_of_its_own_has_that_of_its_selector(own, engine_of):
+    class OfSelector(Base):
+        def find_datasets(self, dataset_type, **kwargs):
+            return [DatasetResource(own, dataset_type).add_file(None, "table", json_content=[])]
+
+    engine = engine_of(OfSelector("mine"), "table")
+    assert engine.load(raise_errors=True).totals.new == 3
+    assert identifiers(engine) == [f"competition_id=7/season_id={number}" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("own", [{}, None])
+def test_without_any_identity_there_is_one_dataset(own, engine_of):
+    class Alone(Source):
+        provider = "made_up"
+
+        def find_datasets(self, dataset_type, **kwargs):
+            return [DatasetResource(own, dataset_type).add_file(None, "areas", json_content=content)]
+
+    content = [1]
+    engine = engine_of(Alone("mine"), "areas")
+    assert engine.load(raise_errors=True).totals.new == 1
+    content = [1, 2]
+    assert engine.load(raise_errors=True).totals.revised == 1
+    (dataset,) = engine.list_datasets()
+    assert (dict(dataset.identifier), str(dataset.identifier), dataset.name) == ({}, "", "areas")
+    assert engine.store.load_files(dataset).get_file("areas").json() == [1, 2]
+    assert engine.load(raise_errors=True).totals.unchanged == 1
+
+
+# ---- what a source announces ---------------------------------------------------------------------------
+
+
+def warnings_of(caplog: Any) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+
+
+def test_unknown_keywords_are_ignored_with_one_warning_each(engine_of, caplog):
+    class Wordy(Base):
+        def find_datasets(self, dataset_type, season_id, **kwargs):
+            for number in range(5):
+                resource = DatasetResource(
+                    {"match_id": number}, dataset_type, provider="made_up", name="a match", colour="red"
+                )
+                yield resource.add_file(last_modified=None, data_feed_key="events", json_content={}, priority=3)
+
+    assert engine_of(Wordy("mine")).load(raise_errors=True).totals.new == 15
+    found = warnings_of(caplog)
+    assert len(found) == 2
+    assert any("colour" in one for one in found)
+    assert any("priority" in one for one in found)
+
+
+def test_a_failed_resource_has_its_error():
+    resource = match().mark_failed("no quota")
+    assert "no quota" in str(resource.fetch_error)
+    assert match().fetch_error is None
+
+
+@pytest.mark.parametrize(
+    "moment", ["2024-05-01T10:00:00Z", "2024-05-01T12:00:00+02:00", "2024-05-01 10:00:00", 1714557600, 1714557600000]
+)
+def test_last_modified_may_be_iso_text_or_an_epoch_number(moment, engine_of):
+    class Timed(Base):
+        def find_datasets(self, dataset_type, season_id, **kwargs):
+            return [DatasetResource({}, dataset_type).add_file(moment, "events", json_content={})]
+
+    engine = engine_of(Timed("mine"))
+    engine.load(raise_errors=True, season_id=1)
+    (dataset,) = engine.list_datasets()
+    assert dataset.last_modified_at == dt.datetime(2024, 5, 1, 10, tzinfo=dt.UTC)
+
+
+def test_json_content_may_hold_nan_which_is_stored_as_null_with_one_warning(engine_of, caplog):
+    class WithNan(Base):
+        def find_datasets(self, dataset_type, season_id, **kwargs):
+            content = {"xg": float("nan"), "all": [1.5, float("inf"), {"deep": (float("nan"), 2)}]}
+            return [DatasetResource({}, dataset_type).add_file(None, "events", json_content=content)]
+
+    engine = engine_of(WithNan("mine"))
+    assert engine.load(raise_errors=True).totals.new == 3
+    dataset = engine.list_datasets()[0]
+    expected = {"xg": None, "all": [1.5, None, {"deep": [None, 2]}]}
+    assert engine.store.load_files(dataset).get_file("events").json() == expected
+    (warning,) = warnings_of(caplog)
+    assert "NaN" in warning
+    assert engine.load(raise_errors=True).totals.unchanged == 3
+
+
+# ---- how a file is fetched -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def provider():
+    with closing(Provider()) as one:
+        yield one
+
+
+@pytest.fixture
+def tls(tmp_path):
+    """The certificate of `tls_provider`, which the system does not trust."""
+    path = tmp_path / "certificate.pem"
+    path.write_text(CERTIFICATE)
+    return path
+
+
+@pytest.fixture
+def tls_provider(tls, tmp_path):
+    (tmp_path / "key.pem").write_text(PRIVATE_KEY)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls, tmp_path / "key.pem")
+    with closing(Provider(context)) as one:
+        yield one
+
+
+def fetched(engine_of: Any, url: str, **options: Any) -> Any:
+    """Return the JSON of a file that a source announces with these arguments."""
+
+    class OneFile(Source):
+        provider = "made_up"
+
+        def find_datasets(self, dataset_type, **kwargs):
+            return [DatasetResource({"match_id": 1}, dataset_type).add_file(None, "events", url=url, **options)]
+
+    engine = engine_of(OneFile("mine"))
+    report = engine.load(raise_errors=True)
+    assert report.totals.new == 1, report
+    return engine.store.load_files(engine.list_datasets()[0]).get_file("events").json()
+
+
+def test_headers_and_pager_of_loader_kwargs_are_honoured_beside_a_url(provider, engine_of):
+    url = provider.on("/matches", answer(b'{"items": [1, 2], "next": "/more"}'))
+    provider.on("/more", answer(b'{"items": [3]}'))
+    pager = ("items", lambda url, page: page.get("next"))
+    found = fetched(engine_of, url, loader_kwargs={"headers": {"X-Key": "abc"}, "pager": pager})
+    assert found == [1, 2, 3]
+    assert [(one.path, one.headers["x-key"]) for one in provider.asked] == [("/matches", "abc"), ("/more", "abc")]
+
+
+def test_other_loader_kwargs_beside_a_url_are_refused_by_name():
+    with pytest.raises(IngestifyError, match=r"events.*loader_kwargs depth.*headers and pager"):
+        match(feeds=()).add_file(None, "events", url="https://example.com", loader_kwargs={"depth": 3})
+
+
+def test_a_pager_may_be_a_key_and_a_function_of_url_and_page(provider, engine_of):
+    def further(url, page):
+        assert url.startswith(provider.url)
+        return f"{provider.url}/page?number={page['number'] + 1}" if page["number"] < 3 else None
+
+    url = provider.on("/page", by=lambda asked: answer(page_of(asked)))
+    assert fetched(engine_of, url, http_options={"pager": ("data.rows", further)}) == [1, 1, 2, 2, 3, 3]
+
+
+def page_of(asked: Any) -> bytes:
+    number = int(asked.target.partition("number=")[2] or 1)
+    return json.dumps({"number": number, "data": {"rows": [number, number]}}).encode()
+
+
+def test_cookies_are_sent(provider, engine_of):
+    url = provider.on("/a", answer(b"{}"))
+    fetched(engine_of, url, http_options={"cookies": {"session": "abc", "lang": "nl"}})
+    assert provider.asked[0].headers["cookie"] == "session=abc; lang=nl"
+
+
+def test_an_auth_object_may_be_callable_on_a_request(provider, engine_of):
+    class TokenAuth:
+        def __call__(self, request):
+            request.headers["Authorization"] = f"Token {request.method} {request.url.rpartition('/')[2]}"
+            return request
+
+    url = provider.on("/a", answer(b"", status=503, retry_after="0"), answer(b"{}"))
+    fetched(engine_of, url, http_options={"auth": TokenAuth()})
+    assert [one.headers["authorization"] for one in provider.asked] == ["Token GET a"] * 2
+
+
+@pytest.mark.parametrize("timeout", [0.05, (5, 0.05)])
+def test_a_file_has_its_own_timeout(timeout, provider, engine_of):
+    slow: list[Any] = [0.3, *answer(b"{}")]
+    url = provider.on("/a", slow, answer(b'{"at": "last"}'))
+    assert fetched(engine_of, url, http_options={"timeout": timeout}) == {"at": "last"}
+
+
+@pytest.mark.parametrize("by", ["http_options", "retrieve_http"])
+def test_certificates_are_verified_unless_a_file_says_otherwise(by, tls, tls_provider, engine_of, caplog):
+    url = tls_provider.on("/a", answer(b'{"safe": true}'))
+
+    def options(verify: Any) -> dict[str, Any]:
+        if by == "http_options":
+            return {"url": url, "http_options": {"verify": verify}}
+        return {"file_loader": load, "loader_kwargs": {"verify": verify}}
+
+    def load(file_resource, current_file, verify):
+        return retrieve_http(url, current_file, file_data_feed_key="events", http_verify=verify, http_timeout=5)
+
+    class OneFile(Source):
+        provider = "made_up"
+
+        def find_datasets(self, dataset_type, **kwargs):
+            for number, verify in enumerate((False, str(tls), True)):
+                resource = DatasetResource({"match_id": number}, dataset_type)
+                yield resource.add_file(None, "events", **options(verify))
+
+    report = engine_of(OneFile("mine")).load()
+    assert (report.totals.new, report.totals.failed) == (2, 1)
+    assert "TLS failed" in report.failed_tasks[0].error
+    assert "certificates are not verified, as verify is False" in caplog.text
+
+
+def test_retrieve_http_takes_a_timeout(provider, engine_of):
+    url = provider.on("/a", [0.3, *answer(b"{}")], answer(b"[1]"))
+
+    def load(file_resource, current_file):
+        return retrieve_http(url, current_file, file_data_feed_key="events", http_timeout=0.05)
+
+    class Loading(Source):
+        provider = "made_up"
+
+        def find_datasets(self, dataset_type, **kwargs):
+            return [match(1, ()).add_file(None, "events", file_loader=load)]
+
+    engine = engine_of(Loading("mine"))
+    assert engine.load(raise_errors=True).totals.new == 1
+    assert len(provider.asked) == 2
+
+
+# ---- drafts --------------------------------------------------------------------------------------------
+
+
+def test_a_draft_may_be_made_with_all_of_its_attributes(engine_of):
+    content = b"a,b\n1,2\n"
+
+    def load(file_resource, current_file):
+        draft = DraftFile(
+            created_at=dt.datetime(2024, 5, 2, tzinfo=dt.UTC),
+            modified_at="2024-05-01T10:00:00Z",
+            tag="0123",
+            size=len(content),
+            content_type="text/csv",
+            data_feed_key="events",
+            data_spec_version="v2",
+            data_serialization_format="csv",
+            stream=io.BytesIO(content),
+        )
+        drafts.append((draft.tag, draft.size, draft.created_at))
+        return draft
+
+    class Drafting(Source):
+        provider = "made_up"
+
+        def find_datasets(self, dataset_type, **kwargs):
+            return [match(1, ()).add_file(None, "events", "v2", file_loader=load)]
+
+    drafts: list[Any] = []
+    engine = engine_of(Drafting("mine"))
+    engine.load(raise_errors=True)
+    (dataset,) = engine.list_datasets()
+    file = engine.store.load_files(dataset).get_file("events", "v2")
+    assert (file.read(), file.data_serialization_format, file.content_type) == (content, "csv", "text/csv")
+    assert dataset.last_modified_at == dt.datetime(2024, 5, 1, 10, tzinfo=dt.UTC)
+    tag = hashlib.sha256(content).hexdigest()
+    assert drafts == [(tag, len(content), dt.datetime(2024, 5, 2, tzinfo=dt.UTC))]
+    assert file.tag == tag
+
+
+def test_a_draft_of_an_input_has_a_tag_and_a_size_and_one_of_a_draft_is_that_draft():
+    draft = DraftFile.from_input("text", "notes")
+    assert (draft.size, draft.tag) == (4, hashlib.sha256(b"text").hexdigest())
+    assert DraftFile.from_input(draft) is draft
+    assert DraftFile.from_input(draft, "notes").stream.read() == b"text"

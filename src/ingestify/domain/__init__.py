@@ -30,6 +30,7 @@ listing_order, wording                the order and the words of listings
 html_table, text_table, text          results as tables, and text that can be stored
 
 dump                       objects as dicts and as JSON
+told_once                  warnings that are given once
 subscriber                 a class that hears of events
 ports                      what the use cases need from catalogue, storage and HTTP
 

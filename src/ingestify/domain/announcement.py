@@ -14,14 +14,76 @@ from __future__ import annotations
 import datetime as dt
 import email.utils
 import functools
+import re
 
-__all__ = ["CLOCK_SLACK", "grain_of", "is_settled", "is_time", "read_http_date", "text_of_time", "text_of_times_until"]
+from ingestify.clock import as_utc
+
+__all__ = [
+    "CLOCK_SLACK",
+    "grain_of",
+    "is_settled",
+    "is_time",
+    "read_http_date",
+    "read_iso_time",
+    "read_time",
+    "text_of_time",
+    "text_of_times_until",
+]
 
 CLOCK_SLACK = dt.timedelta(days=1)
 """The largest difference between the local clock and the clock of an announced time; it is mostly a time zone."""
 
 _DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 _MINUTE, _SECOND = dt.timedelta(minutes=1), dt.timedelta(seconds=1)
+
+
+_LEAP_SECOND = re.compile(r"([T ]\d\d(:?)\d\d\2)60(?=$|[.,Z+\- ])")
+_MIDNIGHT = re.compile(r"(?P<date>.+[T ])24(?P<rest>(?::?00){0,2}(?:[.,]0+)?(?:Z|[+-][\d:]+)?)")
+_FIRST_MILLISECONDS = 1e11
+"""A number from this on counts milliseconds since 1970; as seconds it would be the year 5138."""
+
+
+def read_time(value: object) -> dt.datetime | None:
+    """Return a time in UTC: of a datetime, an ISO 8601 text, or a number of seconds or milliseconds since 1970.
+
+    A time without a zone is UTC. An empty text is no time.
+
+    Raises:
+        ValueError: It is none of these.
+        OverflowError: The time lies outside of the years 1 to 9999.
+    """
+    if isinstance(value, dt.datetime):  # mostly
+        return as_utc(value)
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        value = read_iso_time(value.strip())
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = value / 1000 if abs(value) >= _FIRST_MILLISECONDS else value
+        value = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=seconds)
+    if not isinstance(value, dt.datetime):
+        raise ValueError("it is no datetime, no ISO 8601 text, and no number of seconds since 1970")
+    return as_utc(value)
+
+
+def read_iso_time(text: str) -> dt.datetime:
+    """Return the time of a text, without a zone if the text has none.
+
+    A leap second, `23:59:60`, becomes the second before it; `24:00` is the midnight at the end of its day
+    (ISO 8601-1:2019).
+
+    Raises:
+        ValueError: The text is no ISO 8601 time.
+        OverflowError: The time lies outside of the years 1 to 9999.
+    """
+    try:
+        return dt.datetime.fromisoformat(text)
+    except ValueError:
+        if (midnight := _MIDNIGHT.fullmatch(text)) is not None:
+            return dt.datetime.fromisoformat(f"{midnight['date']}00{midnight['rest']}") + dt.timedelta(days=1)
+        if _LEAP_SECOND.search(text) is not None:
+            return dt.datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>59", text, count=1))
+        raise
 
 
 def text_of_time(moment: dt.datetime) -> str:

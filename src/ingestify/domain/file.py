@@ -9,7 +9,7 @@ import io
 import operator
 from typing import Any, BinaryIO, cast
 
-from ingestify.clock import as_utc
+from ingestify.domain.announcement import read_time
 from ingestify.domain.dump import Dumped
 from ingestify.domain.feeds import file_id
 from ingestify.domain.text import storable
@@ -219,63 +219,105 @@ class _Utf8Reader(io.RawIOBase):
         super().close()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False)
 class DraftFile:
     """A file that a loader brings and that is not in the lake yet.
 
     Attributes:
         stream: A binary file object, read once from its current position, then closed.
         modified_at: When the provider changed it; None: what the file resource announced.
+        created_at: When the loader made it, if it says so.
     """
 
     data_feed_key: str
     data_spec_version: str
     data_serialization_format: str
     stream: BinaryIO
-    modified_at: dt.datetime | None = None
-    content_type: str | None = None
-    validators: Validators = NO_VALIDATORS
+    modified_at: dt.datetime | None
+    content_type: str | None
+    validators: Validators
+    created_at: dt.datetime | None
+
+    def __init__(
+        self,
+        data_feed_key: str,
+        data_spec_version: str = "v1",
+        data_serialization_format: str = "txt",
+        stream: FileInput = b"",
+        modified_at: dt.datetime | str | float | None = None,
+        content_type: str | None = None,
+        validators: Validators | None = NO_VALIDATORS,
+        *,
+        created_at: dt.datetime | str | float | None = None,
+        tag: str | None = None,  # noqa: ARG002 - the bytes decide
+        size: int | None = None,  # noqa: ARG002
+    ) -> None:
+        """Make a draft of its stream. `tag` and `size` are not needed: both are found from the bytes.
+
+        Raises:
+            SourceError: The stream is no text, bytes or file object, or a time is none.
+        """
+        for name, value in (
+            ("data_feed_key", data_feed_key),
+            ("data_spec_version", data_spec_version),
+            ("data_serialization_format", data_serialization_format),
+            ("stream", _stream_of(stream, data_feed_key)),
+            ("modified_at", _time_of(modified_at, "modified_at", data_feed_key)),
+            ("content_type", content_type),
+            ("validators", validators or NO_VALIDATORS),
+            ("created_at", _time_of(created_at, "created_at", data_feed_key)),
+        ):
+            object.__setattr__(self, name, value)
 
     @classmethod
     def from_input(
         cls,
-        file_: FileInput,
-        data_feed_key: str,
+        file_: FileInput | DraftFile,
+        data_feed_key: str | None = None,
         data_spec_version: str = "v1",
         data_serialization_format: str = "txt",
-        modified_at: dt.datetime | None = None,
+        modified_at: dt.datetime | str | float | None = None,
         *,
         content_type: str | None = None,
         validators: Validators | None = None,
     ) -> DraftFile:
-        """Make a draft from text (stored as UTF-8), bytes, or a file object (binary or text).
+        """Make a draft from text (stored as UTF-8), bytes, or a file object (binary or text). A draft stays as it is.
 
         Raises:
-            SourceError: `file_` is none of these.
+            SourceError: `file_` is none of these, or its feed is not named.
         """
-        stream: BinaryIO
-        if isinstance(file_, str):
-            stream = io.BytesIO(file_.encode())
-        elif isinstance(file_, (bytes, bytearray, memoryview)):
-            stream = io.BytesIO(bytes(file_))
-        elif isinstance(file_, io.TextIOBase):
-            stream = cast(BinaryIO, io.BufferedReader(_Utf8Reader(file_), _TEXT_CHARACTERS))
-        elif hasattr(file_, "read"):
-            stream = file_
-        else:
-            raise SourceError(
-                f"The content of '{data_feed_key}' is a {type(file_).__name__}; "
-                f"a DraftFile is made of str, bytes or a file object."
-            )
+        if isinstance(file_, DraftFile):
+            return file_
+        if data_feed_key is None:
+            raise SourceError("DraftFile.from_input does not know which feed it makes: give data_feed_key.")
         return cls(
-            data_feed_key=data_feed_key,
-            data_spec_version=data_spec_version,
-            data_serialization_format=data_serialization_format,
-            stream=stream,
-            modified_at=None if modified_at is None else as_utc(modified_at),
-            content_type=content_type,
-            validators=validators or NO_VALIDATORS,
+            data_feed_key,
+            data_spec_version,
+            data_serialization_format,
+            file_,
+            modified_at,
+            content_type,
+            validators,
         )
+
+    @property
+    def tag(self) -> str | None:
+        """The sha256 of the stream's remaining bytes; None: it can be read only once."""
+        return self.compute_tag() if self._is_seekable else None
+
+    @property
+    def _is_seekable(self) -> bool:
+        return hasattr(self.stream, "seekable") and self.stream.seekable()
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes of the stream remain; None: it can be read only once."""
+        if not self._is_seekable:
+            return None
+        position = self.stream.tell()
+        end = self.stream.seek(0, io.SEEK_END)
+        self.stream.seek(position)
+        return end - position
 
     @property
     def file_id(self) -> str:
@@ -290,6 +332,28 @@ class DraftFile:
             digest.update(chunk)
         self.stream.seek(position)
         return digest.hexdigest()
+
+
+def _stream_of(file_: object, data_feed_key: str) -> BinaryIO:
+    if isinstance(file_, str):
+        return io.BytesIO(file_.encode())
+    if isinstance(file_, (bytes, bytearray, memoryview)):
+        return io.BytesIO(bytes(file_))
+    if isinstance(file_, io.TextIOBase):
+        return cast(BinaryIO, io.BufferedReader(_Utf8Reader(file_), _TEXT_CHARACTERS))
+    if hasattr(file_, "read"):
+        return cast(BinaryIO, file_)
+    raise SourceError(
+        f"The content of '{data_feed_key}' is a {type(file_).__name__}; "
+        f"a DraftFile is made of str, bytes or a file object."
+    )
+
+
+def _time_of(value: object, name: str, data_feed_key: str) -> dt.datetime | None:
+    try:
+        return read_time(value)
+    except (ValueError, OverflowError) as error:
+        raise SourceError(f"The {name} of '{data_feed_key}' is {value!r}, which is no time: {error}.") from error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -123,22 +123,21 @@ class Identifier(dict[str, Any]):
 
     Two identifiers are equal when they have the same keys, in any order, with the same values, where an
     integer and the string of its digits are the same value: a source that changes `12` to `"12"` does not
-    make a second dataset. The keys keep the order in which they were given; that order makes the path.
+    make a second dataset. The keys keep the order in which they were given; that order makes the path. One without
+    keys is that of the only dataset of its provider and type.
 
     Args:
         attributes: Key to single value. Dates and UUIDs become their text.
         **keys: The same as keyword arguments: `Identifier(competition_id=11, match_id=12)`.
 
     Raises:
-        SourceError: No key at all, an empty key, or a value that is not a single value.
+        SourceError: An empty key, or a value that is not a single value.
     """
 
     __slots__ = ("_canonical", "_hash")
 
     def __init__(self, attributes: Mapping[str, object] | Iterable[tuple[str, object]] = (), /, **keys: object) -> None:
         given = attributes if type(attributes) is dict and not keys else {**dict(attributes), **keys}
-        if not given:
-            raise SourceError("An identifier needs at least one key, such as match_id; this one is empty.")
         _check_keys(tuple(given))
         super().__init__(
             {

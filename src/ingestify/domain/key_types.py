@@ -77,6 +77,8 @@ class KeyTypes:
 
 def _typed(value: Scalar, key_type: KeyType) -> Scalar | None:
     """Return the value of that type with the same canonical text; None if there is none."""
+    if value is None:
+        return None
     if isinstance(value, bool):
         return None if key_type == "int" else canonical_value(value)
     if key_type == "int" and not isinstance(value, int):

@@ -6,13 +6,13 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
+import logging
 import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingestify.clock import as_utc
 from ingestify.domain import formats
-from ingestify.domain.announcement import is_time, text_of_time
+from ingestify.domain.announcement import is_time, read_time, text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.dump import Dumped
 from ingestify.domain.feeds import file_id
@@ -20,10 +20,13 @@ from ingestify.domain.file import LONGEST_FILE_ID, DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Selector
 from ingestify.domain.text import is_storable
+from ingestify.domain.told_once import warn_once
 from ingestify.errors import DuplicateFile, SourceError
 from ingestify.masking import is_secret_key, mask_url, masked_repr
 
 __all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles", "UnreadableEntry"]
+
+logger = logging.getLogger(__name__)
 
 FileLoader = Callable[..., DraftFile | NotModifiedFile | None]
 """`(file_resource, current_file, **loader_kwargs)`; a worker thread calls it. If it has the parameters, it also gets
@@ -37,7 +40,7 @@ PostLoadFiles = Callable[["DatasetResource", Mapping[str, Any], Dataset | None],
 
 HTTP_OPTIONS = frozenset(
     {"auth", "headers", "params", "ignore_not_found", "ignore_not_ready", "recheck_after_seconds", "pager"}
-    | {"find_error"}
+    | {"find_error", "timeout", "verify", "cookies"}
 )
 """The keys that `http_options` may have."""
 
@@ -58,10 +61,12 @@ class FileResource(Dumped):
     Attributes:
         last_modified: When it changed, by the provider's word, in UTC. None: unknown, so each run requests it.
         json_content: The content itself, as JSON values.
-        url: Where it is. `http_options` may hold `auth` (user and password, or a `domain.ports.Authorization`),
-            `headers`, `params`, `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (an answer without
-            a body leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is believed while
-            no timestamp moves; None: each run asks again), `pager`, and `find_error` (a `FindError` of
+        url: Where it is. `http_options` may hold `auth` (user and password, a `domain.ports.Authorization`, or a
+            callable that is given each request, as in `requests`), `headers`, `params`, `cookies`, `timeout` (seconds,
+            or two numbers: for connecting and for reading), `verify` (False: any certificate; a path: those that this
+            file trusts), `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (an answer without a body
+            leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is believed while no
+            timestamp moves; None: each run asks again), `pager`, and `find_error` (a `FindError` of
             `domain.error_response`: a response that it calls an error fails the dataset, and nothing of it is stored; a
             response of more than 4 MB is no error).
         file_loader: A callable that brings the content; see `FileLoader`.
@@ -163,14 +168,11 @@ class FileResource(Dumped):
             )
         if not is_storable(known_as) or not is_storable(form):
             raise SourceError(f"{self._where} has a name with a NUL or half of a character, which no database keeps.")
-        if self.last_modified is not None:
-            if not isinstance(self.last_modified, dt.datetime):
-                raise SourceError(
-                    f"{self._where} has last_modified {self.last_modified!r}; it must be a datetime or None."
-                )
-            self.last_modified = as_utc(self.last_modified)
+        self._take_time()
         self.http_options = dict(self.http_options) if self.http_options else {}
         self.loader_kwargs = dict(self.loader_kwargs) if self.loader_kwargs else {}
+        if self.loader_kwargs and self.url is not None and self.file_loader is None:
+            self._take_over_loader_kwargs()
         if self.http_options and not self.http_options.keys() <= HTTP_OPTIONS:
             raise SourceError(
                 f"{self._where} has the unknown http_options "
@@ -187,6 +189,33 @@ class FileResource(Dumped):
             raise SourceError(
                 f"{self._where} has last_modified_grain {grain!r}; it must be a timedelta of 0 or more, or None."
             )
+
+    def _take_time(self) -> None:
+        try:
+            self.last_modified = read_time(self.last_modified)
+        except (ValueError, OverflowError) as error:
+            raise SourceError(
+                f"{self._where} has last_modified {self.last_modified!r}; it must be a datetime, an ISO 8601 text, a "
+                f"number of seconds since 1970, or None."
+            ) from error
+
+    def _take_over_loader_kwargs(self) -> None:
+        """Take the arguments of the loader that fetches a URL for options of the request.
+
+        Raises:
+            SourceError: The request has no such options.
+        """
+        if unknown := sorted(self.loader_kwargs.keys() - {"headers", "pager"}):
+            raise SourceError(
+                f"{self._where} has a url and the loader_kwargs {', '.join(unknown)}; beside a url there are headers "
+                f"and pager. Put the others into http_options, or give a file_loader that takes them."
+            )
+        if "headers" in self.loader_kwargs:
+            own, theirs = self.http_options.get("headers") or {}, self.loader_kwargs["headers"] or {}
+            self.http_options["headers"] = {**own, **theirs}
+        if "pager" in self.loader_kwargs:
+            self.http_options["pager"] = self.loader_kwargs["pager"]
+        self.loader_kwargs = {}
 
     def _dumped_values(self) -> dict[str, object]:
         # What is announced, and not how it is got: options and arguments of loaders may hold secrets.
@@ -226,7 +255,7 @@ class DatasetResource(Dumped):
     """One dataset that a provider has, as a source announces it.
 
     Args:
-        dataset_resource_id: What identifies it besides the selector, such as `{"match_id": 12}`.
+        dataset_resource_id: What identifies it besides the selector, such as `{"match_id": 12}`. None: nothing does.
         dataset_type: `match`, `tracking`, `video`, …
         provider: The provider's name; None: the source's.
         name: For people, such as `Barcelona - Alavés, 2018-08-18`.
@@ -236,11 +265,12 @@ class DatasetResource(Dumped):
         post_load_files: `(dataset_resource, files, existing_dataset)`, called in a worker thread after all
             files are loaded and before anything is saved; `files` maps file ids to what is new or in the lake.
             It may set `dataset_resource.state`.
+        **ignored: Other keywords, of which a warning tells.
     """
 
     def __init__(
         self,
-        dataset_resource_id: Mapping[str, object],
+        dataset_resource_id: Mapping[str, object] | None,
         dataset_type: str,
         provider: str | None = None,
         name: str | None = None,
@@ -248,8 +278,11 @@ class DatasetResource(Dumped):
         state: DatasetState | str = DatasetState.COMPLETE,
         fetch_policy_config: Mapping[str, Any] | None = None,
         post_load_files: PostLoadFiles | None = None,
+        **ignored: object,
     ) -> None:
-        self.dataset_resource_id = dict(dataset_resource_id)
+        if ignored:
+            warn_once(logger, "DatasetResource has no argument %s, and ignores it.", ", ".join(sorted(ignored)))
+        self.dataset_resource_id: dict[str, object] = dict(dataset_resource_id or {})
         self.dataset_type = dataset_type
         self.provider = provider
         self.name = name
@@ -270,9 +303,18 @@ class DatasetResource(Dumped):
     def state(self, value: DatasetState | str) -> None:
         self._state = DatasetState.parse(value)
 
+    @property
+    def fetch_error(self) -> BaseException | None:
+        """The error of `mark_failed`; None: it is not failed."""
+        return self.error
+
+    @fetch_error.setter
+    def fetch_error(self, value: BaseException | str | None) -> None:
+        self.error = SourceError(value) if isinstance(value, str) else value
+
     def add_file(
         self,
-        last_modified: dt.datetime | None,
+        last_modified: dt.datetime | str | float | None,
         data_feed_key: str,
         data_spec_version: str = "v1",
         json_content: Any = None,
@@ -284,16 +326,22 @@ class DatasetResource(Dumped):
         content_version: str | None = None,
         last_modified_grain: dt.timedelta | None = None,
         known_unchanged: bool = False,
+        **ignored: object,
     ) -> DatasetResource:
         """Announce a file; see `FileResource` for the arguments. Returns itself, to chain.
+
+        `last_modified` may also be an ISO 8601 text, or a number of seconds since 1970. Other keywords are ignored, and
+        a warning tells of them.
 
         Raises:
             DuplicateFile: A file of this feed and version is announced already.
             SourceError: An argument is not what it must be.
         """
+        if ignored:
+            warn_once(logger, "add_file has no argument %s, and ignores it.", ", ".join(sorted(ignored)))
         file = FileResource(
             dataset_resource=self,
-            last_modified=last_modified,
+            last_modified=last_modified,  # type: ignore[arg-type]  # it makes a time of it
             data_feed_key=data_feed_key,
             data_spec_version=data_spec_version,
             json_content=json_content,
@@ -364,7 +412,7 @@ class DatasetResource(Dumped):
         """Return its identity: the selector's attributes updated with `dataset_resource_id`, without hints.
 
         Raises:
-            SourceError: It has no keys, or a value that is not a single value.
+            SourceError: A key is no text, or a value is not a single value.
         """
         own = {
             key: value
@@ -372,6 +420,10 @@ class DatasetResource(Dumped):
             if not (isinstance(key, str) and key.startswith("_"))
         }
         return Identifier({**selector.attributes, **own})
+
+    def name_of(self, identifier: Identifier) -> str:
+        """Return the name that the source gave, else the identifier, else, if that is empty, the dataset type."""
+        return self.name or str(identifier) or self.dataset_type
 
     def _dumped_values(self) -> dict[str, object]:
         return {

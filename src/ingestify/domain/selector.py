@@ -6,8 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ingestify.clock import as_utc
-from ingestify.domain.announcement import text_of_time
+from ingestify.domain.announcement import read_time, text_of_time
 from ingestify.domain.dump import Dumped
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.identifier import canonical_text, canonical_value
@@ -62,13 +61,17 @@ class Selector(Dumped):
 
     Args:
         attributes: As `Source.discover_selectors` or the configuration gives them. Keys that begin with `_`
-            are hints and not identity. `_last_modified` (datetime, naive is UTC) and `_version` (any text): if one of
-            them differs from before, something in the selector may have changed. `_grain` (timedelta): how long
-            `_last_modified` stays the same while things change. `_name`: for people.
+            are hints and not identity. `_last_modified` (a datetime, an ISO 8601 text or seconds since 1970; without a
+            zone it is UTC) and `_version` (any text): if one of them differs from before, something in the selector
+            may have changed. `_grain` (timedelta): how long `_last_modified` stays the same while things change.
+            `_lists_everything`: whether a listing of it is whole, in place of the source's word. `_name`: for people.
         data_spec_versions: The feeds and versions of this selector, in place of those of its plan; None: the plan's.
+
+    Attributes:
+        last_modified: When the provider last changed anything in it, in UTC; None if the provider gives no time.
     """
 
-    __slots__ = ("attributes", "data_spec_versions", "hints")
+    __slots__ = ("attributes", "data_spec_versions", "hints", "last_modified")
 
     def __init__(
         self, attributes: Mapping[str, object], data_spec_versions: DataSpecVersionCollection | None = None
@@ -77,12 +80,13 @@ class Selector(Dumped):
         self.attributes: dict[str, Any] = {k: v for k, v in attributes.items() if not k.startswith("_")}
         self.hints: dict[str, Any] = {k: v for k, v in attributes.items() if k.startswith("_")}
         moment = self.hints.get("_last_modified")
-        if moment is not None and not isinstance(moment, dt.datetime):
-            raise SourceError(
-                f"The selector {self} has _last_modified {moment!r}; it must be a datetime, or be left out."
-            )
         try:
-            self.last_modified  # noqa: B018 - it may be a time that UTC has not
+            self.last_modified = read_time(moment)
+        except ValueError as error:
+            raise SourceError(
+                f"The selector {self} has _last_modified {moment!r}; it must be a datetime, an ISO 8601 text, or a "
+                f"number of seconds since 1970, or be left out."
+            ) from error
         except OverflowError as error:
             raise SourceError(f"The selector {self} has _last_modified {moment}, which is no time in UTC.") from error
         version, grain = self.hints.get("_version"), self.hints.get("_grain")
@@ -108,12 +112,6 @@ class Selector(Dumped):
     def of(cls, given: Selector | Mapping[str, object]) -> Selector:
         """Return a selector as it is, and a mapping as a selector."""
         return given if isinstance(given, Selector) else cls(given)
-
-    @property
-    def last_modified(self) -> dt.datetime | None:
-        """When the provider last changed anything in it, in UTC; None if the provider gives no time."""
-        moment = self.hints.get("_last_modified")
-        return None if moment is None else as_utc(moment)
 
     @property
     def grain(self) -> dt.timedelta | None:
@@ -160,7 +158,7 @@ class Selector(Dumped):
         return hash(self.canonical)
 
     def __str__(self) -> str:
-        return "/".join(f"{k}={v}" for k, v in self.attributes.items()) or "everything"
+        return "/".join(f"{k}={'' if v is None else v}" for k, v in self.attributes.items()) or "everything"
 
     def __repr__(self) -> str:
         return f"Selector({self.attributes!r})"

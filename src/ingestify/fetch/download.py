@@ -69,6 +69,9 @@ class Download:
             user_agent=options.user_agent,
             accept_encoding="identity" if formats.is_compressed(self._format_at(str(request.url))) else "gzip",
             conditional_headers=_conditional_headers(request.validators),
+            cookies=request.cookies,
+            timeout=request.timeout,
+            verify=request.verify,
         )
         self._written = 0
         self._farthest = 0

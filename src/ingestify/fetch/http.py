@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +31,7 @@ from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor
 from ingestify.fetch.response import BufferedResponse, StreamedResponse
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.transport import Transport
+from ingestify.fetch.transport.ways import Transports, Way
 from ingestify.masking import mask_url
 
 __all__ = ["HttpClient", "HttpOptions", "current_client"]
@@ -62,8 +64,9 @@ class HttpClient:
         self.name = name
         self.options = options or HttpOptions()
         self.usage = Usage()
-        self._transport = transport or _make_transport(self.options)
-        self._executor = RequestExecutor(name, self.options, self._transport, self.usage, waits)
+        usual = transport or _make_transport(self.options)
+        self._transports = Transports(name, usual, functools.partial(_make_transport, self.options))
+        self._executor = RequestExecutor(name, self.options, self._transports, self.usage, waits)
 
     @property
     def max_concurrency(self) -> int | None:
@@ -86,11 +89,11 @@ class HttpClient:
 
     def abort(self) -> None:
         """Break off all transfers; see `domain.ports.Fetcher.abort`."""
-        self._transport.abort()
+        self._transports.abort()
 
     def close(self) -> None:
         """Close all connections."""
-        self._transport.close()
+        self._transports.close()
 
     # ---- files -----------------------------------------------------------------------------------------
 
@@ -111,7 +114,16 @@ class HttpClient:
 
     def _fetch_pages(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
         pager = pages.as_pager(request.pager)
-        first = self._make_request(request.url, request.params, request.headers, request.auth)
+        first = make_request(
+            request.url,
+            params=request.params,
+            headers=request.headers,
+            auth=request.auth,
+            user_agent=self.options.user_agent,
+            cookies=request.cookies,
+            timeout=request.timeout,
+            verify=request.verify,
+        )
 
         def read(note: Callable[[Doubt, str], None]) -> Iterator[Response]:
             return self._iter_pages(first, pager, note, request.ignore_not_found, request.find_error)
@@ -243,14 +255,16 @@ def _checked(response: BufferedResponse, find_error: FindError | None) -> Buffer
     return response
 
 
-def _make_transport(options: HttpOptions) -> Transport:
+def _make_transport(options: HttpOptions, way: Way | None = None) -> Transport:
     from ingestify.fetch.transport.http_client_transport import (
         HttpClientTransport,  # loads ssl, which not every command needs
     )
 
+    way = way or Way()
     return HttpClientTransport(
-        connect_timeout_seconds=options.connect_timeout_seconds,
-        read_timeout_seconds=options.read_timeout_seconds,
+        connect_timeout_seconds=way.connect_timeout_seconds or options.connect_timeout_seconds,
+        read_timeout_seconds=way.read_timeout_seconds or options.read_timeout_seconds,
+        verify=way.verify,
         connections=max(options.connections, options.max_concurrency or 0),
         total_seconds=options.total_seconds,
         least_bytes_per_second=options.least_bytes_per_second,

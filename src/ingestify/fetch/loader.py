@@ -9,8 +9,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO, TypedDict, Unpack, cast
 
-from ingestify.clock import as_utc
 from ingestify.domain import formats
+from ingestify.domain.announcement import read_time
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.ports import Auth, FetchRequest, FetchStatus, FileVersion
 from ingestify.errors import SourceError
@@ -65,6 +65,9 @@ class RetrieveOptions(TypedDict, total=False):
 
     http_auth: Auth
     http_params: Mapping[str, Any]
+    http_cookies: Any
+    http_timeout: Any
+    http_verify: Any
     http_ignore_not_found: bool
     http_validators: Validators | None
     file_data_feed_key: str
@@ -90,7 +93,8 @@ def retrieve_http(
         pager: How to get further pages; see `ingestify.fetch.paging.pages`.
         last_modified: When the file changed, as the provider announced it. If that is not later than
             `current_file.modified_at`, no request is sent.
-        **options: `http_auth` (user, password), `http_params`, `http_ignore_not_found`, `http_validators`;
+        **options: `http_auth`, `http_params`, `http_cookies`, `http_timeout`, `http_verify`, `http_ignore_not_found`
+            (as `http_options` of a file), `http_validators`;
             `file_data_feed_key`, `file_data_spec_version` (both default to those of `current_file`),
             `file_data_serialization_format` (defaults to that of `current_file`, else to what the URL's path or the
             Content-Type shows, else `bin`), `file_modified_at` (defaults to `last_modified`).
@@ -126,6 +130,9 @@ def retrieve_http(
         validators=_validators(options.get("http_validators"), current_file),
         data_serialization_format=declared,
         pager=pager,
+        cookies=options.get("http_cookies"),
+        timeout=options.get("http_timeout"),
+        verify=options.get("http_verify", True),
     )
     spool = _Spool()
     try:
@@ -159,9 +166,10 @@ def retrieve_http(
 def _time(name: str, value: object) -> dt.datetime | None:
     if value is None:
         return None
-    if not isinstance(value, dt.datetime):
-        raise SourceError(f"retrieve_http takes a datetime as {name}; {value!r} is a {type(value).__name__}.")
-    return as_utc(value)
+    try:
+        return read_time(value)
+    except (ValueError, OverflowError) as error:
+        raise SourceError(f"retrieve_http takes a time as {name}; {value!r} is none: {error}.") from error
 
 
 def _validators(given: object, current_file: File | None) -> Validators:

@@ -13,6 +13,8 @@ from typing import Any, cast
 
 from ingestify.domain.ports import Auth, Authorization
 from ingestify.errors import FetchError, SourceError
+from ingestify.fetch.transport.signing import RequestToSign, Sign, sign_request
+from ingestify.fetch.transport.ways import Way, way_of
 from ingestify.masking import MASK, hide, is_secret_key, mask_url, masked_repr
 
 __all__ = ["DEFAULT_PORTS", "OutgoingRequest", "make_request", "origin"]
@@ -42,6 +44,8 @@ class OutgoingRequest:
         led_from: The URL whose response led to this one; None: the source requested it by itself.
         authorization: Gives the Authorization header when the request is sent; None: the headers are complete.
         body: The body of a POST; None: it is a GET.
+        sign: Adds the credentials when the request is sent; None: it needs none.
+        way: How it is sent; None: as the settings say.
     """
 
     url: str
@@ -52,6 +56,8 @@ class OutgoingRequest:
     led_from: str | None = dataclasses.field(default=None, repr=False)
     authorization: Authorization | None = dataclasses.field(default=None, repr=False)
     body: bytes | None = dataclasses.field(default=None, repr=False)
+    sign: Sign | None = dataclasses.field(default=None, repr=False)
+    way: Way | None = None
 
     __repr__ = masked_repr
 
@@ -74,6 +80,8 @@ class OutgoingRequest:
         Args:
             header: The result of `get_authorization` a while ago, for an authorization without a method `at_hand()`.
         """
+        if self.sign is not None:
+            return self._signed(self.sign)
         if self.authorization is None:
             return self
         at_hand = getattr(self.authorization, "at_hand", None)
@@ -87,6 +95,19 @@ class OutgoingRequest:
             headers={**self.headers, "Authorization": header},
             secrets=(*self.secrets, header, *header.split()),
         )
+
+    def _signed(self, sign: Sign) -> OutgoingRequest:
+        signed = sign_request(sign, RequestToSign(self.method, self.url, dict(self.headers), self.body))
+        if origin(signed.url) != origin(self.url):
+            raise SourceError(f"The auth of {mask_url(self.url)} changed its host, which it may not.")
+        headers = {str(name): _text(value) for name, value in signed.headers.items() if value is not None}
+        added = [value for name, value in headers.items() if self.headers.get(name) != value]
+        for name, value in headers.items():
+            _check_header(name, value)
+        for value in added:
+            hide(value.rpartition(" ")[2])
+        secrets = (*self.secrets, *added, *(part for value in added for part in value.split()))
+        return dataclasses.replace(self, url=_checked_url(signed.url), headers=headers, secrets=secrets)
 
     @property
     def credentials(self) -> str:
@@ -136,7 +157,10 @@ class OutgoingRequest:
         url, _ = _without_userinfo(_checked_url(url))
         if origin(url) == origin(self.url):
             return dataclasses.replace(self, url=url)
-        return dataclasses.replace(self, url=url, headers=self.bare_headers, conditional=False, authorization=None)
+        way = None if self.way is None else dataclasses.replace(self.way, verify=True)
+        return dataclasses.replace(
+            self, url=url, headers=self.bare_headers, conditional=False, authorization=None, sign=None, way=way
+        )
 
     def with_range(self, first_byte: int, etag: str) -> OutgoingRequest:
         """Return the request for the rest of a file, if its version is still the one of `etag` (RFC 9110, 13.1.5)."""
@@ -173,6 +197,9 @@ def make_request(
     accept_encoding: str = "gzip",
     conditional_headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
+    cookies: Any = None,
+    timeout: Any = None,
+    verify: Any = True,
 ) -> OutgoingRequest:
     """Return a GET request, or with a form a POST.
 
@@ -180,12 +207,15 @@ def make_request(
         url: http or https.
         params: Added to the query: None is left out, a list repeats its key, True is `true`, a time is ISO 8601.
         headers: The caller's headers; None is left out.
-        auth: (user, password) for Basic authentication (RFC 7617), or an `Authorization`. Userinfo in the URL has the
-            same effect, and is removed from the URL.
+        auth: (user, password) for Basic authentication (RFC 7617), an `Authorization`, or a callable on a request.
+            Userinfo in the URL has the same effect, and is removed from the URL.
         user_agent: Sent unless `headers` has one.
         accept_encoding: Sent whatever `headers` has, as the client decodes no other encoding.
         conditional_headers: If-None-Match and If-Modified-Since.
         form: Sent as the body, `application/x-www-form-urlencoded`. No log and no message shows its values.
+        cookies: Sent as the header Cookie, after one of `headers`.
+        timeout: See `way_of`.
+        verify: See `way_of`.
 
     Raises:
         SourceError: The URL is not http(s), or a part of the request cannot be sent.
@@ -198,11 +228,13 @@ def make_request(
         url = f"{url}{separator}{query}"
 
     own = {str(name): _text(value) for name, value in (headers or {}).items() if value is not None}
+    if cookies:
+        own["Cookie"] = "; ".join([*filter(None, [own.get("Cookie")]), *_cookies(cookies)])
     for name, value in own.items():
         _check_header(name, value)
         if is_secret_key(name):
             hide(value.rpartition(" ")[2])  # a source's own errors may quote the value without its name
-    authorization, pair = _split_auth(auth, userinfo)
+    authorization, pair, sign = _split_auth(auth, userinfo)
     secrets = [part for name, value in own.items() if name.lower() not in _HARMLESS for part in (value, *value.split())]
     if pair is not None or authorization is not None:
         own = {name: value for name, value in own.items() if name.lower() != "authorization"}
@@ -231,6 +263,8 @@ def make_request(
         secrets=tuple(secrets),
         authorization=authorization,
         body=body,
+        sign=sign,
+        way=way_of(timeout, verify),
     )
 
 
@@ -294,15 +328,34 @@ def _without_userinfo(url: str) -> tuple[str, tuple[str, str] | None]:
     )
 
 
-def _split_auth(auth: object, userinfo: tuple[str, str] | None) -> tuple[Authorization | None, tuple[str, str] | None]:
-    """Return the authorization, or the user and password; both are None without credentials."""
+def _split_auth(
+    auth: object, userinfo: tuple[str, str] | None
+) -> tuple[Authorization | None, tuple[str, str] | None, Sign | None]:
+    """Return the authorization, or the user and password, or the callable; all are None without credentials."""
     if hasattr(auth, "header") and hasattr(auth, "renew"):
-        return cast(Authorization, auth), None
+        return cast(Authorization, auth), None, None
     if auth is None:
-        return None, userinfo
+        return None, userinfo, None
+    if callable(auth) and not isinstance(auth, type):
+        return None, None, auth
     if not isinstance(auth, (tuple, list)) or len(auth) != 2:
-        raise SourceError("auth must be a pair of user and password.")
-    return None, (_text(auth[0]), _text(auth[1]))
+        raise SourceError("auth must be a pair of user and password, or a callable on a request.")
+    return None, (_text(auth[0]), _text(auth[1])), None
+
+
+def _cookies(cookies: Any) -> list[str]:
+    """Return `name=value` of each cookie.
+
+    Raises:
+        SourceError: They are no mapping, and no cookies with names and values.
+    """
+    try:
+        pairs = cookies.items() if hasattr(cookies, "items") else [(one.name, one.value) for one in cookies]
+        return [f"{name}={_text(value)}" for name, value in pairs if value is not None]
+    except (TypeError, ValueError, AttributeError) as error:
+        raise SourceError(
+            f"cookies are a {type(cookies).__name__}; they must be a dict of names and values."
+        ) from error
 
 
 def _pairs(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

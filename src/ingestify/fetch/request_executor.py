@@ -27,7 +27,8 @@ from ingestify.fetch.throttling.rate_limit_headers import read_rate_limit_header
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.address_policy import AddressPolicy, AllowedHosts
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding
-from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, Transport, TransportError
+from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, TransportError
+from ingestify.fetch.transport.ways import Transports
 from ingestify.masking import mask_url
 
 __all__ = ["NOT_FOUND", "RequestExecutor"]
@@ -87,7 +88,7 @@ class RequestExecutor:
     Args:
         name: The source's name, for logs and messages.
         options: The limits, the number of tries, the pauses.
-        transport: Sends each request.
+        transports: Send each request.
         usage: The client's total of requests and bytes.
         waits: How long hosts asked to be left alone; None: only this client knows.
 
@@ -96,11 +97,11 @@ class RequestExecutor:
     """
 
     def __init__(
-        self, name: str, options: HttpOptions, transport: Transport, usage: Usage, waits: Waits | None = None
+        self, name: str, options: HttpOptions, transports: Transports, usage: Usage, waits: Waits | None = None
     ) -> None:
         self._name = name
         self._options = options
-        self._transport = transport
+        self._transports = transports
         self._usage = usage
         self.redirect_policy = RedirectPolicy(name, AllowedHosts.parse(options.redirect_hosts))
         self._limiters = HostLimiters(name, options, waits)
@@ -280,7 +281,8 @@ class RequestExecutor:
         response: StreamedResponse | None = None
         try:
             failpoint("fetch.sent")
-            with self._transport.send(request.method, request.url, request.headers, addresses, request.body) as raw:
+            transport = self._transports.of(request.way)
+            with transport.send(request.method, request.url, request.headers, addresses, request.body) as raw:
                 response = StreamedResponse(raw, request, usages, call.context.stop, self._options.max_expansion)
                 return self._receive(response, call, limiter, sent)
         except (TransportError, Truncated, Bomb, UnknownEncoding, BadUrl) as error:

@@ -153,10 +153,10 @@ def test_a_large_file_goes_to_the_disk_and_survives_a_second_try(server: Provide
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"http_timeout": 3}, "no option http_timeout; there are .*http_auth"),
+        ({"http_time": 3}, "no option http_time; there are .*http_auth"),
         ({"file_size": 3, "x": 1}, "no option file_size, x"),
         ({"file_data_feed_key": None}, "give file_data_feed_key"),
-        ({"file_data_feed_key": "a", "last_modified": "2024-05-01"}, "takes a datetime as last_modified"),
+        ({"file_data_feed_key": "a", "last_modified": "yesterday"}, "takes a time as last_modified"),
         ({"file_data_feed_key": "a", "http_validators": "x"}, "takes Validators"),
     ],
 )

@@ -171,7 +171,7 @@ class FetchRequest:
         url: `http://` or `https://`.
         headers: Sent to this URL's host only; a redirect to another host gets neither these nor `auth`.
         params: Added to the URL's query; None values are left out, lists repeat the key.
-        auth: User and password for Basic authentication, or an `Authorization`; None: no credentials.
+        auth: User and password for Basic authentication, an `Authorization`, or a callable on a request; None: none.
         ignore_not_found: Whether a 404 or 410 gives the status NOT_FOUND instead of an error.
         ignore_not_ready: Whether a response without a body, or a 202 with only a note, gives NOT_READY instead of an
             error.
@@ -181,6 +181,9 @@ class FetchRequest:
         pager: How to get further pages, or None; see `ingestify.fetch.paging.pages`.
         find_error: For a file in pages: returns the error that a page's body tells of, for people, or an empty text.
             The joined pages would not show it. None: pages are not checked.
+        cookies: Name to value, or cookies of `http.cookiejar`; None: none are sent.
+        timeout: Seconds, or two numbers: for connecting and for reading. None: as the settings of the source say.
+        verify: Whether the host's certificate is verified; a path: with the certificates of that file or folder.
     """
 
     url: str
@@ -193,6 +196,9 @@ class FetchRequest:
     data_serialization_format: str | None = None
     pager: Any = None
     find_error: FindError | None = None
+    cookies: Any = dataclasses.field(default=None, repr=False)
+    timeout: Any = None
+    verify: Any = True
 
     __repr__ = masked_repr  # a URL may be signed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ingestify.domain.error_response import FindError
@@ -28,8 +28,9 @@ class Authorization(Protocol):
         """Return whether the request is worth another try with `header()`, after a 401 for the header `refused`."""
 
 
-Auth: TypeAlias = tuple[str, str] | Authorization | None
-"""User and password for Basic authentication, or an `Authorization`; None: no credentials."""
+Auth: TypeAlias = tuple[str, str] | Authorization | Callable[[Any], object] | None
+"""User and password for Basic authentication, or an `Authorization`, or a callable that is given each request, with
+`method`, `url`, `headers` and `body`, and adds its credentials, as in the package `requests`. None: no credentials."""
 
 
 class Response(Protocol):

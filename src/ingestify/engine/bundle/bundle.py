@@ -159,7 +159,7 @@ class LoadedBundle:
         existing, resource = self.existing, self.resource
         if existing is None:
             return False
-        return (resource.name or str(existing.identifier)) != existing.name or (
+        return resource.name_of(existing.identifier) != existing.name or (
             metadata_text(resource.metadata) != stored_metadata_text(existing.metadata)
         )
 

@@ -46,5 +46,5 @@ class Discovered:
 
     @property
     def name(self) -> str:
-        """The name that the source gave, else the identifier."""
-        return self.resource.name or str(self.identifier)
+        """The name that the source gave, else the identifier; see `DatasetResource.name_of`."""
+        return self.resource.name_of(self.identifier)

@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,16 +21,22 @@ from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStat
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import FileResource
 from ingestify.domain.text import is_storable
+from ingestify.domain.told_once import warn_once
 from ingestify.engine.bundle.broken_files import is_known_to_be_bad
 from ingestify.engine.bundle.loaded_file import NOTHING_FOUND, FileKind, LoadedResource
 from ingestify.engine.bundle.volatile import Differences, differences_between, differs_each_time_alike
 from ingestify.engine.ingest.consistency_rules import MOST_BYTES_IN_FULL
 from ingestify.engine.ingest.known_files import KnownFiles
 from ingestify.errors import IntegrityError, SourceError, StoreError
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.staging import StagedFile
 
 __all__ = ["FileLoading"]
+
+logger = PrintableLogger(__name__)
+
+MOST_LEVELS = 200
 
 MOST_BYTES_OF_JSON = 64 << 20
 """Larger files of the lake are not read to compare their JSON with that of a source; then the bytes decide."""
@@ -161,7 +168,7 @@ class FileLoading:
 
     def _load_json(self, file: FileResource) -> LoadedResource:
         try:
-            content = _json_text(file.json_content).encode()
+            content = _content_of(file).encode()
         except (TypeError, ValueError) as error:
             raise SourceError(f"the json_content of '{file.file_id}' is not JSON: {error}") from error
         # Just written as JSON, so that need not be checked; but a bundle check may want to have it decoded.
@@ -225,6 +232,9 @@ class FileLoading:
             validators=validators,
             data_serialization_format=file.serialization_format,
             pager=options.get("pager"),
+            cookies=options.get("cookies"),
+            timeout=options.get("timeout"),
+            verify=options.get("verify", True),
             # In a single body, the checks find it.
             find_error=options.get("find_error") or (find_error if self._checked else None),
         )
@@ -381,6 +391,27 @@ def _json_text(value: Any) -> str:
 
 def _arrival_of(result: FetchResult) -> _Arrival:
     return _Arrival(result.content_type, result.validators, date=result.date)
+
+
+def _content_of(file: FileResource) -> str:
+    """Return a file's `json_content` as text. JSON has no NaN and no infinity: null is stored, with one warning."""
+    try:
+        return _json_text(file.json_content)
+    except ValueError:
+        text = _json_text(_finite(file.json_content))
+    warn_once(logger, "The json_content of '%s' has NaN, and JSON has none: null is stored.", file.file_id, frames=0)
+    return text
+
+
+def _finite(value: Any, depth: int = 0) -> Any:
+    """Return JSON values with None in place of NaN and infinity."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth > MOST_LEVELS:
+        raise ValueError(f"it has more than {MOST_LEVELS} levels")
+    if isinstance(value, Mapping):
+        return {key: _finite(one, depth + 1) for key, one in value.items()}
+    return [_finite(one, depth + 1) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _draft_of(

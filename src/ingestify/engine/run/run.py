@@ -13,6 +13,7 @@ from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import FINDING_SELECTORS, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import collecting
+from ingestify.domain.told_once import forget_warnings
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import iter_discovered, lake_metadata
@@ -83,6 +84,7 @@ class IngestionRun:
         self._store.identity.check()
         if self._options.host_waits is not None:
             self._options.host_waits.begin_run(ignored=self._options.ignores_waits, writes=not self._options.dry_run)
+        forget_warnings()
         try:
             return self._execute()
         finally:

@@ -1,9 +1,11 @@
 """Pagers: they find the next page of a listing, and the items of a page.
 
 A `pager` is one of the classes below, or a callable `(response) -> URL | None`. The callable gets the page (`status`,
-`url`, `headers`, `content`, `text`, `json()`) and returns the URL of the next page, which may be relative. A next page
-on another origin (scheme, host and port) gets neither the caller's headers nor the credentials. The caller's `params`
-are part of the first URL only; `PageNumber`, `Offset` and `Cursor` keep that URL's query.
+`url`, `headers`, `content`, `text`, `json()`) and returns the URL of the next page, which may be relative. A pair of a
+key and a callable `(url, page) -> URL | None` is a pager too: the key is the path to a page's items, and `page` are the
+page's JSON values. A next page on another origin (scheme, host and port) gets neither the caller's headers nor the
+credentials. The caller's `params` are part of the first URL only; `PageNumber`, `Offset` and `Cursor` keep that URL's
+query.
 
 A file that is fetched with a pager is stored as one JSON array:
 
@@ -207,6 +209,19 @@ class _Called(Pager):
         return _joined(response, self.call(response), asked_url)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Keyed(Pager):
+    """`(key, function(url, page))`: the key of a page's items, and what finds the next URL in a page's JSON values."""
+
+    items: str
+    call: Callable[[str, Any], str | None]
+    more: str | None = None
+    total: str | None = None
+
+    def next_url(self, response: Response, asked_url: str) -> str | None:
+        return _joined(response, self.call(asked_url, response.json()), asked_url)
+
+
 def as_pager(pager: Any) -> Pager:
     """Return the pager that a source gave; a callable becomes one.
 
@@ -217,9 +232,11 @@ def as_pager(pager: Any) -> Pager:
         return pager
     if callable(pager) and not isinstance(pager, type):
         return _Called(pager)
+    if isinstance(pager, (tuple, list)) and len(pager) == 2 and isinstance(pager[0], str) and callable(pager[1]):
+        return _Keyed(*pager)
     raise SourceError(
-        f"pager is {pager!r}; it must be a callable (response) -> URL or None, or an object such as NextLink('next')"
-        f" of ingestify.fetch.paging.pages."
+        f"pager is {pager!r}; it must be a callable (response) -> URL or None, a pair of the key of a page's items and "
+        f"a callable (url, page) -> URL or None, or an object such as NextLink('next') of ingestify.fetch.paging.pages."
     )
 
 

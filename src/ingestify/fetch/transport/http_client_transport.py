@@ -19,9 +19,10 @@ import urllib.request
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, SourceError
 from ingestify.fetch.transport.address_policy import AddressPolicy, literal_address
 from ingestify.fetch.transport.connection import Connection, Tunnel
 from ingestify.fetch.transport.response_reader import CHUNK_BYTES, ResponseReader, Wire, is_readable
@@ -158,6 +159,7 @@ class HttpClientTransport:
         connections: How many connections are kept for each host.
         total_seconds: How long one response may take; None: any time.
         least_bytes_per_second: A response that is slower, over twice `read_timeout_seconds` of waiting, is given up.
+        verify: Whether certificates are verified; a path: with the certificates of that file or folder.
     """
 
     def __init__(
@@ -168,12 +170,14 @@ class HttpClientTransport:
         connections: int,
         total_seconds: float | None = None,
         least_bytes_per_second: float = 0.0,
+        verify: bool | str = True,
     ) -> None:
         self._connect_timeout_seconds = connect_timeout_seconds
         self.read_timeout_seconds = read_timeout_seconds
         self._total_seconds = total_seconds
         self._least_bytes_per_second = least_bytes_per_second
         self._connections = connections
+        self._verify = verify
         self._lock = threading.Lock()
         self._free: dict[str, list[_Channel]] = {}
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
@@ -330,7 +334,7 @@ class HttpClientTransport:
         with self._lock:
             if self._ssl_context is None:
                 # Shared by all connections, as loading the trusted certificates takes 20 ms and more.
-                self._ssl_context = ssl.create_default_context()
+                self._ssl_context = _ssl_context(self._verify)
                 self._ssl_context.set_alpn_protocols(["http/1.1"])
         return self._ssl_context
 
@@ -352,6 +356,22 @@ class HttpClientTransport:
         return address is not None and any(
             ipaddress.ip_address(address) in network for network in self._exempt_networks
         )
+
+
+def _ssl_context(verify: bool | str) -> ssl.SSLContext:
+    if isinstance(verify, str):
+        is_folder = Path(verify).is_dir()
+        try:
+            return ssl.create_default_context(
+                capath=verify if is_folder else None, cafile=None if is_folder else verify
+            )
+        except (OSError, ssl.SSLError) as error:
+            raise SourceError(f"verify names '{verify}', which has no certificates: {error}") from error
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _networks(no_proxy: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

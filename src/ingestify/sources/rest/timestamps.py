@@ -10,9 +10,8 @@ import zoneinfo
 from collections.abc import Iterator
 from typing import Any
 
-from ingestify.domain.announcement import grain_of
+from ingestify.domain.announcement import grain_of, read_iso_time
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.sources.iso_time import read_iso_time
 
 __all__ = ["FORMATS", "get_zone", "grain_of_format", "read_timestamp"]
 
