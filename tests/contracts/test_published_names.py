@@ -44,13 +44,15 @@ MODULES = {
     "ingestify.infra.event_log": "EventLogConsumer",
     "ingestify.exceptions": "IngestifyError, ConfigurationError, DuplicateFile, SaveError, StopProcessing, FatalError",
 }
-NAMES = [(module, name) for module, names in MODULES.items() for name in names.split(", ")]
+NAMES = [
+    pytest.param(module, name, id=f"{module}.{name}") for module, names in MODULES.items() for name in names.split(", ")
+]
 
 
 # ---- Modules that re-export ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("module", "name"), NAMES, ids=".".join)
+@pytest.mark.parametrize(("module", "name"), NAMES)
 def test_the_name_is_the_same_object_at_the_published_path(module, name):
     assert getattr(importlib.import_module(module), name) is getattr(ingestify, name)
 
@@ -66,6 +68,7 @@ def test_the_remaining_names_are_at_their_published_paths():
     assert utcnow().utcoffset() == dt.timedelta(0)
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("module", MODULES)
 def test_a_published_path_can_be_imported_first(module):
     code = f"import {module} as m, sys; m.Dataset if {module!r} == 'ingestify.domain' else 0"
@@ -633,6 +636,7 @@ def test_a_subscriber_can_handle_every_event_in_one_method(engine, hook):
     assert heard == ["dataset_skipped", "revision_added"]
 
 
+@pytest.mark.slow
 def test_logging_is_configured_only_if_asked_for():
     code = """
 import ingestify, logging, sys
@@ -663,6 +667,7 @@ def test_the_next_run_keeps_files_written_by_hand_and_brings_the_provider_s_back
 # ---- Behaviour -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_delete_takes_provider_dataset_type_and_keys(tmp_path: Path):
     urls = {"metadata_url": f"sqlite:///{tmp_path}/lake/catalog.db", "file_url": f"file://{tmp_path}/lake/files"}
     with ingestify.get_engine(**urls) as engine:
