@@ -238,6 +238,8 @@ def test_files_revisions_events_and_resources_are_dumped(store, dataset):
     file = dataset.files["events"]
     assert file.model_dump()["tag"] == json.loads(file.model_dump_json())["tag"] == file.tag
     assert store.load_files(dataset)["events"].model_dump() == file.model_dump()
+    draft = json_file("events", "[]").model_dump(mode="json")
+    assert (draft["file_id"], draft["modified_at"], "stream" in draft) == ("events__v1", None, False)
     event = ingestify.RevisionAdded(dataset=dataset)
     assert event.model_dump()["dataset"] == dataset.model_dump()
     assert event.to_dict() == json.loads(event.model_dump_json())

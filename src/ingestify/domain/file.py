@@ -220,7 +220,7 @@ class _Utf8Reader(io.RawIOBase):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False)
-class DraftFile:
+class DraftFile(Dumped):
     """A file that a loader brings and that is not in the lake yet.
 
     Attributes:
@@ -323,6 +323,11 @@ class DraftFile:
     def file_id(self) -> str:
         """`{data_feed_key}__{data_spec_version}`."""
         return file_id(self.data_feed_key, self.data_spec_version)
+
+    def _dumped_values(self) -> dict[str, object]:
+        # Not the stream, which can be read once.
+        values = Dumped._dumped_values(self)
+        return {"file_id": self.file_id, **{name: values[name] for name in values if name != "stream"}}
 
     def compute_tag(self) -> str:
         """Return the sha256 of a seekable stream's remaining bytes, and set it back to its position."""
