@@ -180,6 +180,7 @@ def _undeclared(dataset_type: str) -> BundleType:
     return BundleType(dataset_type)
 
 
+@functools.lru_cache(maxsize=256)  # a run asks for each dataset
 def _overridden(bundle_type: BundleType, override: BundleOverride | None) -> BundleType:
     if override is None:
         return bundle_type

@@ -346,7 +346,6 @@ def test_a_dry_run_finds_what_is_missing_or_cut_short(published: PublishedLake, 
 @pytest.mark.parametrize(
     ("columns", "why"),
     [
-        ({"identifier": {}}, "needs at least one key"),
         ({"identifier": {"match_id": {"a": 1}}}, "is a dict"),
         ({"state": "BROKEN"}, "is not a dataset state"),
         ({"provider": "p" * 100}, "has 100 characters"),
@@ -360,6 +359,13 @@ def test_what_no_lake_of_ours_can_hold_is_named(
     published.add_dataset(identifier, [MATCH], path_values={"match_id": "1"}, **columns)
     (left_out,) = take(config).not_taken
     assert why in left_out.reason
+
+
+def test_the_only_dataset_of_its_type_needs_no_identity(published: PublishedLake, config: Path):
+    published.add_dataset({}, [MATCH], path_values={})
+    assert not take(config).not_taken
+    with opened(config) as engine:
+        assert (dict(the_only(engine).identifier), len(the_only(engine).files)) == ({}, 1)
 
 
 def test_a_path_that_leaves_the_lake_is_never_opened(published: PublishedLake, config: Path):

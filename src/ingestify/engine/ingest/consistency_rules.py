@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 from collections.abc import Mapping
 
 from ingestify.domain.announcement import read_http_date
@@ -134,8 +135,16 @@ def is_file_announced_alike(before: FileResource, after: FileResource) -> bool:
         before.announced == after.announced
         and before.known_unchanged == after.known_unchanged
         and before.asked_for == after.asked_for
-        and before.json_content == after.json_content
+        and (before.json_content == after.json_content or _is_same_text(before.json_content, after.json_content))
     )
+
+
+def _is_same_text(before: object, after: object) -> bool:
+    """Return whether two JSON values have the same text: NaN is not equal to itself."""
+    try:
+        return json.dumps(before) == json.dumps(after)
+    except (TypeError, ValueError):  # they are no JSON, and fail when they are written
+        return False
 
 
 def _last_change(loaded: Mapping[str, LoadedResource]) -> dt.datetime | None:
