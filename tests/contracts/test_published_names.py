@@ -31,7 +31,7 @@ MODULES = {
     "ingestify.source_base": DOMAIN,
     "ingestify.domain.models": DOMAIN,
     DATASET: "Dataset, DatasetCollection, DatasetState, DraftFile, File, Identifier, Revision, RevisionAdded, Selector",
-    f"{DATASET}.dataset": "Dataset, DatasetCollection",
+    f"{DATASET}.dataset": "Dataset, DatasetCollection, DatasetState",
     f"{DATASET}.dataset_state": "DatasetState",
     f"{DATASET}.file": "File, DraftFile, NotModifiedFile",
     f"{DATASET}.revision": "Revision, RevisionState",

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from ingestify import DatasetResource
+from ingestify import DatasetResource, FetchPolicy
 from tests.support.adopted_lake import adopt
 from tests.support.lake_in_memory import hours
 from tests.support.scripted_provider import answer
@@ -116,6 +116,27 @@ def test_a_new_feed_that_may_be_absent_is_asked_for_alone(make_lake, at_provider
     lake.source.find = find
     lake.engine.load()
     assert at_provider.asked == ["360"]
+
+
+class Cadence(FetchPolicy):
+    """The base policy, and everything again when it is time."""
+
+    is_time = False
+
+    def should_refetch(self, dataset, dataset_resource):
+        return self.is_time or super().should_refetch(dataset, dataset_resource)
+
+
+def test_with_a_policy_that_adds_to_the_base_policy_too(make_lake, at_provider):
+    policy = Cadence()
+    lake = make_lake(at_provider.find, fetch_policy=policy)
+    lake.engine.load()
+    assert at_provider.asked
+    lake.engine.load()
+    assert at_provider.asked == ["360"]
+    policy.is_time = True
+    lake.engine.load()
+    assert set(at_provider.asked) == {"360", "events", "lineups"}
 
 
 def test_after_an_adoption_too(lake, at_provider):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import enum
 import functools
@@ -12,6 +13,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy, absent_and_due, is_any_announced_anew, reasons_to_fetch
 from ingestify.domain.ports import KnownDataset
 from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.resource import DatasetResource
 from ingestify.domain.revision import RevisionState
 from ingestify.domain.source import collecting
 from ingestify.engine.bundle.broken_files import describe_left_out
@@ -300,13 +302,23 @@ def _decide_by_dataset(case: _Case, existing: Dataset | None, rules: BundleRules
         is_other = bool(_find_lost(case, existing, rules)) or _is_described_anew(case, case.row)
         if is_due or is_other:
             case.action = Action.REFETCH
-            is_invalid = existing.summary.current_state in (None, RevisionState.VALIDATION_FAILED)
-            if not (is_other or is_invalid or case.is_incomplete or _has_own_rule(policy)):
-                case.first = absent_and_due(existing.feeds, case.discovered.resource)
+            if not (is_other or case.is_incomplete):
+                case.first = _only_due(policy, existing, case.discovered.resource)
         else:
             case.action = _without_fetching(case, case.row, rules)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         case.action, case.error = Action.REFETCH, _policy_error(policy, error)
+
+
+def _only_due(policy: FetchPolicy, existing: Dataset, resource: DatasetResource) -> frozenset[str]:
+    """Return the files that may be absent, if the policy wants nothing of the dataset without them; else nothing."""
+    absent = absent_and_due(existing.feeds, resource)
+    if absent:
+        others = copy.copy(resource)
+        others.files = {file_id: file for file_id, file in resource.files.items() if file_id not in absent}
+        if policy.should_refetch(existing, others):
+            return frozenset()
+    return absent
 
 
 def _is_described_anew(case: _Case, row: KnownDataset) -> bool:
