@@ -51,7 +51,7 @@ class SqlCatalogue(Catalogue):
         self._database = database
         self._tables = tables
         self._opening = opening
-        self.is_adopted = tables.prefix == build_adopted_tables(tables.given_prefix).prefix
+        self.is_adopted = tables.is_adopted
         self._locks = make_job_locks(database, tables, opening.require)
         self.datasets = datasets = DatasetReader(database, tables, key_types)
         self.event_log = events = EventLog(database, tables, datasets)
@@ -59,7 +59,7 @@ class SqlCatalogue(Catalogue):
         self.quarantine = quarantine = QuarantineLog(database, tables)
         self.job_locks = self._locks
         self.leases = leases = Leases(database, tables, self._locks)
-        self.deletions = deletions = Deletions(database, tables, self.is_adopted)
+        self.deletions = deletions = Deletions(database, tables)
         self.removals = removals = Removals(database, tables, deletions, leases.is_held)
         commits = LoggedCommits(database, events, removals)
         self.changes = changes = DatasetWriter(database, tables, datasets, events, quarantine, deletions, commits)

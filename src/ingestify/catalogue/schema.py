@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import select_version
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.tables import LONGEST_NAME, Tables, build_adopted_tables
+from ingestify.catalogue.tables import LONGEST_NAME, Tables, adopted_prefix, version_table_of
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
 from ingestify.remedies import remedy
 
@@ -166,10 +166,10 @@ def _drop_unfinished(connection: sa.Connection, tables: Tables) -> bool:
 
 
 def _refuse_foreign_tables(connection: sa.Connection, where: str, tables: Tables) -> None:
-    adopted = build_adopted_tables(tables.given_prefix)
-    if adopted.prefix == tables.prefix:
+    if tables.is_adopted:
         return  # an adoption makes its tables
-    if connection.dialect.has_table(connection, adopted.version_table_name):
+    adopted = version_table_of(adopted_prefix(tables.given_prefix))
+    if connection.dialect.has_table(connection, adopted):
         raise WasAdopted(f"The lake {where} was adopted while this process had it open: open it again.")
     if find_published_tables(connection, tables.given_prefix) is not None:
         raise ConfigurationError(

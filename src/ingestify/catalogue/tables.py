@@ -24,9 +24,11 @@ __all__ = [
     "LONGEST_NAME",
     "OBJECT_COLUMNS",
     "Tables",
+    "adopted_prefix",
     "build_adopted_tables",
     "build_tables",
     "shorten_prefix",
+    "version_table_of",
 ]
 
 LONGEST_HOST = 255
@@ -80,7 +82,17 @@ class Tables:
     @property
     def version_table_name(self) -> str:
         """The table with the schema's version. Not `alembic_version`, which another application may use."""
-        return f"{self.prefix}ingestify_version"
+        return version_table_of(self.prefix)
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether they are those of a lake that was adopted in place."""
+        return self.prefix == adopted_prefix(self.given_prefix)
+
+
+def version_table_of(prefix: str) -> str:
+    """Return the name of the table with the schema's version, of a lake whose names begin so."""
+    return f"{prefix}ingestify_version"
 
 
 # The lengths keep every key below MySQL's 3,072 bytes at four bytes a character. SQLite does not enforce them.
@@ -279,13 +291,18 @@ def build_tables(prefix: str = "") -> Tables:
     )
 
 
-def build_adopted_tables(prefix: str) -> Tables:
-    """Return the tables of a lake that was adopted in place: beside those of the published package, which it keeps.
+def adopted_prefix(prefix: str) -> str:
+    """Return the beginning of the names of a lake that was adopted in place: beside the published package's.
 
     Args:
         prefix: As the settings have it. The published package's tables have it too.
     """
-    return dataclasses.replace(build_tables(f"{shorten_prefix(prefix)}{_ADOPTED}"), given_prefix=prefix)
+    return shorten_prefix(f"{shorten_prefix(prefix)}{_ADOPTED}")
+
+
+def build_adopted_tables(prefix: str) -> Tables:
+    """Return the tables of a lake that was adopted in place; see `adopted_prefix`."""
+    return dataclasses.replace(build_tables(adopted_prefix(prefix)), given_prefix=prefix)
 
 
 def _dataset(prefix: str, metadata: sa.MetaData) -> sa.Table:

@@ -203,16 +203,17 @@ class ObjectFacts:
 def find_damage(file: File, facts: ObjectFacts) -> str | None:
     """Return what is wrong with an object that can be decompressed; None: it is what was stored.
 
-    A tag of 40 hexadecimal digits is a sha1: of the bytes, or of the object, if the provider sent a gzip file. A size
-    is that of the bytes modulo 2^32; of a gzip file with several parts, it may be that of the last one.
+    A tag of 40 hexadecimal digits is a sha1: of the bytes, or of the object, if the provider sent a gzip file. Without
+    one, sizes tell, where the row has them: that of the bytes is modulo 2^32; of a gzip file with several parts, it may
+    be that of the last one.
     """
+    if _SHA1.fullmatch(file.tag) and file.tag in (facts.sha1, facts.stored_sha1):
+        return None
     if file.storage_size and file.storage_size != facts.stored_size:
         return f"its object has {facts.stored_size:,} bytes, and {file.storage_size:,} were stored"
     if _SHA1.fullmatch(file.tag):
-        if file.tag in (facts.sha1, facts.stored_sha1):
-            return None
         return f"its object holds other bytes: sha1 {facts.sha1[:12]}…, and {file.tag[:12]}… was stored"
-    if file.size not in (facts.size, facts.size % 2**32, facts.trailer_size):
+    if file.size and file.size not in (facts.size, facts.size % 2**32, facts.trailer_size):
         return f"its object holds {facts.size:,} bytes, and {file.size:,} were stored"
     return None
 

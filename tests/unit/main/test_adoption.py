@@ -271,6 +271,20 @@ def test_of_one_identity_the_row_that_was_written_last_is_taken(published: Publi
         assert the_only(engine).dataset_id == second
 
 
+def test_written_last_is_not_made_last(published: PublishedLake, config: Path):
+    """Two writers made a dataset at once, and later runs found the older row."""
+    older = published.add_dataset({"match_id": 1}, [MATCH], [MATCH_2])
+    newer = published.add_dataset({"match_id": 1}, [MATCH])
+    with published.engine.begin() as connection:
+        revision = published.revision
+        of_older = (revision.c.dataset_id == older, revision.c.revision_id == 1)
+        connection.execute(revision.update().where(*of_older).values(created_at=dt.datetime(2025, 6, 1)))
+    (replaced,) = take(config).not_taken
+    assert replaced.dataset_id == newer
+    with opened(config) as engine:
+        assert contents(engine, the_only(engine)) == {"match__v1": MATCH_2.content}
+
+
 def test_a_dataset_with_a_damaged_current_file_is_taken_up_to_where_it_was_whole(
     published: PublishedLake, config: Path
 ):
@@ -333,14 +347,17 @@ def test_a_dataset_that_never_was_whole_is_left_out(
 def test_a_dry_run_finds_what_is_missing_or_cut_short(published: PublishedLake, config: Path):
     published.add_dataset({"match_id": 1}, [MATCH])
     published.add_dataset({"match_id": 2}, [EVENTS])
+    published.add_dataset({"match_id": 3}, [LINEUPS])
     object_of(config, "match__v1.json.gz").unlink()
     object_of(config, "events__v8.json.gz").write_bytes(b"xy")
+    object_of(config, "lineups__v4.json.gz").write_bytes(b"xy")
     report = adopt(config)
     assert [one.reason.partition(": ")[2] for one in report.not_taken] == [
         "its object is missing",
         "its object has 2 bytes, and 29 were stored",
+        "its object has 2 bytes, and 22 were stored",
     ]
-    assert report.line == "to adopt: 0 datasets, 0 revisions, 0 files · 2 bytes · 2 left out"
+    assert report.line == "to adopt: 0 datasets, 0 revisions, 0 files · 4 bytes · 3 left out"
 
 
 @pytest.mark.parametrize(

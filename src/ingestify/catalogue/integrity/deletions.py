@@ -32,16 +32,14 @@ def find_named(connection: sa.Connection, database: Database, tables: Tables, pa
 class Deletions:
     """The table of deleted objects. A method with a connection works in the caller's transaction.
 
-    Args:
-        is_adopted: Whether the lake was adopted in place. Then the tables of the published package name objects too:
-            those that were not taken stay, and those that were are the lake's, which may delete them.
+    In a lake that was adopted in place, the tables of the published package name objects too: those that were not taken
+    stay, and those that were are the lake's, which may delete them.
     """
 
-    def __init__(self, database: Database, tables: Tables, is_adopted: bool = False) -> None:
+    def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._tables = tables
         self._table = tables.deleted_object
-        self._is_adopted = is_adopted
 
     def record(self, connection: sa.Connection, paths: Sequence[str], moment: dt.datetime) -> None:
         """Save that no row names these objects any more, from this moment on."""
@@ -71,7 +69,7 @@ class Deletions:
         if not left or since is None or not connection.dialect.has_table(connection, self._table.name):
             return left
         deleted = self._find_deleted(connection, left)
-        if self._is_adopted:
+        if self._tables.is_adopted:
             left -= self._find_published(connection, left) - deleted.keys()
         return {path for path in left if deleted.get(path, "") <= (moment_to_text(since) or "")}
 

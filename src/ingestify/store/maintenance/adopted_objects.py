@@ -80,7 +80,8 @@ class AdoptedObjects:
         if size is None:
             return "its object is missing"
         self._on_object(size)
-        return ObjectFacts(file.storage_path, file.size, file.tag, file.tag, size, file.tag, file.tag, file.size)
+        tag = file.tag if size == file.storage_size else ""
+        return ObjectFacts(file.storage_path, file.size, tag, tag, size, tag, tag, file.size)
 
     def _take(self, file: File, place_of: PlaceOf) -> ObjectFacts | str:
         if not is_inside(file.storage_path):
