@@ -43,7 +43,7 @@ class Deletions:
 
     def record(self, connection: sa.Connection, paths: Sequence[str], moment: dt.datetime) -> None:
         """Save that no row names these objects any more, from this moment on."""
-        by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}
+        by_hash = {_hash_of(path): path for path in paths}
         for hashes in chunks(by_hash):
             connection.execute(
                 self._table.delete().where(self._database.dialect.any_of(self._table.c.path_hash, hashes))
@@ -75,7 +75,7 @@ class Deletions:
 
     def _find_deleted(self, connection: sa.Connection, paths: Collection[str]) -> dict[str, str]:
         """Return when each of `paths` lost its last row, of those that are noted."""
-        by_hash = {hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest(): path for path in paths}
+        by_hash = {_hash_of(path): path for path in paths}
         columns = self._table.c
         deleted: dict[str, str] = {}
         for hashes in chunks(by_hash):
@@ -98,8 +98,18 @@ class Deletions:
     @retried
     def forget(self, until: dt.datetime) -> int:
         """Remove the rows of objects that were deleted up to a moment. Returns how many there were."""
+        expired = self._table.c.deleted_at <= moment_to_text(until)
         with self._database.write("forget deleted objects", SaveError) as connection:
-            forgotten = connection.execute(
-                self._table.delete().where(self._table.c.deleted_at <= moment_to_text(until))
-            )
-            return forgotten.rowcount
+            if not self._tables.is_adopted:
+                return connection.execute(self._table.delete().where(expired)).rowcount
+            # What the published package's tables name is garbage only by its row here, also if it is still there.
+            paths = set(connection.scalars(sa.select(self._table.c.storage_path).where(expired)))
+            forgotten = 0
+            for some in chunks(paths - self._find_published(connection, paths)):
+                of_some = self._database.dialect.any_of(self._table.c.path_hash, [_hash_of(path) for path in some])
+                forgotten += connection.execute(self._table.delete().where(of_some)).rowcount
+            return forgotten
+
+
+def _hash_of(path: str) -> str:
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
