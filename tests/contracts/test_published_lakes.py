@@ -183,6 +183,11 @@ def test_the_event_log_and_its_readers_go_on(lake: Path, adopted: tuple[Path, Ad
             assert {(dataset["dataset_id"], revision["revision_id"]) for revision in dataset["revisions"]} <= told
 
 
+def test_a_dry_run_says_what_an_adoption_does(lake: Path):
+    said = adopt(lake / "config.yaml").line
+    assert said.replace("to adopt", "adopted") == adopt(lake / "config.yaml", dry_run=False).line
+
+
 def test_the_old_tables_stay_and_a_second_adoption_does_nothing(lake: Path):
     before = rows_of(lake)
     adopt(lake / "config.yaml", dry_run=False)

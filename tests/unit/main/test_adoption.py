@@ -432,8 +432,8 @@ def test_readers_go_on_where_they_were(published: PublishedLake, config: Path):
     published.add_reader("half", 2)
     published.add_reader("new", 0)
     published.delete(gone)
-    report = take(config)
-    assert (report.progress.events, report.progress.readers) == (7, 2)
+    for report in (adopt(config), take(config)):
+        assert (report.progress.events, report.progress.readers) == (7, 2)
     events = read_all(config, "new")
     assert [(event.position, event.event_type, event.dataset.dataset_id) for event in events] == [
         (1, "revision_added", first),

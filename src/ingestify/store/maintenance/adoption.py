@@ -165,17 +165,20 @@ class Adoption:
             on_object=self.progress.add_object,
             dry_run=self.dry_run,
         )
+        logged: dict[str, LoggedHistory] = {}
+        if self.dry_run:  # it counts the events that the log lacks when it sees a dataset, which it does not write
+            yield from self._carry_events(logged)
         with objects:
             for some in _batches(index.dataset_ids, _LOADED_AT_ONCE):
-                yield from self._take(objects, some)
-        logged: dict[str, LoggedHistory] = {}
-        yield from self._carry_events(logged)
+                yield from self._take(objects, some, logged)
+        if not self.dry_run:
+            yield from self._carry_events(logged)
+            self._add_missing_events(index.dataset_ids, logged)
+        readers = self._published.find_readers()
+        self.progress.readers = len(readers)
         if self.dry_run:
             return
-        self._add_missing_events(index.dataset_ids, logged)
-        readers = self._published.find_readers()
         self._store.catalogue.adoption.finish(readers)
-        self.progress.readers = len(readers)
         failpoint("adoption.finished")
         if self.progress.datasets or self.progress.already:
             self._store.identity.claim()
@@ -220,8 +223,10 @@ class Adoption:
     def _find_taken(self, dataset_ids: Sequence[str]) -> set[str]:
         return {head.dataset_id for head in self._store.catalogue.history_import.find_heads(dataset_ids)}
 
-    def _take(self, objects: AdoptedObjects, dataset_ids: Sequence[str]) -> Iterator[NotTaken]:
-        """Take the datasets that are not there yet, in one commit."""
+    def _take(
+        self, objects: AdoptedObjects, dataset_ids: Sequence[str], logged: Mapping[str, LoggedHistory]
+    ) -> Iterator[NotTaken]:
+        """Take the datasets that are not there yet, in one commit. A dry run counts the events that `logged` lacks."""
         taken = self._find_taken(dataset_ids)
         self.progress.already += len(taken)
         waiting: collections.deque[_OnTheWay] = collections.deque()
@@ -245,6 +250,10 @@ class Adoption:
             failpoint("adoption.taken")
         for dataset in adopted:
             self.progress.add_dataset(dataset)
+            if self.dry_run:
+                self.progress.events += len(
+                    missing_events(dataset, logged.get(dataset.dataset_id, LoggedHistory()), now())
+                )
 
     def _begin(self, objects: AdoptedObjects, published: Dataset) -> _OnTheWay:
         place_of = self._places(published)
