@@ -36,6 +36,8 @@ class Many(Source):
     """Announces numbered datasets, each with one small JSON document that it brings along."""
 
     provider = "many"
+    concurrent_discovery = True
+    lists_everything = True
 
     def find_datasets(self, dataset_type: str, *_: Any, **__: Any) -> Iterator[list[DatasetResource]]:
         """Yield them in batches of 1,000."""

@@ -351,6 +351,33 @@ def test_an_interrupt_in_a_source_or_loader_aborts_the_job(where, error, engine_
     assert engine.last_report is None or engine.last_report.state == "ABORTED"
 
 
+def test_an_absent_optional_file_costs_one_request_and_not_its_dataset(provider, engine_of):
+    class Optional(Source):
+        provider = "made_up"
+
+        def find_datasets(self, dataset_type, **kwargs):
+            resource = DatasetResource({"match_id": 1}, dataset_type)
+            resource.add_file("2024-05-01T10:00:00.5Z", "events", url=f"{server.url}/events")
+            options = {"ignore_not_found": True}
+            yield resource.add_file(
+                "2024-05-01T10:00:00.5Z", "360-frames", url=f"{server.url}/frames", http_options=options
+            )
+
+    server = provider
+    server.on("/events", answer(b"{}"))
+    server.on("/frames", answer(b"", status=404))
+    engine = engine_of(Optional("mine"))
+    assert engine.load(raise_errors=True).totals.new == 1
+    assert str(engine.list_datasets()[0].state) == "COMPLETE"
+    for _ in range(2):
+        server.asked.clear()
+        assert engine.load(raise_errors=True).totals.unchanged == 1
+        assert [one.path for one in server.asked] == ["/frames"]
+    server.on("/frames", answer(b"[]"))
+    assert engine.load(raise_errors=True).totals.revised == 1
+    assert sorted(engine.list_datasets()[0].files) == ["360-frames__v1", "events__v1"]
+
+
 @pytest.mark.parametrize(
     ("says", "is_missing"), [("nothing", False), ("source", True), ("selector", True), ("selector not", False)]
 )
