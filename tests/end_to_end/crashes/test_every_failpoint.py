@@ -19,7 +19,8 @@ from tests.support.command_line import CommandLine
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 
 _DELETING = [name for name in NAMES if name.startswith(("delete.", "removal."))]
-_RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith("partial.")]
+# Those of an adoption are in test_adoption_killed.
+_RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith(("partial.", "adoption."))]
 
 
 @pytest.mark.parametrize(

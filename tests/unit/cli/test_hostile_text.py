@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import shutil
 import sqlite3
 import unicodedata
 import warnings
@@ -12,9 +13,11 @@ from collections.abc import Iterator
 
 import click
 import pytest
+import sqlalchemy as sa
 
 from ingestify import EventLogConsumer, get_datastore
 from ingestify.cli.app import app, run_command_line
+from tests.support.published_lake import PublishedFile, PublishedLake, folder_objects
 from tests.unit.cli.hostile_source import EVIL, READABLE
 
 CONFIG = """
@@ -215,6 +218,21 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     configure("source: evil", f"source: {json.dumps(chr(27) + '[8m' + chr(10) + 'FAKE 中文')}")
     for name in ("config check", "run", "list"):
         watched(name)
+
+    # A lake of the published package, with two rows of one dataset and an object that is lost.
+    old = tmp_path / "old"
+    (old / "files").mkdir(parents=True)
+    (old / "config.yaml").write_text("main: {metadata_url: sqlite:///catalog.db, file_url: file://files/}\n")
+    database = sa.create_engine(f"sqlite:///{old}/catalog.db")
+    published = PublishedLake(database, folder_objects(old / "files"))
+    for path in ({"key": "1"}, {"key": "1"}, {"key": "2"}):
+        file = PublishedFile("events", b"[1]")
+        published.add_dataset({"key": f"{EVIL}{path['key']}"}, [file], provider=EVIL, name=EVIL, path_values=path)
+    database.dispose()
+    shutil.rmtree(next((old / "files").rglob("key=2")))
+    watched("adopt", "--config", str(old / "config.yaml"))
+    watched.objects("adopt", "--config", str(old / "config.yaml"))
+    watched("adopt", "--config", str(old / "config.yaml"), "--yes")
 
     missed = set(COMMANDS) - SHOW_NOTHING_OF_A_PROVIDER - watched.called
     assert not missed, "a new command: call it above"
