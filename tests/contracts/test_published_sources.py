@@ -348,6 +348,7 @@ def test_an_interrupt_in_a_source_or_loader_aborts_the_job(where, error, engine_
         engine.load()
     (job,) = engine.store.load_ingestion_job_summaries()
     assert job.state == "ABORTED"
+    assert job.error == ("interrupted: SystemExit" if error is SystemExit else "interrupted")
     assert engine.last_report is None or engine.last_report.state == "ABORTED"
 
 

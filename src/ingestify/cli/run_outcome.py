@@ -9,7 +9,7 @@ from ingestify.cli.logs import write_stderr
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskSummary
 from ingestify.engine.report.left_alone import describe_left_alone
 from ingestify.engine.report.report import one_line
-from ingestify.errors import DeadlineReached, FatalError, StopProcessing
+from ingestify.errors import DeadlineReached, FatalError, SourceError, StopProcessing
 from ingestify.remedies import remedy
 
 __all__ = ["report_document", "tell_outcome"]
@@ -76,7 +76,8 @@ def _end_text(report: RunReport, error: BaseException) -> str:
     failed = sum(job.state is RunState.FAILED for job in report.jobs)
     match error:
         case KeyboardInterrupt():
-            return "Interrupted: what had finished is kept; run again to go on."
+            why = f" ({one_line(SourceError(str(error)))})" if str(error) else ""  # what a source raised
+            return f"Interrupted{why}: what had finished is kept; run again to go on."
         case DeadlineReached():
             return f"{one_line(error)}: what had finished is kept; run again to go on."
         case StopProcessing():

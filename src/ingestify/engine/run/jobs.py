@@ -351,5 +351,5 @@ def _stop_text(reason: BaseException | None) -> str:
     if isinstance(reason, ReaderLeft):
         return "its reader left the loop"
     if reason is None or isinstance(reason, KeyboardInterrupt):
-        return "interrupted"
+        return f"interrupted: {one_line(SourceError(reason))}" if reason is not None and str(reason) else "interrupted"
     return f"stopped: {one_line(reason)}"
