@@ -104,7 +104,7 @@ class DatasetWriter:
 
         def write(connection: sa.Connection) -> list[DatasetEvent]:
             failpoint("commit.begun")
-            if any(change.rejected or change.settles is not None for change in changes):
+            if any(change.rejected or change.settlement is not None for change in changes):
                 # Two runs may reject the first bundle of a dataset, which has no row that they could lock.
                 self._log.lock(connection)
             if outdated := self._find_outdated(connection, changes):
@@ -293,7 +293,7 @@ class DatasetWriter:
             change
             for change in changes
             if (change.rejected and self._quarantine.has_unseen(connection, change))
-            or (change.settles is not None and not self._quarantine.settle(connection, change.settles, moment))
+            or (change.settlement is not None and not self._quarantine.settle(connection, change.settlement, moment))
         ]
 
     def _read_heads(self, connection: sa.Connection, dataset_ids: Sequence[str]) -> dict[str, tuple[int, str | None]]:
@@ -348,7 +348,7 @@ class DatasetWriter:
                     fixed = fixed_columns(dataset)
                     identity = {f"new_{name}": fixed[name] for name in ("identifier", "identifier_key")}
                     identified.append({"which": dataset.dataset_id, **identity})
-                if change.confirms and revision is None:
+                if change.revalidates and revision is None:
                     self._set_state(connection, dataset, dataset.revisions[-1])
                 if revision is not None:
                     head = {f"new_{name}": value for name, value in head_columns(revision).items()}

@@ -197,7 +197,7 @@ class QuarantineLog:
             *self._counting(change.bucket, change.provider, change.dataset_type),
             self._entry.c.identifier_key == change.identifier.canonical,
         )
-        seen = None if change.settles is None else change.settles.entry_id
+        seen = None if change.settlement is None else change.settlement.entry_id
         source = change.source.get("source")
         return any(
             entry_id != seen and json_value(of).get("source") == source

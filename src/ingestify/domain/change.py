@@ -78,9 +78,9 @@ class DatasetChange:
         forgotten_file_ids: Removed files that the source announces no more. If it announces one again, that is new.
         dataset_id: The id of a new dataset; None: any.
         rejected: Why the bundle failed its checks. Then it goes into quarantine, and the dataset stays as it is.
-        settles: The quarantine entry that the change settles.
+        settlement: The quarantine entry that the change settles.
         removals_seen: The number of the last removal of objects that ended before these files were written.
-        confirms: Whether the current revision was VALIDATION_FAILED, and the provider served the same bytes.
+        revalidates: Whether the current revision was VALIDATION_FAILED, and the provider served the same bytes.
     """
 
     bucket: str
@@ -100,9 +100,9 @@ class DatasetChange:
     forgotten_file_ids: tuple[str, ...] = ()
     dataset_id: str | None = None
     rejected: tuple[str, ...] = ()
-    settles: Settlement | None = None
+    settlement: Settlement | None = None
     removals_seen: int = 0
-    confirms: bool = False
+    revalidates: bool = False
 
     def __post_init__(self) -> None:
         if not is_storable(self.description):
@@ -131,9 +131,9 @@ class DatasetChange:
             SourceError: The metadata is not JSON.
         """
         existing = self.existing
-        if existing is None or self.files or self.removed_file_ids or self.rejected or self.settles is not None:
+        if existing is None or self.files or self.removed_file_ids or self.rejected or self.settlement is not None:
             return True
-        if self.confirms or self.identifier != existing.identifier:
+        if self.revalidates or self.identifier != existing.identifier:
             return True
         if _description_differs(existing, self):
             return True
@@ -214,7 +214,7 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
     if change.files or change.removed_file_ids:
         revision = _revision(change, len(revisions), moment)
         revisions = (*revisions, revision)
-    elif change.confirms:
+    elif change.revalidates:
         revisions = (*revisions[:-1], dataclasses.replace(revisions[-1], state=RevisionState.CONFIRMED))
     feeds = {**({} if existing is None else existing.feeds), **{feed.file_id: feed for feed in change.feeds}}
     feeds = {file_id: feed for file_id, feed in feeds.items() if file_id not in change.forgotten_file_ids}
@@ -302,7 +302,7 @@ def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChang
 
 def _settled(change: DatasetChange, dataset: Dataset, moment: dt.datetime) -> list[DatasetEvent]:
     """Return the event of the entry that the change settles. A discarded entry had its event before."""
-    one = change.settles
+    one = change.settlement
     if one is None or one.seen is not QuarantineState.OPEN:
         return []
     return [settled_event(dataset, one.entry_id, one.state, one.decided_by, one.note, moment)]

@@ -266,7 +266,7 @@ class Quarantine:
             missing_feeds=part.missing_feeds,
             removed_file_ids=part.removed_file_ids,
             dataset_id=entry.dataset_id,
-            settles=Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, decided_by, note),
+            settlement=Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, decided_by, note),
         )
         try:
             (applied,) = self._commits.apply([change])

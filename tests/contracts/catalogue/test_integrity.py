@@ -53,7 +53,7 @@ class TestVerifying:
         catalogue.changes.invalidate([dataset.dataset_id], "odd")
         (invalidated,) = catalogue.datasets.get([dataset.dataset_id])
         before = catalogue.event_log.get_last_position()
-        applied = apply_one(catalogue, change(existing=invalidated, confirms=True))
+        applied = apply_one(catalogue, change(existing=invalidated, revalidates=True))
         assert (applied.revision, applied.events) == (None, ())
         (confirmed,) = catalogue.datasets.get([dataset.dataset_id])
         assert confirmed == applied.dataset

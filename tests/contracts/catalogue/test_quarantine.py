@@ -96,7 +96,7 @@ class TestQuarantine:
         with pytest.raises(HeadMoved):  # worked out without the first
             catalogue.changes.apply([with_file(rejected=("two",))])
         supersedes = Settlement(first.entry_id, state=QuarantineState.SUPERSEDED)
-        second = apply_one(catalogue, with_file(rejected=("two",), settles=supersedes)).entry
+        second = apply_one(catalogue, with_file(rejected=("two",), settlement=supersedes)).entry
         assert second is not None
         # Another source's bundle of the same dataset is its own.
         other = apply_one(catalogue, with_file(rejected=("three",), source={"source": "other"})).entry
@@ -115,18 +115,18 @@ class TestQuarantine:
         entry = apply_one(catalogue, with_file(rejected=("bad",))).entry
         assert entry is not None
         accept = Settlement(entry.entry_id, state=QuarantineState.ACCEPTED, decided_by="Rinus", note="it is right")
-        applied = apply_one(catalogue, with_file(settles=accept))
+        applied = apply_one(catalogue, with_file(settlement=accept))
         (settled,) = list(catalogue.quarantine.iter_entries(everything()))
         assert (settled.state, settled.decided_by, settled.note) == (QuarantineState.ACCEPTED, "Rinus", "it is right")
         assert settled.decided_at == applied.dataset.created_at
         assert catalogue.quarantine.find("main", "fake", "match", [entry.identifier]) == []
-        again = change(existing=applied.dataset, files=[new_file(content="x")], settles=accept)
+        again = change(existing=applied.dataset, files=[new_file(content="x")], settlement=accept)
         with pytest.raises(HeadMoved):
             catalogue.changes.apply([again])
         assert len(read_all(catalogue)[0].revisions) == 1
         # A run that saw it waiting has to look again, too.
         with pytest.raises(HeadMoved):
-            catalogue.changes.apply([dataclasses.replace(again, settles=Settlement(entry.entry_id))])
+            catalogue.changes.apply([dataclasses.replace(again, settlement=Settlement(entry.entry_id))])
 
     def test_a_look_is_remembered_and_ends_a_retry(self, catalogue: Catalogue) -> None:
         entry = apply_one(catalogue, with_file(rejected=("bad",))).entry
@@ -215,8 +215,8 @@ def test_an_accepted_bundle_is_told_of_before_its_revision(catalogue: Catalogue)
     entry = apply_one(catalogue, with_file(rejected=("no ball",))).entry
     assert entry is not None
     last = catalogue.event_log.get_last_position()
-    settles = Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, "Rinus", "it is so")
-    catalogue.changes.apply([with_file(settles=settles, dataset_id=entry.dataset_id)])
+    settlement = Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, "Rinus", "it is so")
+    catalogue.changes.apply([with_file(settlement=settlement, dataset_id=entry.dataset_id)])
     said = {"entry_id": entry.entry_id, "decided_by": "Rinus", "note": "it is so"}
     assert [event_type for event_type, _ in told_after(catalogue, last)] == [
         "revision_accepted",
@@ -234,7 +234,7 @@ def test_a_bundle_that_the_provider_replaced_is_told_of_as_withdrawn(
     assert entry is not None
     last = catalogue.event_log.get_last_position()
     state = QuarantineState.SUPERSEDED if rejected else QuarantineState.RESOLVED
-    catalogue.changes.apply([with_file(rejected=rejected, settles=Settlement(entry.entry_id, entry.state, state))])
+    catalogue.changes.apply([with_file(rejected=rejected, settlement=Settlement(entry.entry_id, entry.state, state))])
     withdrawn, *others = told_after(catalogue, last)
     assert withdrawn == ("revision_withdrawn", {"entry_id": entry.entry_id, "state": state.value})
     assert [kind for kind, _ in others] == (

@@ -151,7 +151,7 @@ def test_it_is_the_same_for_each_kind_of_change_alone(
         "metadata": change(existing=old, state=DatasetState.PARTIAL),
         "rejection": change(7, files=[new_file(content="broken too")], rejected=("bad",)),
         "look": change(existing=old, feeds=[feed_state(checked_at=T0)]),
-        "settlement": change(existing=old, settles=Settlement(entry.entry_id), files=[new_file(content="good")]),
+        "settlement": change(existing=old, settlement=Settlement(entry.entry_id), files=[new_file(content="good")]),
     }[kind]
     before = logged(catalogue)
     commits.fail(happens=happens)

@@ -48,7 +48,7 @@ def test_a_dataset_that_is_as_it_was_is_none(dataset):
         {"metadata": {"home": "Ajax"}},
         {"missing_feeds": ("lineups",)},
         {"rejected": ("it is empty",)},
-        {"settles": Settlement("1")},
+        {"settlement": Settlement("1")},
     ],
 )
 def test_whatever_differs_is_news(dataset, differs):

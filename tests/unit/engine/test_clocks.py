@@ -83,9 +83,9 @@ def test_a_bundle_in_quarantine_is_fetched_anew_a_day_later_whatever_the_last_cl
     with clock_off(off):
         assert lake.engine.load().totals.quarantined == 1
     (entry,) = entries(lake)
-    wants = [lake.engine._rules.wants_in_full(entry)]
+    wants = [lake.engine._rules.wants_unconditional(entry)]
     with clock_off(dt.timedelta(days=1, hours=1)):
-        wants.append(lake.engine._rules.wants_in_full(entry))
+        wants.append(lake.engine._rules.wants_unconditional(entry))
     # Where the last look lies in the future, nobody knows how long ago it was.
     assert wants[0] == (off <= -dt.timedelta(hours=24) or off > dt.timedelta(0))
     assert wants[1] or off == dt.timedelta(hours=24)

@@ -29,7 +29,7 @@ __all__ = [
     "refuse_web_pages",
     "still_left_out",
     "validators_of_left_out",
-    "wanted_in_full",
+    "wanted_unconditionally",
 ]
 
 MOST_CHARACTERS = 300
@@ -92,7 +92,7 @@ def _as_left_out(feed: FeedState, known: FeedState) -> FeedState:
 def leave_out_broken_files(bundle: LoadedBundle) -> None:
     """Note the problem of each loaded file, and make a broken one absent if the dataset can do without it."""
     entry = bundle.entry
-    if entry is not None and not entry.is_open and bundle.is_as_in_quarantine:
+    if entry is not None and not entry.is_open and bundle.equals_quarantined:
         return  # a person discarded this bundle
     bad = []
     for file_id, loaded in bundle.loaded.items():
@@ -175,7 +175,7 @@ def _is_what_was_left_out(known: FeedState | None, loaded: LoadedResource) -> bo
     return known is not None and known.is_left_out and bool(known.decided_by) and known.left_out_tag == loaded.tag
 
 
-def wanted_in_full(bundle: LoadedBundle) -> list[str]:
+def wanted_unconditionally(bundle: LoadedBundle) -> list[str]:
     """Return the ids of files that were left out for a reason that does not hold any more, and are not loaded.
 
     A person decides about a whole bundle: with other files, the file may be right. A check may also be switched off.

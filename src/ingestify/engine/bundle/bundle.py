@@ -71,7 +71,7 @@ class LoadedBundle:
         return current is None or current.tag != loaded.tag
 
     @property
-    def is_as_in_quarantine(self) -> bool:
+    def equals_quarantined(self) -> bool:
         """Whether it is the same bundle as the one in quarantine."""
         if self.entry is None:
             return False
@@ -81,7 +81,7 @@ class LoadedBundle:
         return bool(held or self.gone) and tags == held and set(self.lost) == removed
 
     @property
-    def is_as_in_lake(self) -> bool:
+    def equals_lake(self) -> bool:
         """Whether each announced file has the bytes of the current set."""
         kinds = {loaded.kind for loaded in self.loaded.values()}
         return FileKind.UNCHANGED in kinds and not self.removed and kinds <= {FileKind.UNCHANGED, FileKind.ABSENT}

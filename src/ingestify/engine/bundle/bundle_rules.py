@@ -90,7 +90,7 @@ class BundleRules:
             return found.bundle_types
         return usual_bundle_types(dataset_type, feeds) if source.expects_usual_feeds else ()
 
-    def wants_in_full(self, entry: QuarantineEntry) -> bool:
+    def wants_unconditional(self, entry: QuarantineEntry) -> bool:
         """Whether a bundle in quarantine has to be fetched anew, whatever versions the provider names.
 
         A discarded bundle has to be only if it has files without a version.

@@ -56,7 +56,7 @@ class Decision:
         reasons: Why, for people.
         error: What the fetch policy raised, or the error that the source marked: the dataset fails.
         entry: Its entry in the quarantine, or None.
-        in_full: Whether its files are asked for without conditions, because a person wants that.
+        unconditional: Whether its files are asked for without conditions, because a person wants that.
         first: The ids of files that were absent, or may be. The others are asked for only if one of these is there.
             Empty: all files are asked for.
     """
@@ -68,7 +68,7 @@ class Decision:
     reasons: tuple[str, ...] = ()
     error: Exception | None = None
     entry: QuarantineEntry | None = None
-    in_full: bool = False
+    unconditional: bool = False
     first: frozenset[str] = frozenset()
 
     def as_planned(self) -> PlannedDataset:
@@ -233,7 +233,7 @@ def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple
     if case.action is Action.QUARANTINED and entry is not None:
         return tuple(entry.reasons)
     if entry is not None and case.action in (Action.FETCH, Action.REFETCH):
-        why = "it is fetched anew" if rules.wants_in_full(entry) else "it may have changed"
+        why = "it is fetched anew" if rules.wants_unconditional(entry) else "it may have changed"
         return (f"in quarantine since {entry.created_at:%Y-%m-%d %H:%M}, and {why}",)
     if case.action is Action.REFETCH and existing is not None:
         reasons = reasons_to_fetch(existing.summary, case.discovered.resource)
@@ -256,13 +256,13 @@ def _decide_about_quarantined(case: _Case, entry: QuarantineEntry, rules: Bundle
     if resource.error is not None:
         case.action, case.error = Action.FETCH, as_exception(resource.error)
     elif case.row is None:
-        wanted = rules.wants_in_full(entry) or rules.is_worth_asking(entry, resource)
+        wanted = rules.wants_unconditional(entry) or rules.is_worth_asking(entry, resource)
         case.action = Action.FETCH if wanted else Action.QUARANTINED if entry.is_open else Action.SKIP
     elif entry.is_open and case.row.state is DatasetState.MISSING and resource.state is not DatasetState.MISSING:
         case.action = Action.METADATA  # it is listed again, so it is not MISSING any more
     elif (
         case.row.summary.current_state is RevisionState.VALIDATION_FAILED
-        or rules.wants_in_full(entry)
+        or rules.wants_unconditional(entry)
         or rules.is_worth_asking(entry, resource)
     ):
         case.action = Action.REFETCH

@@ -6,7 +6,7 @@ import datetime as dt
 
 from ingestify.domain.file import NewFile
 from ingestify.domain.quarantine import QuarantineEntry
-from ingestify.engine.bundle.broken_files import wanted_in_full
+from ingestify.engine.bundle.broken_files import wanted_unconditionally
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.loaded_file import FileKind
 from ingestify.engine.discovery.discovered import Discovered
@@ -48,7 +48,7 @@ def find_lost(store: DatasetStore, bundle: LoadedBundle, moment: dt.datetime) ->
     be correct by now.
     """
     lost = [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
-    return lost + wanted_in_full(bundle)
+    return lost + wanted_unconditionally(bundle)
 
 
 def _is_stored(store: DatasetStore, held: NewFile, moment: dt.datetime) -> bool:

@@ -84,13 +84,13 @@ class ConsistencyCheck:
             else:
                 return False
 
-    async def load_extra(self) -> None:
+    async def load_unplanned(self) -> None:
         """Load also the feeds that the lake has and the plan does not ask for, where the source still has them."""
         fetched = self._fetched
         found = await self._read_index()
-        fetched.has_extra = True
+        fetched.asked_for_unplanned = True
         if found.discovered is None:
-            fetched.extra = frozenset()  # with these feeds, the source does not list the dataset
+            fetched.unplanned = frozenset()  # with these feeds, the source does not list the dataset
         else:
             # Then the files that came before belong to another entry.
             self.found_change |= not is_announced_alike(fetched.resource, found.discovered.resource, with_more=True)
@@ -134,7 +134,7 @@ class ConsistencyCheck:
     # ---- the entry -------------------------------------------------------------------------------------
 
     async def _read_index(self) -> Relisted:
-        found = await ReadIndexAgain(self._fetched.discovered, self._fetched.extra)
+        found = await ReadIndexAgain(self._fetched.discovered, self._fetched.unplanned)
         self._fetched.leave_out_others(found)
         return found
 

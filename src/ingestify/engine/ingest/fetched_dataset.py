@@ -33,8 +33,8 @@ class FetchedDataset:
         loaded: File id to what came of each file that is listed.
         is_post_loaded: Whether `post_load_files` has seen what is loaded.
         bundle_type: What a complete dataset holds.
-        extra: The feeds and versions that the lake has besides those of the plan.
-        has_extra: Whether these were asked for.
+        unplanned: The feeds and versions that the lake has besides those of the plan.
+        asked_for_unplanned: Whether these were asked for.
     """
 
     def __init__(self, decision: Decision, rules: BundleRules) -> None:
@@ -50,8 +50,8 @@ class FetchedDataset:
         self.bundle_type = self._find_type()
         self._wants = wanted_by(self.discovered)
         self._asked_besides: Pairs = frozenset()
-        self.has_extra = False
-        self.extra = frozenset() if self.index is None else self._find_extra()
+        self.asked_for_unplanned = False
+        self.unplanned = frozenset() if self.index is None else self._find_unplanned()
 
     @property
     def resource(self) -> DatasetResource:
@@ -82,14 +82,14 @@ class FetchedDataset:
         )
 
     @property
-    def may_lack_extra(self) -> bool:
+    def may_lack_unplanned(self) -> bool:
         """Whether a file that the plan does not ask for may be gone, although nothing else has changed.
 
         It may if the entry has another time, or a time that does not exclude a later change. It may also if an earlier
         run found a file gone: this run has to confirm that.
         """
         feeds = {} if self.existing is None else self.existing.feeds
-        known = (feeds.get(f"{feed}__{version}") for feed, version in self.extra)
+        known = (feeds.get(f"{feed}__{version}") for feed, version in self.unplanned)
         if any(feed is not None and is_known_lost(feed) for feed in known):
             return True
         return is_any_announced_anew(feeds, self.resource) or any(
@@ -141,7 +141,7 @@ class FetchedDataset:
         self.discovered = found.discovered
         self.is_post_loaded = False
         self.index = found.index
-        self._asked_besides = found.extra
+        self._asked_besides = found.unplanned
         self.bundle_type = self._find_type()
         for file_id in self.loaded.keys() - again.files.keys():
             self.put(file_id, None)
@@ -150,7 +150,7 @@ class FetchedDataset:
         feed, _, version = file_id.rpartition("__")
         return self._wants(file_id) or (feed, version) in self._asked_besides
 
-    def _find_extra(self) -> Pairs:
+    def _find_unplanned(self) -> Pairs:
         """Return what the lake has from this source, and the plan does not ask for."""
         lost = find_unannounced(self.existing, self.resource, self.discovered.job.plan)
         parts = [file_id.rpartition("__") for file_id in lost if not self._wants(file_id)]

@@ -69,9 +69,9 @@ class FileLoading:
         entry: Its entry in the quarantine, or None.
         store: The lake.
         fetcher: The HTTP client of its source.
-        in_full: Whether everything is asked for without conditions.
-        restores: Whether the bytes that the lake has already are staged too, to be written over an object that may be
-            damaged.
+        unconditional: Whether everything is asked for without conditions.
+        stages_unchanged: Whether the bytes that the lake has already are staged too, to be written over an object that
+            may be damaged.
         shapes: Feed to the msgspec types that its JSON is decoded into while it is checked.
         checked: Whether new files are checked.
         index_date: The Date of the index's response that announced the files, or None.
@@ -84,8 +84,8 @@ class FileLoading:
         *,
         store: DatasetStore,
         fetcher: Fetcher,
-        in_full: bool,
-        restores: bool,
+        unconditional: bool,
+        stages_unchanged: bool,
         shapes: Mapping[str, Sequence[Any]],
         checked: bool,
         index_date: str | None,
@@ -93,8 +93,8 @@ class FileLoading:
         self._known = KnownFiles(existing, entry, index_date)
         self._store = store
         self._fetcher = fetcher
-        self._in_full = in_full
-        self._restores = restores
+        self._unconditional = unconditional
+        self._stages_unchanged = stages_unchanged
         self._shapes = shapes
         self._checked = checked
 
@@ -109,10 +109,10 @@ class FileLoading:
             SourceError: What the source says of the file makes no sense.
             Exception: Whatever fetching, staging or a file loader raises.
         """
-        if not self._in_full and is_known_to_be_bad(file, self._known.feeds.get(file.file_id)):
+        if not self._unconditional and is_known_to_be_bad(file, self._known.feeds.get(file.file_id)):
             return self._known.unchanged(file, NO_VALIDATORS)
         if file.url is not None:
-            return self._load_url(file, in_full=self._in_full, may_skip=may_skip)
+            return self._load_url(file, unconditional=self._unconditional, may_skip=may_skip)
         if file.json_content is not None:
             return self._load_json(file)
         if file.file_loader is not None:
@@ -123,10 +123,10 @@ class FileLoading:
         """Return a file of the lake without a request."""
         return self._known.skipped(file)
 
-    def load_in_full(self, file: FileResource) -> LoadedResource:
+    def load_unconditionally(self, file: FileResource) -> LoadedResource:
         """Load, without conditions, a file of a bundle in quarantine whose bytes are not there any more."""
         self._known.forget_held(file)
-        return self._load_url(file, in_full=True) if file.url is not None else self.load(file)
+        return self._load_url(file, unconditional=True) if file.url is not None else self.load(file)
 
     def ask_again(self, file: FileResource, loaded: LoadedResource, *, is_strict: bool) -> LoadedResource | None:
         """Ask the provider once more for a file with a URL that was just loaded.
@@ -193,14 +193,14 @@ class FileLoading:
             return content
         return stored if is_same else content
 
-    def _load_url(self, file: FileResource, *, in_full: bool, may_skip: bool = False) -> LoadedResource:
-        validators = NO_VALIDATORS if in_full else self._known.validators_of(file)
-        if may_skip and not in_full and not validators and self._known.is_known_from_quarantine(file):
+    def _load_url(self, file: FileResource, *, unconditional: bool, may_skip: bool = False) -> LoadedResource:
+        validators = NO_VALIDATORS if unconditional else self._known.validators_of(file)
+        if may_skip and not unconditional and not validators and self._known.is_known_from_quarantine(file):
             skipped = self._known.unchanged(file, self._known.feeds[file.file_id].validators)
             skipped.skipped = True
             return skipped
         # In full, what an earlier run left half fetched is not taken up: somebody may have found it wrong.
-        staged = self._stage(file, file.serialization_format, None if in_full else lambda: file.identity)
+        staged = self._stage(file, file.serialization_format, None if unconditional else lambda: file.identity)
         try:
             result = self._fetcher.fetch(self._request(file, validators), staged)
         except StoreError:
@@ -246,12 +246,12 @@ class FileLoading:
         if _takes(file.file_loader, "dataset_resource"):
             arguments["dataset_resource"] = file.dataset_resource
         # Validators of a file in quarantine do not belong to the bytes of the lake.
-        conditional = current is not None and not self._in_full and file.file_id not in self._known.held
+        conditional = current is not None and not self._unconditional and file.file_id not in self._known.held
         validators = self._known.validators_of(file) if conditional else NO_VALIDATORS
         if _takes(file.file_loader, "validators"):
             arguments["validators"] = validators
         # A current file that may be damaged must not keep the loader from fetching it.
-        draft = file.file_loader(file, None if self._restores else current, **arguments)
+        draft = file.file_loader(file, None if self._stages_unchanged else current, **arguments)
         if draft is None:
             return self._known.absent(file)
         if isinstance(draft, NotModifiedFile):
@@ -361,12 +361,12 @@ class FileLoading:
 
     def _method(self, file: FileResource) -> str | None:
         """Return how a file is compressed: as the object that it may have to restore. None: as new objects."""
-        current = self._known.current.get(file.file_id) if self._restores else None
+        current = self._known.current.get(file.file_id) if self._stages_unchanged else None
         return None if current is None else current.storage_compression_method
 
     def _can_restore(self, file: FileResource, staged: StagedFile) -> bool:
         """Whether a staged file can restore the object of the lake, as it is compressed in the same way."""
-        return self._restores and staged.compression_method == self._method(file)
+        return self._stages_unchanged and staged.compression_method == self._method(file)
 
 
 class _DiscardedOnError:

@@ -61,9 +61,9 @@ class DatasetIngest:
         self._store = run.store
         self._source_context = run.source_contexts.of(source)
         self._fetched = FetchedDataset(decision, rules)
-        self._is_invalidated = _was_invalidated_since(existing, entry)
-        is_retried = entry is not None and rules.wants_in_full(entry)
-        self._in_full = self._is_invalidated or decision.in_full or is_retried
+        self._was_invalidated = _was_invalidated_since(existing, entry)
+        is_retried = entry is not None and rules.wants_unconditional(entry)
+        self._unconditional = self._was_invalidated or decision.unconditional or is_retried
         self._checks = rules.checks_of(source, discovered.provider, dataset_type)
         self._loader = rules.loader_of(discovered.provider, dataset_type, [source])
         self._loading = FileLoading(
@@ -71,8 +71,8 @@ class DatasetIngest:
             entry,
             store=run.store,
             fetcher=self._source_context.fetcher,
-            in_full=self._in_full,
-            restores=self._is_invalidated,
+            unconditional=self._unconditional,
+            stages_unchanged=self._was_invalidated,
             shapes=shapes_of(self._checks),
             checked=self._fetched.bundle_type.file_checks,
             index_date=discovered.progress.index.first_date,
@@ -118,20 +118,20 @@ class DatasetIngest:
             bundle = fetched.bundle
             leave_out_broken_files(bundle)
             refuse_web_pages(bundle)
-            is_as_in_quarantine = bundle.is_as_in_quarantine and not self._in_full
+            equals_quarantined = bundle.equals_quarantined and not self._unconditional
             # 2. Make sure that the files are all there, and belong together.
-            if is_as_in_quarantine and not consistency.found_change:
+            if equals_quarantined and not consistency.found_change:
                 return await self._stays_in_quarantine()
             if await self._load_rest(bundle) or await self._has_changed(bundle):
                 continue
-            if is_as_in_quarantine:
+            if equals_quarantined:
                 return await self._stays_in_quarantine()
             # 3. Validate the bundle. Files that do not agree may have changed meanwhile after all.
             rejected = self._validate(bundle)
             if rejected and await consistency.has_changed(is_suspicious=True):
                 continue
-            is_as_rejected = entry is not None and entry.is_open and rejected == entry.reasons
-            if entry is not None and rejected and is_as_rejected and bundle.is_as_in_quarantine:
+            has_same_reasons = entry is not None and entry.is_open and rejected == entry.reasons
+            if entry is not None and rejected and has_same_reasons and bundle.equals_quarantined:
                 restore_in_quarantine(self._store, entry, bundle, self._started_at)
                 return await self._stays_in_quarantine()
             # 4. Publish the objects, also those of a rejected bundle, and commit.
@@ -170,9 +170,11 @@ class DatasetIngest:
         if skipped and not (self._decision.first and not bundle.new and not bundle.removed):
             await self._load(fetched.files(skipped), self._loading.load)  # another file of the bundle changed
         elif lost := find_lost(self._store, bundle, self._started_at):
-            await self._load(fetched.files(lost), self._loading.load_in_full)
-        elif fetched.extra and not fetched.has_extra and (_is_other(bundle) or fetched.may_lack_extra):
-            await self._consistency.load_extra()
+            await self._load(fetched.files(lost), self._loading.load_unconditionally)
+        elif (
+            fetched.unplanned and not fetched.asked_for_unplanned and (_is_other(bundle) or fetched.may_lack_unplanned)
+        ):
+            await self._consistency.load_unplanned()
         else:
             return False
         return True
@@ -180,7 +182,7 @@ class DatasetIngest:
     async def _has_changed(self, bundle: LoadedBundle) -> bool:
         """Whether the provider changed the dataset while it was fetched. Without news, it is not asked."""
         is_new = bundle.new or bundle.removed or self._consistency.found_change
-        if is_new or (self._fetched.has_extra and _is_other(bundle)):
+        if is_new or (self._fetched.asked_for_unplanned and _is_other(bundle)):
             return await self._consistency.has_changed()
         return False
 
@@ -287,9 +289,11 @@ class DatasetIngest:
             forgotten_file_ids=() if rejected else tuple(one for one in bundle.removed if one not in resource.files),
             dataset_id=None if entry is None else entry.dataset_id,
             rejected=rejected,
-            settles=None if entry is None else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
+            settlement=None
+            if entry is None
+            else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
             removals_seen=self._removals_seen,
-            confirms=self._is_invalidated and not rejected and bundle.is_as_in_lake,
+            revalidates=self._was_invalidated and not rejected and bundle.equals_lake,
         )
 
     def _overtaken(self, change: DatasetChange) -> Outcome:
@@ -321,7 +325,7 @@ class DatasetIngest:
         assert entry is not None, "there is something in quarantine"
         feeds = {loaded.feed.file_id: loaded.feed for loaded in self._fetched.loaded.values()}
         is_news = entry.is_open and any(feed.is_news_after(entry.feeds.get(file_id)) for file_id, feed in feeds.items())
-        if self._in_full or is_news:
+        if self._unconditional or is_news:
             self._store.catalogue.quarantine.save_check(dataclasses.replace(entry, feeds={**entry.feeds, **feeds}))
         if entry.is_open:
             return self._ended(TaskOutcome.QUARANTINED, existing, "; ".join(entry.reasons))

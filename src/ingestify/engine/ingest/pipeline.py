@@ -48,7 +48,7 @@ class ReadIndexAgain(_Awaited[Relisted]):
     """Read the index once more. It returns what the index says of the dataset now; see `Relistings.ask`."""
 
     discovered: Discovered
-    extra: Pairs
+    unplanned: Pairs
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -130,7 +130,9 @@ class DatasetPipeline:
             case LoadFiles():
                 self._load(step)
             case ReadIndexAgain():
-                self._run.relistings.ask(step.discovered, lambda found: self._submit(self.resume, found), step.extra)
+                self._run.relistings.ask(
+                    step.discovered, lambda found: self._submit(self.resume, found), step.unplanned
+                )
             case Commit():
                 self._run.commit(step.change, self.resume)
 

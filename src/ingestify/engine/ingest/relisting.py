@@ -52,13 +52,13 @@ class Relisted:
         discovered: The dataset as it is listed now. None: it is not listed, or its entry cannot be read.
         is_gone: Whether it is not listed, although the provider was asked and the source lists everything.
         index: How the index was read.
-        extra: The feeds and versions that were asked for besides those of the plan.
+        unplanned: The feeds and versions that were asked for besides those of the plan.
     """
 
     discovered: Discovered | None
     is_gone: bool
     index: IndexReading
-    extra: Pairs = frozenset()
+    unplanned: Pairs = frozenset()
 
 
 Then = Callable[[Relisted | Exception], None]
@@ -111,13 +111,13 @@ class Relistings:
         self._pool = WorkerPool(THREADS, "ingestify-relist")
         stop.when_stopped(self._end_waiting)
 
-    def ask(self, discovered: Discovered, then: Then, extra: Pairs = frozenset()) -> None:
+    def ask(self, discovered: Discovered, then: Then, unplanned: Pairs = frozenset()) -> None:
         """Read the index once more, after this moment, and call `then` with what it says of a dataset, or the error.
 
         Args:
             discovered: The dataset.
             then: Called in another thread.
-            extra: Feeds and versions that are wanted besides those of the plan, where the source has them.
+            unplanned: Feeds and versions that are wanted besides those of the plan, where the source has them.
         """
         progress = discovered.progress
         with self._lock:
@@ -126,7 +126,7 @@ class Relistings:
                 waiting = self._waiting[progress] = _Waiting(
                     _READER_AT_ONCE if self._has_reader else FIRST_WAIT_SECONDS
                 )
-            waiting.requests.append((discovered, extra, then))
+            waiting.requests.append((discovered, unplanned, then))
             if waiting.is_reading:
                 waiting.without_place += 1
                 self._gate(progress).leave()
@@ -216,7 +216,7 @@ class Relistings:
             self.read_if_due(progress)
 
     def _list(self, progress: JobProgress, requests: list[_Request]) -> list[Relisted | Exception]:
-        extra = frozenset().union(*(pairs for _, pairs, _ in requests))
+        unplanned = frozenset().union(*(pairs for _, pairs, _ in requests))
         index = IndexReading(not_before=time.monotonic())
         found: dict[tuple[str, str, str], Discovered] = {}
         asked: Pairs = frozenset()
@@ -226,7 +226,7 @@ class Relistings:
             wanted = {discovered.key: discovered for discovered, _, _ in requests}
             context = FetchContext(progress.usage, self._stop.event, index, progress.unreachable_hosts)
             with source_context.fetcher.activated(context):
-                asked = self._list_these(progress, wanted, extra, found)
+                asked = self._list_these(progress, wanted, unplanned, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails the datasets that wait for it
             failure = self._stop.caught(error)
         # If the source only repeats an earlier response, nothing is known of what there is by now.
@@ -245,21 +245,21 @@ class Relistings:
         self,
         progress: JobProgress,
         wanted: Mapping[tuple[str, str, str], Discovered],
-        extra: Pairs,
+        unplanned: Pairs,
         found: dict[tuple[str, str, str], Discovered],
     ) -> Pairs:
         """Put into `found` what is listed by now, and return what was asked for besides the plan."""
-        if extra:
+        if unplanned:
             try:
-                list_again(progress, self._store, wanted, self._stop, found, _widened(progress, extra))
-                return extra
+                list_again(progress, self._store, wanted, self._stop, found, _widened(progress, unplanned))
+                return unplanned
             except (FetchError, StopProcessing, FatalError):
                 raise
             except Exception as error:
                 if found:  # then the source did not refuse a feed
                     raise
                 # A source may refuse a feed that it no longer has, with any error.
-                logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(extra), error)
+                logger.debug("%s does not announce %s: %s", progress.job.source_name, sorted(unplanned), error)
         list_again(progress, self._store, wanted, self._stop, found)
         return frozenset()
 
@@ -272,10 +272,10 @@ class Relistings:
             then(stopped)
 
 
-def _widened(progress: JobProgress, extra: Pairs) -> DataSpecVersionCollection:
-    """Return the feeds and versions of a job's plan, with `extra`."""
+def _widened(progress: JobProgress, unplanned: Pairs) -> DataSpecVersionCollection:
+    """Return the feeds and versions of a job's plan, with `unplanned`."""
     plan = progress.job.plan.data_spec_versions
-    versions = {**plan, **{feed: plan.versions_of(feed) for feed, _ in extra}}
-    for feed, version in sorted(extra):
+    versions = {**plan, **{feed: plan.versions_of(feed) for feed, _ in unplanned}}
+    for feed, version in sorted(unplanned):
         versions[feed] = (*versions[feed], version)
     return DataSpecVersionCollection(versions)
