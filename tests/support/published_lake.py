@@ -206,6 +206,24 @@ class PublishedLake:
             self._insert(connection, self.file, files)
         return dataset_id
 
+    def add_revision(self, dataset_id: str, files: Sequence[PublishedFile]) -> None:
+        """Add a revision to a dataset, as a later run does."""
+        with self.engine.begin() as connection:
+            where = self.file.c.dataset_id == dataset_id
+            path = connection.scalars(sa.select(self.file.c.storage_path).where(where)).first()
+            revisions = sa.select(sa.func.count()).where(self.revision.c.dataset_id == dataset_id)
+            number = connection.scalar(revisions) or 0
+            assert path is not None
+            self._moment += dt.timedelta(minutes=1)
+            row = {"dataset_id": dataset_id, "revision_id": number, "description": "Update", "created_at": self._moment}
+            folder = path.rsplit("/", 2)[0]
+            self._insert(connection, self.revision, [row | {"state": "PENDING_VALIDATION"}])
+            self._insert(connection, self.file, [self._file_row(dataset_id, number, folder, file) for file in files])
+            moment = self._written(self._moment, 1)
+            connection.execute(
+                self.dataset.update().where(self.dataset.c.dataset_id == dataset_id).values(updated_at=moment)
+            )
+
     def _file_row(self, dataset_id: str, number: int, folder: str, file: PublishedFile) -> dict[str, Any]:
         stored = file.content if file.as_it_came else gzip.compress(file.content, 9)
         path = f"{folder}/{number}/{file.feed}__{file.version}.{file.file_format}.gz"

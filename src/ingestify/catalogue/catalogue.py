@@ -33,7 +33,7 @@ from ingestify.catalogue.schema import WasAdopted, describe_version
 from ingestify.catalogue.tables import Tables, build_adopted_tables, build_tables
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.masking import mask_url
 from ingestify.remedies import remedy
 
@@ -131,18 +131,17 @@ class SqlCatalogue(Catalogue):
 
     @classmethod
     def open_for_adoption(
-        cls, url: str, *, table_prefix: str = "", timezone: str | None = None, creates: bool = True
-    ) -> tuple[PublishedCatalogue | None, SqlCatalogue | None]:
+        cls, url: str, *, table_prefix: str = "", timezone: str | None = None
+    ) -> tuple[PublishedCatalogue, SqlCatalogue] | None:
         """Open the published package's catalogue in a database, and the catalogue that it is adopted into in place.
 
         Args:
             url: See `open`.
             table_prefix: See `open`.
             timezone: See `find_published_catalogue`.
-            creates: Whether the tables of the second catalogue are made, if they do not exist.
 
         Returns:
-            The published package's catalogue, None: there is none; and ours, None: it does not exist.
+            Both; the tables of ours may not exist. None: the database has none of the published package.
 
         Raises:
             As `open` does.
@@ -152,21 +151,15 @@ class SqlCatalogue(Catalogue):
             if not database.has_no_file:
                 database.prepare()
             published = None if database.has_no_file else find_published_catalogue(database, table_prefix, timezone)
-            if published is None:
-                database.close()
-                return None, None
-            tables = build_adopted_tables(table_prefix)
-            opening = Opening(database, tables, AssertionError)
-            found = opening.find()
-            if not found and creates:
-                found = opening.create()
-            if not found:
-                database.before_use(None)
-                return published, None
-            return published, cls(database, tables, KeyTypes(), opening)
         except BaseException:
             database.close()
             raise
+        if published is None:
+            database.close()
+            return None
+        # A database of its own: that of the published package is read also while ours does not exist.
+        tables, database = build_adopted_tables(table_prefix), Database.reach(url)
+        return published, cls(database, tables, KeyTypes(), Opening(database, tables, LakeNotFound))
 
     @classmethod
     def probe(cls, url: str, *, table_prefix: str = "") -> tuple[str, bool]:

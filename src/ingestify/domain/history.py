@@ -41,6 +41,11 @@ class DatasetHead:
         """Equal for two heads at the same point of one history."""
         return self.revision_count, self.current_state, self.updated_at
 
+    def is_of(self, dataset: Dataset) -> bool:
+        """Whether it is the head of this dataset, at the same point of its history."""
+        state = dataset.revisions[-1].state if dataset.revisions else None
+        return self.moment == (len(dataset.revisions), state, dataset.updated_at)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DatasetHistory:

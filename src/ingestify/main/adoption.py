@@ -98,21 +98,24 @@ def open_adoption(
     hide_url(file_url)
     storage = _make_storage(place, settings, file_url, file_options)
     with contextlib.ExitStack() as opened:
-        creates = target is None and not dry_run
-        published, ours = SqlCatalogue.open_for_adoption(url, table_prefix=prefix, timezone=timezone, creates=creates)
-        if published is None:
+        found = SqlCatalogue.open_for_adoption(url, table_prefix=prefix, timezone=timezone)
+        if found is None:
             raise ConfigurationError(
                 f"There is no lake of the published package in {mask_url(url)}: there are no tables {prefix}dataset, "
                 f"{prefix}revision and {prefix}file with its columns. Correct metadata_url, or table_prefix."
             )
+        published, ours = found
         opened.callback(published.close)
+        opened.callback(ours.close)
         if target is None:
-            catalogue = memory_store().catalogue if ours is None else ours
-            store = DatasetStore(catalogue, storage, Dispatcher(), bucket="main", file_url=mask_url(file_url))
+            store = DatasetStore(ours, storage, Dispatcher(), bucket="main", file_url=mask_url(file_url))
             layout = None
         else:
-            store, layout = _open_target(target, dry_run=dry_run)
+            store, layout = _open_target(target)
         opened.callback(store.close)
+        if dry_run and not _is_there(store):
+            store = _with_empty_catalogue(store)
+            opened.callback(store.close)
         yield Adoption(published, storage, store, layout=layout, workers=concurrency(), dry_run=dry_run)
 
 
@@ -124,18 +127,19 @@ def _make_storage(
     return make_storage(file_url, None if file_options is None else read_file_options(file_options), place.base)
 
 
-def _open_target(target: Place, *, dry_run: bool) -> tuple[DatasetStore, Layout]:
+def _open_target(target: Place) -> tuple[DatasetStore, Layout]:
     settings = None if target.config is None else read_settings(target.config)
     layout = Layout() if settings is None else make_layout(settings)
-    store = open_datastore(target, is_target=True)
+    return open_datastore(target, is_target=True), layout
+
+
+def _with_empty_catalogue(store: DatasetStore) -> DatasetStore:
+    return DatasetStore(memory_store().catalogue, store.storage, Dispatcher(), bucket=store.bucket)
+
+
+def _is_there(store: DatasetStore) -> bool:
     try:
         store.catalogue.lake.find()
     except LakeNotFound:
-        if dry_run:
-            store.close()
-            return memory_store(store.bucket), layout
-        store.create()
-    except BaseException:
-        store.close()
-        raise
-    return store, layout
+        return False
+    return True

@@ -91,9 +91,27 @@ def the_only(engine: IngestionEngine) -> Dataset:
     return dataset
 
 
+def the_first(engine: IngestionEngine) -> Dataset:
+    dataset = engine.store.get_dataset_collection().first()
+    assert dataset is not None
+    return dataset
+
+
 def contents(engine: IngestionEngine, dataset: Dataset) -> dict[str, bytes]:
     files = engine.store.load_files(dataset)
     return {file_id: files[file_id].stream.read() for file_id in dataset.files}
+
+
+class FailsAt:
+    """A failpoint that fails when it is passed for the n-th time."""
+
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def __call__(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            raise StoreError("interrupted")
 
 
 # ---- before it -----------------------------------------------------------------------------------------
@@ -491,15 +509,7 @@ def test_an_interrupted_adoption_goes_on(
     for one in ids[:3]:
         published.log("revision_added", one)
     published.add_reader("half", 2)
-    passed = 0
-
-    def fail() -> None:
-        nonlocal passed
-        passed += 1
-        if passed == number:
-            raise StoreError("interrupted")
-
-    with installed({failpoint: fail}):
+    with installed({failpoint: FailsAt(number)}):
         interrupted = (
             contextlib.nullcontext() if (failpoint, number) == ("adoption.finished", 2) else pytest.raises(StoreError)
         )
@@ -522,6 +532,47 @@ def test_an_interrupted_adoption_goes_on(
         assert (reader.name, reader.position) == ("half", 2)
 
 
+def test_what_the_published_package_changed_after_an_interruption_is_taken_as_it_is_now(
+    published: PublishedLake, config: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ingestify.store.maintenance.adoption._EVENTS_AT_ONCE", 1)
+    same, changed, deleted = [published.add_dataset({"match_id": n}, [MATCH]) for n in range(3)]
+    published.log("revision_added", changed)
+    with installed({"adoption.logged": FailsAt(3)}), pytest.raises(StoreError):
+        take(config)  # an event that the log lacks is there at the position of the log's next one
+    published.add_revision(changed, [MATCH_2])
+    published.log("revision_added", changed)
+    published.delete(deleted)
+    new = published.add_dataset({"match_id": 3}, [MATCH])
+    published.add_reader("r", 2)
+    report = take(config)
+    assert (report.progress.already, report.progress.datasets, report.progress.objects) == (1, 2, 3)
+    with opened(config) as engine:
+        there = {one.dataset_id: one for one in engine.store.get_dataset_collection()}
+        assert there.keys() == {same, changed, new}
+        assert contents(engine, there[changed]) == {"match__v1": MATCH_2.content}
+        events = engine.store.catalogue.event_log.read(0, 100)
+        assert [(event.position, event.dataset.dataset_id) for event in events[:2]] == [(1, changed), (2, changed)]
+        assert sorted((event.event_type, event.dataset.dataset_id) for event in events) == sorted(
+            [("revision_added", one) for one in (same, changed, changed, new)]
+            + [("dataset_created", one) for one in (same, changed, new)]
+        )
+
+
+def test_two_processes_do_not_adopt_one_lake_at_once(published: PublishedLake, config: Path):
+    published.add_dataset({"match_id": 1}, [MATCH])
+    refused: list[str] = []
+
+    def adopt_too() -> None:
+        with pytest.raises(StoreError, match=r"Another process adopts this lake now \(process \d+"):
+            take(config)
+        refused.append("")
+
+    with installed({"adoption.taken": adopt_too}):
+        assert take(config).progress.datasets == 1
+    assert len(refused) == 1
+
+
 def test_a_storage_of_another_lake_is_refused(published: PublishedLake, config: Path):
     (config.parent / "files").mkdir()
     (config.parent / "files" / ".lake.json").write_text('{"lake_id": "x", "epoch": 1, "mark": "y"}')
@@ -532,9 +583,12 @@ def test_a_storage_of_another_lake_is_refused(published: PublishedLake, config: 
 def test_a_storage_without_its_files_is_refused(published: PublishedLake, config: Path):
     published.add_dataset({"match_id": 1}, [MATCH])
     (config.parent / "files").rename(config.parent / "elsewhere")
-    for dry_run in (True, False):
+    published.engine.dispose()
+    before = {path: path.read_bytes() for path in config.parent.rglob("*") if path.is_file()}
+    for options in ({"dry_run": True}, {"dry_run": False}, {"dry_run": False, "to": config.parent / "target"}):
         with pytest.raises(LakeIdentityError, match="has none of the 1 files that were looked for"):
-            adopt(config, dry_run=dry_run)
+            adopt(config, **options)
+    assert {path: path.read_bytes() for path in config.parent.rglob("*") if path.is_file()} == before
     (config.parent / "elsewhere").rename(config.parent / "files")
     assert take(config).progress.datasets == 1
 
@@ -576,6 +630,21 @@ def test_garbage_is_what_no_row_names_of_either_package_and_what_our_lake_delete
             assert engine.collect_garbage().objects == 2
             assert objects(config) == everything - orphans - deleted
             assert not engine.verify().damages
+
+
+def test_the_objects_of_a_deleted_dataset_are_garbage_also_with_slashes_in_its_path(
+    published: PublishedLake, config: Path
+):
+    word = {"word": "50% \\ ü / x = y"}  # before 0.14, values were in paths as they are
+    published.add_dataset(word, [MATCH], path_values=word)
+    published.add_dataset(word | {"n": 1}, [MATCH], path_values=word | {"n": "1"})
+    take(config)
+    everything = objects(config)
+    with opened(config) as engine:
+        engine.destroy_dataset(dataset_id=the_first(engine).dataset_id)
+        with reading(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=2)):
+            assert engine.collect_garbage().objects == 1
+    assert objects(config) == {path for path in everything if "/n=1/" in path}
 
 
 def test_delete_now_removes_adopted_objects(published: PublishedLake, config: Path):

@@ -6,7 +6,7 @@ can be told from those of a lake, and nobody reads them as one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -15,6 +15,7 @@ from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.imports.history_import import HistoryImport
 from ingestify.catalogue.lake import LakeRows, ensured_epoch
+from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.history import DatasetHistory
@@ -40,25 +41,35 @@ class AdoptionWriter:
         lake = self._lake.find()
         return lake is None or lake.epoch > 0
 
+    @retried
+    def begin(self, dataset_ids: Sequence[str]) -> None:
+        """Forget what an interrupted adoption has written, except the datasets with these ids."""
+        with self._database.write("begin its adoption", SaveError) as connection:
+            there = set(connection.scalars(sa.select(self._tables.dataset.c.dataset_id)))
+            self._discard(connection, there.difference(dataset_ids))
+            connection.execute(self._tables.event_log.delete())
+
+    @retried
+    def discard(self, dataset_ids: Sequence[str]) -> None:
+        """Forget datasets that were written."""
+        if dataset_ids:
+            with self._database.write("forget datasets of its adoption", SaveError) as connection:
+                self._discard(connection, dataset_ids)
+
+    def _discard(self, connection: sa.Connection, dataset_ids: Collection[str]) -> None:
+        for ids in chunks(dataset_ids):
+            for table in (self._tables.file, self._tables.revision, self._tables.dataset):
+                connection.execute(table.delete().where(self._database.dialect.any_of(table.c.dataset_id, ids)))
+
     def write(self, histories: Sequence[DatasetHistory]) -> None:
         """Write datasets with all of their revisions, without events, in one transaction. Some may be there already."""
         self._history_import.write_without_events(histories)
 
     @retried
-    def find_last_event(self) -> tuple[int, str]:
-        """Return the position and the dataset's id of the newest event; (0, "") if there is none."""
-        log = self._tables.event_log.c
-        statement = sa.select(log.position, log.dataset_id).order_by(log.position.desc()).limit(1)
-        with self._database.read("read its event log") as connection:
-            row = connection.execute(statement).one_or_none()
-        return (0, "") if row is None else (row[0], row[1])
-
-    @retried
     def add_events(self, events: Sequence[DatasetEvent]) -> None:
-        """Log events at the positions that they have; those that are there already are left out."""
+        """Log events at the positions that they have."""
         with self._database.write("carry the event log", SaveError) as connection:
-            last = connection.scalar(sa.select(sa.func.max(self._tables.event_log.c.position))) or 0
-            self._log.add_at(connection, [one for one in events if (one.position or 0) > last])
+            self._log.add_at(connection, events)
 
     @retried
     def finish(self, readers: Mapping[str, int]) -> None:

@@ -184,8 +184,7 @@ class HistoryImport:
             return is_free
         # Popped: of two histories of one dataset, the second one does not know the first.
         head = heads.pop(existing.dataset_id, None)
-        state = existing.revisions[-1].state if existing.revisions else None
-        return head is not None and head.moment == (len(existing.revisions), state, existing.updated_at)
+        return head is not None and head.is_of(existing)
 
     def _replace(self, connection: sa.Connection, histories: Sequence[DatasetHistory]) -> None:
         if not histories:

@@ -3,12 +3,14 @@
 Each object is read once, several at once. Datasets are committed in batches, without events; then the event log is
 carried, with its positions, and what it lacks follows; the positions of its readers and the lake's first epoch are
 the last commit. Until then nobody can open the lake, so nobody reads half of it. An adoption that was interrupted finds
-what it has committed, and reads those objects no more. The tables of the published package are only read.
+the datasets that it has committed, and reads the objects of those that are unchanged no more; the events are carried
+anew. The tables of the published package are only read.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import itertools
 import threading
@@ -31,14 +33,16 @@ from ingestify.domain.adoption import (
 )
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetEvent
-from ingestify.domain.history import DatasetHistory
+from ingestify.domain.history import DatasetHead, DatasetHistory
 from ingestify.domain.ports import PublishedCatalogue, Storage
-from ingestify.errors import LakeIdentityError
+from ingestify.domain.run import JobHolder
+from ingestify.errors import LakeIdentityError, LakeNotFound, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.adopted_objects import AdoptedObjects, PlaceOf
 from ingestify.store.objects.bucket_objects import BucketObjects
 from ingestify.store.objects.layout import Layout, bucket_folders, is_inside
+from ingestify.store.process import this_process
 
 __all__ = ["Adoption", "AdoptionProgress"]
 
@@ -47,6 +51,7 @@ T = TypeVar("T")
 _LOADED_AT_ONCE = 50
 _EVENTS_AT_ONCE = 200
 _SAMPLE = 50
+_LOCK = "adoption"
 _MOST_PENDING = 4000
 """How many objects of the datasets of one commit are begun before the first of them is waited for."""
 
@@ -140,7 +145,10 @@ class Adoption:
     @property
     def is_finished(self) -> bool:
         """Whether our lake is in use: the adoption has ended before, or somebody else has written to it."""
-        return self._store.catalogue.adoption.is_finished()
+        try:
+            return self._store.catalogue.adoption.is_finished()
+        except LakeNotFound:
+            return False
 
     def count_present(self) -> tuple[int, int]:
         """Return how many of the datasets to take are in our lake, and how many there are."""
@@ -157,6 +165,32 @@ class Adoption:
         self._refuse_mark()
         index = self._published.find_index()
         self._refuse_empty_storage(index.dataset_ids)
+        if self.dry_run:
+            yield from self._iter_not_taken(index)
+            return
+        self._store.create()  # not before: a wrong storage leaves nothing behind
+        with self._alone():
+            self._store.catalogue.adoption.begin(index.dataset_ids)
+            yield from self._iter_not_taken(index)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of the adoption while the block runs."""
+        locks = self._store.catalogue.job_locks
+        lock = locks.try_lock(_LOCK, JobHolder(this_process(), now()))
+        if lock is None:
+            raise StoreError(
+                f"Another process adopts this lake now ({locks.find_holder(_LOCK) or 'it is not known which'}). Wait "
+                f"for its end."
+            )
+        try:
+            if self.is_finished:
+                raise StoreError("Another process has just adopted this lake, so nothing was done.")
+            yield
+        finally:
+            lock.release()
+
+    def _iter_not_taken(self, index: PublishedIndex) -> Iterator[NotTaken]:
         yield from self._iter_replaced(index)
         objects = AdoptedObjects(
             self._source,
@@ -171,13 +205,12 @@ class Adoption:
         with objects:
             for some in _batches(index.dataset_ids, _LOADED_AT_ONCE):
                 yield from self._take(objects, some, logged)
-        if not self.dry_run:
-            yield from self._carry_events(logged)
-            self._add_missing_events(index.dataset_ids, logged)
         readers = self._published.find_readers()
         self.progress.readers = len(readers)
         if self.dry_run:
             return
+        yield from self._carry_events(logged)
+        self._add_missing_events(index.dataset_ids, logged)
         self._store.catalogue.adoption.finish(readers)
         failpoint("adoption.finished")
         if self.progress.datasets or self.progress.already:
@@ -220,19 +253,28 @@ class Adoption:
                 )
                 yield NotTaken(NotTakenKind.REPLACED, f"{what} ({one.dataset_id})", one.dataset_id, reason)
 
-    def _find_taken(self, dataset_ids: Sequence[str]) -> set[str]:
-        return {head.dataset_id for head in self._store.catalogue.history_import.find_heads(dataset_ids)}
+    def _find_taken(self, dataset_ids: Sequence[str]) -> dict[str, DatasetHead]:
+        return {head.dataset_id: head for head in self._store.catalogue.history_import.find_heads(dataset_ids)}
 
     def _take(
         self, objects: AdoptedObjects, dataset_ids: Sequence[str], logged: Mapping[str, LoggedHistory]
     ) -> Iterator[NotTaken]:
-        """Take the datasets that are not there yet, in one commit. A dry run counts the events that `logged` lacks."""
+        """Take the datasets that are not there yet as they are now, in one commit.
+
+        A dry run counts the events that `logged` lacks.
+        """
         taken = self._find_taken(dataset_ids)
-        self.progress.already += len(taken)
+        published = self._published.load(dataset_ids)
+        there = {one.dataset_id for one in published if _is_as_taken(one, taken.get(one.dataset_id))}
+        self.progress.already += len(there)
+        if not self.dry_run:
+            self._store.catalogue.adoption.discard(sorted(taken.keys() - there))
         waiting: collections.deque[_OnTheWay] = collections.deque()
         adopted: list[Dataset] = []
         pending = 0
-        for one in self._published.load([each for each in dataset_ids if each not in taken]):
+        for one in published:
+            if one.dataset_id in there:
+                continue
             problem = one.reason if isinstance(one, Unreadable) else _find_outside(one, is_moved=self.is_copy)
             if isinstance(one, Unreadable) or problem:
                 what = one.what if isinstance(one, Unreadable) else str(one)
@@ -278,7 +320,6 @@ class Adoption:
 
     def _carry_events(self, logged: dict[str, LoggedHistory]) -> Iterator[NotTaken]:
         """Carry the event log with its positions, and add to `logged` what it has of each dataset."""
-        carried, _ = self._store.catalogue.adoption.find_last_event()
         position = 0
         while events := self._published.read_events(position, _EVENTS_AT_ONCE):
             position = events[-1].position
@@ -288,7 +329,7 @@ class Adoption:
                     yield NotTaken(NotTakenKind.EVENT, f"event {event.position}", event.dataset_id, reason)
                 else:
                     logged[event.dataset_id] = logged.get(event.dataset_id, LoggedHistory()).after(event)
-            self._write_events(self._adopted_events([one for one in events if one.position > carried]))
+            self._write_events(self._adopted_events(events))
 
     def _adopted_events(self, events: Sequence[PublishedEvent]) -> list[DatasetEvent]:
         there = self._load({event.dataset_id for event in events})
@@ -300,11 +341,7 @@ class Adoption:
 
     def _add_missing_events(self, dataset_ids: Sequence[str], logged: Mapping[str, LoggedHistory]) -> None:
         """Add the events that the log lacks, behind it, in the order of the datasets."""
-        behind = self._published.get_last_position()
-        last, of_dataset = self._store.catalogue.adoption.find_last_event()
-        if last > behind:  # an interrupted adoption came up to this dataset, whose events are all there
-            dataset_ids = dataset_ids[list(dataset_ids).index(of_dataset) + 1 :]
-        position = max(last, behind)
+        position = self._published.get_last_position()
         moment = now()
         for some in _batches(dataset_ids, _EVENTS_AT_ONCE):
             there = self._load(some)
@@ -321,6 +358,11 @@ class Adoption:
         if events and not self.dry_run:
             self._store.catalogue.adoption.add_events(events)
             failpoint("adoption.logged")
+
+
+def _is_as_taken(published: Dataset | Unreadable, head: DatasetHead | None) -> bool:
+    """Whether an interrupted adoption has taken a dataset, and the published package has not changed it since."""
+    return head is not None and isinstance(published, Dataset) and head.is_of(published)
 
 
 def _find_outside(dataset: Dataset, *, is_moved: bool) -> str:

@@ -99,16 +99,11 @@ def is_inside(path: str) -> bool:
     return not separates and not any(part in ("", ".", "..") or "\0" in part for part in path.split("/"))
 
 
-_ADOPTED_PATH = re.compile(
-    r"[^/]+/provider=[^/]*/dataset_type=[^/]*/(?:[^/=]+=[^/]*/)*[0-9]+/[^/]+__[^/]+\.[^/]+\.gz", re.DOTALL
-)
+_ADOPTED_PATH = re.compile(r"[^/]+/provider=.*/dataset_type=.*/[0-9]+/[^/]+__[^/]+\.[^/]+\.gz", re.DOTALL)
 
 
 def is_adopted_path(path: str) -> bool:
-    """Whether the published package certainly made a path: each of its levels is a key and a value.
-
-    A value with a slash made two levels before its version 0.14; such a path is not certain.
-    """
+    """Whether the published package may have made a path; before 0.14, a value with a slash had two levels."""
     return _ADOPTED_PATH.fullmatch(path) is not None
 
 

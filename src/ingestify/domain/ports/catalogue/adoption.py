@@ -44,11 +44,14 @@ class AdoptionPort(Protocol):
     def is_finished(self) -> bool:
         """Whether the adoption has ended, or somebody else has written to the lake."""
 
+    def begin(self, dataset_ids: Sequence[str]) -> None:
+        """Forget what an interrupted adoption has written, except the datasets with these ids."""
+
+    def discard(self, dataset_ids: Sequence[str]) -> None:
+        """Forget datasets that were written."""
+
     def write(self, histories: Sequence[DatasetHistory]) -> None:
         """Write datasets with all of their revisions, without events, in one transaction. Some may be there already."""
-
-    def find_last_event(self) -> tuple[int, str]:
-        """Return the position and the dataset's id of the newest event; (0, "") if there is none."""
 
     def add_events(self, events: Sequence[DatasetEvent]) -> None:
         """Log events at the positions that they have."""
