@@ -108,12 +108,15 @@ SPELLINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "identity": (types_of({"type": "identity"}), []),
     "prefix": (types_of({"type": "prefix"}), ["prefix without a length has the first 2 characters"]),
     "prefix as text": (types_of("prefix"), ["prefix is {type: prefix}", "has the first 2 characters"]),
-    "prefix with a length": (types_of({"type": "prefix", "length": 2}), ["length is prefix_length"]),
+    "prefix with a length": (types_of({"type": "prefix", "length": 2}), ["length is called prefix_length today"]),
     "bucket": (types_of({"type": "bucket", "bucket_size": 1000}), []),
-    "extract_jobs": (without(config_of(extract_jobs=[PLAN]), "ingestion_plans"), ["extract_jobs is ingestion_plans"]),
+    "extract_jobs": (
+        without(config_of(extract_jobs=[PLAN]), "ingestion_plans"),
+        ["extract_jobs is called ingestion_plans today"],
+    ),
     "dataset_url": (
         without(main_of(dataset_url="sqlite:///catalog.db"), "main", "metadata_url"),
-        ["dataset_url is metadata_url"],
+        ["dataset_url is called metadata_url today"],
     ),
     "an empty selector": (
         config_of(ingestion_plans=[PLAN | {"selectors": [{}]}]),

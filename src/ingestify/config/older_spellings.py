@@ -105,7 +105,7 @@ class _Translation:
             dataclasses.replace(one, path=(*renamed, *one.path[count:])) if one.path[:count] == path else one
             for one in self._problems
         ]
-        self._note(renamed, old, f"is {new}.")
+        self._note(renamed, old, f"is called {new} today.")
 
     def _transformation(self, path: KeyPath) -> None:
         value = self._at(path)
