@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from ingestify import DatasetResource, FetchPolicy
+from ingestify.engine.report.report import RunListener
 from tests.support.adopted_lake import adopt
 from tests.support.lake_in_memory import hours
 from tests.support.scripted_provider import answer
@@ -64,6 +65,24 @@ def test_the_next_run_asks_for_it_alone(lake, at_provider):
     for _ in range(2):
         report = lake.engine.load()
         assert (report.totals.unchanged, at_provider.asked, told(lake)) == (1, ["360"], [])
+
+
+class Plan(RunListener):
+    def __init__(self):
+        self.reasons = ()
+
+    def planned(self, dataset):
+        self.reasons = dataset.reasons
+
+
+def test_the_plan_says_that_it_is_asked_for_alone(lake, at_provider):
+    plan, alone = Plan(), "the other files are asked for only if it is there"
+    lake.engine.load(dry_run=True, listener=plan)
+    assert (len(plan.reasons), plan.reasons[1]) == (2, alone)
+    at_provider.at = 1
+    lake.engine.load(dry_run=True, listener=plan)
+    assert plan.reasons
+    assert alone not in plan.reasons
 
 
 def test_if_it_is_there_the_other_files_are_asked_for_too(lake, at_provider):

@@ -236,11 +236,7 @@ def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple
         why = "it is fetched anew" if rules.wants_unconditional(entry) else "it may have changed"
         return (f"in quarantine since {entry.created_at:%Y-%m-%d %H:%M}, and {why}",)
     if case.action is Action.REFETCH and existing is not None:
-        reasons = reasons_to_fetch(existing.summary, case.discovered.resource)
-        reasons += [f"{file_id}: is no longer announced" for file_id in _find_lost(case, existing, rules)]
-        if not reasons and case.row is not None and _is_described_anew(case, case.row):
-            reasons = case.entry_changes
-        return tuple(reasons) or ("by the fetch policy",)
+        return _reasons_to_refetch(case, existing, rules)
     if case.action is Action.FETCH:
         return ("not in the lake",)
     if case.action is Action.METADATA and case.row is not None:
@@ -248,6 +244,18 @@ def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple
     if case.action in (Action.UNCHANGED, Action.CONFIRM):
         return _left_out(case)
     return ("the fetch policy does not want it",) if case.action is Action.SKIP else ()
+
+
+def _reasons_to_refetch(case: _Case, existing: Dataset, rules: BundleRules) -> tuple[str, ...]:
+    files = case.discovered.resource.files
+    reasons = reasons_to_fetch(existing.summary, case.discovered.resource)
+    reasons += [f"{file_id}: is no longer announced" for file_id in _find_lost(case, existing, rules)]
+    if 0 < len(case.first) < len(files):
+        one = "it is" if len(case.first) == 1 else "one of them is"
+        reasons.append(f"the other files are asked for only if {one} there")
+    if not reasons and case.row is not None and _is_described_anew(case, case.row):
+        reasons = case.entry_changes
+    return tuple(reasons) or ("by the fetch policy",)
 
 
 def _decide_about_quarantined(case: _Case, entry: QuarantineEntry, rules: BundleRules) -> None:
