@@ -78,4 +78,5 @@ def _totals(report: AdoptionReport) -> Document:
         "not_taken": len(report.not_taken),
         "times": report.zone_note or None,
         "present": None if present is None else present[0],
+        "written_since": report.written_since,
     }

@@ -29,6 +29,7 @@ class AdoptionReport:
         duration_seconds: How long it took.
         dry_run: Whether nothing was written.
         present: How many of the datasets our lake has, if it was adopted before; None: it was not.
+        written_since: How many datasets the published package has written since then; they are not taken.
         created_lake: Where the target lake was created; empty if it existed.
     """
 
@@ -38,19 +39,24 @@ class AdoptionReport:
     duration_seconds: float
     dry_run: bool = True
     present: tuple[int, int] | None = None
+    written_since: int = 0
     created_lake: str = ""
 
     @property
     def is_whole(self) -> bool:
         """Whether all that the published package still had is in our lake."""
-        return not any(one.is_failure for one in self.not_taken)
+        return not self.written_since and not any(one.is_failure for one in self.not_taken)
 
     @property
     def line(self) -> str:
         """One line: `adopted: 16 datasets, 23 revisions, 41 files · 84 MB · 28 events, 2 readers · 4 replaced`."""
         if self.present is not None:
             there, count = self.present
-            return f"nothing to do: the lake is in use, and has {there:,} of {counted(count, 'dataset')}"
+            text = f"nothing to do: the lake is in use, and has {there:,} of {counted(count, 'dataset')}"
+            if self.written_since:
+                written = counted(self.written_since, "dataset")
+                text += f"; the published package has written {written} since, and that is not taken"
+            return text
         done = self.progress
         begin = "to adopt" if self.dry_run else "adopted"
         taken = [(done.datasets, "dataset"), (done.revisions, "revision"), (done.files, "file")]
@@ -94,9 +100,9 @@ def adopt_lake(
         StoreError: A catalogue or a storage refused. Another call goes on.
     """
     began = time.monotonic()
-    progress, not_taken, present = adoption.progress, [], None
+    progress, not_taken, present, written_since = adoption.progress, [], None, 0
     if adoption.is_finished:
-        present = adoption.count_present()
+        present, written_since = adoption.count_present(), adoption.count_written_since()
         if adoption.is_copy and present[1] and not present[0]:
             raise ConfigurationError(
                 f"Somebody has written to the lake {adoption.where} before, so nothing was taken into it. Adopt into a "
@@ -114,6 +120,7 @@ def adopt_lake(
         duration_seconds=time.monotonic() - began,
         dry_run=adoption.dry_run,
         present=present,
+        written_since=written_since,
     )
 
 

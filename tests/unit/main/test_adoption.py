@@ -479,8 +479,10 @@ def test_an_event_that_cannot_be_read_is_named(published: PublishedLake, config:
     published.log("revision_added", dataset_id)
     with published.engine.begin() as connection:
         connection.execute(published.event_log.update().values(payload_json={"dataset": {}}))
-    (lost,) = take(config).not_taken
-    assert (lost.kind, lost.what) == (NotTakenKind.EVENT, "event 1")
+    published.log("dataset_renamed", dataset_id)
+    lost = take(config).not_taken
+    assert [(one.kind, one.what) for one in lost] == [(NotTakenKind.EVENT, "event 1"), (NotTakenKind.EVENT, "event 2")]
+    assert lost[1].reason == "it cannot be read: its type is 'dataset_renamed'"
     assert [event.event_type for event in read_all(config, "r")] == ["dataset_created", "revision_added"]
 
 
@@ -496,6 +498,18 @@ def test_a_second_adoption_changes_nothing(published: PublishedLake, config: Pat
     assert report.line == "nothing to do: the lake is in use, and has 1 of 1 dataset"
     with opened(config) as engine:
         assert engine.store.catalogue.event_log.read(0, 100) == before
+
+
+def test_what_the_published_package_writes_after_the_adoption_is_told(published: PublishedLake, config: Path):
+    published.add_dataset({"match_id": 1}, [MATCH])
+    take(config)
+    published.add_dataset({"match_id": 2}, [MATCH], updated_at=dt.datetime.now(dt.UTC))
+    report = take(config)
+    assert report.line == (
+        "nothing to do: the lake is in use, and has 1 of 2 datasets; the published package has written 1 dataset "
+        "since, and that is not taken"
+    )
+    assert (report.written_since, report.is_whole) == (1, False)
 
 
 @pytest.mark.parametrize("failpoint", ["adoption.taken", "adoption.logged", "adoption.finished"])
@@ -645,6 +659,17 @@ def test_the_objects_of_a_deleted_dataset_are_garbage_also_with_slashes_in_its_p
         with reading(lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=2)):
             assert engine.collect_garbage().objects == 1
     assert objects(config) == {path for path in everything if "/n=1/" in path}
+
+
+def test_a_lost_file_is_restored_from_another_copy_where_it_was(published: PublishedLake, config: Path):
+    published.add_dataset({"match_id": 1}, [MATCH], [MATCH_2])
+    published.add_dataset({"match_id": 2}, [MATCH])
+    take(config)
+    lost = object_of(config, "match_id=1/0/match__v1.json.gz")
+    lost.unlink()
+    with opened(config) as engine:
+        engine.verify(repair=True)
+    assert gzip.decompress(lost.read_bytes()) == MATCH.content
 
 
 def test_delete_now_removes_adopted_objects(published: PublishedLake, config: Path):

@@ -24,6 +24,7 @@ from ingestify.catalogue.imports.published_values import (
 from ingestify.catalogue.schema import PublishedTables, find_published_tables
 from ingestify.domain.adoption import PublishedEvent, PublishedIndex, Unreadable
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import LOGGED_EVENTS
 from ingestify.domain.identifier import canonical_text
 from ingestify.errors import ConfigurationError, SourceError
 
@@ -83,6 +84,14 @@ class PublishedCatalogue:
             ids.append(newest)
             replaced.update(dict.fromkeys(others, newest))
         return PublishedIndex(ids, replaced)
+
+    @retried
+    def count_written_since(self, moment: dt.datetime) -> int:
+        """Return how many datasets were written after a moment."""
+        statement = sa.select(self._tables.dataset.c["updated_at"])
+        with self._database.read("look for what the published package has written") as connection:
+            times = connection.scalars(statement)
+            return sum((moment_of(value, self._zone) or moment) > moment for value in times)
 
     def _find_last_written(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, dt.datetime]:
         revision = self._tables.revision.c
@@ -148,6 +157,8 @@ class PublishedCatalogue:
     def _event(self, row: Any) -> PublishedEvent:
         dataset, reason, problem, occurred_at = None, "", "", None
         try:
+            if row["event_type"] not in LOGGED_EVENTS:
+                raise ValueError(f"its type is {row['event_type']!r}")
             payload = json_of(row["payload_json"])
             dataset, reason = dataset_of_event(payload["dataset"]), str(payload.get("reason") or "")
             occurred_at = moment_of(payload.get("occurred_at"), dt.UTC)

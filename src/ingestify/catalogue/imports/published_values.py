@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import ItemsView, Mapping, Sequence
 from typing import Any
 
 from ingestify.clock import as_utc
@@ -86,8 +86,12 @@ def revision_of(fields: Fields, files: Sequence[File], zone: dt.tzinfo) -> Revis
         modified_files=tuple(files),
         state=RevisionState.VALIDATION_FAILED if fields.get("state") in _FAILED else RevisionState.VALID,
         description=storable(fields.get("description") or ""),
-        source={str(key): str(value) for key, value in source.items()} if isinstance(source, dict) else {},
+        source={str(key): str(value) for key, value in _items_of(source) if value is not None},
     )
+
+
+def _items_of(value: object) -> ItemsView[str, Any]:
+    return (value if isinstance(value, dict) else {}).items()
 
 
 def dataset_of(fields: Fields, revisions: Sequence[Revision], zone: dt.tzinfo, *, in_zone: bool = False) -> Dataset:

@@ -155,6 +155,11 @@ class Adoption:
         ids = self._published.find_index().dataset_ids
         return sum(len(self._find_taken(some)) for some in _batches(ids, _EVENTS_AT_ONCE)), len(ids)
 
+    def count_written_since(self) -> int:
+        """Return how many datasets the published package has written since our lake is in use."""
+        lake = self._store.catalogue.lake.find()
+        return 0 if lake is None else self._published.count_written_since(lake.epoch_started_at)
+
     def iter_not_taken(self) -> Iterator[NotTaken]:
         """Adopt the lake, and yield what cannot be taken when it is found.
 

@@ -24,7 +24,7 @@ from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import REMOVING, lease
-from ingestify.store.objects.layout import is_adopted_path, is_object_path
+from ingestify.store.objects.layout import is_object_path
 from ingestify.store.removal import remove_orphans
 
 __all__ = ["SAFETY_AGE", "Garbage", "collect_garbage", "iter_orphans"]
@@ -84,12 +84,11 @@ def iter_orphans(
         return
     # In an adopted lake, an object of the published package's layout is orphaned if neither its tables nor ours name
     # it, or if ours did; elsewhere it is somebody else's.
-    is_adopted = is_adopted_path if catalogue.is_adopted else lambda _: False
     listed = (
         stored
         for stored in storage.iter_objects(prefix)
         # Other files in the folder, such as the catalogue itself, are not objects of the lake.
-        if stored.modified_at <= written_before and (is_object_path(stored.path) or is_adopted(stored.path))
+        if stored.modified_at <= written_before and is_object_path(stored.path, is_adopted=catalogue.is_adopted)
     )
     while batch := list(itertools.islice(listed, _AT_ONCE)):
         # The listing comes before the look-up, so that a row that is committed in between is seen.

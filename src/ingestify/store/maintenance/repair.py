@@ -63,7 +63,7 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
     """
     store.identity.check()
     is_missing = any(damage.kind is DamageKind.MISSING for damage in damages)
-    if is_missing and not any(is_object_path(one.path) for one in store.storage.iter_objects()):
+    if is_missing and not _has_objects(store):
         # The usual reason is a disk that is not mounted, or another folder, not a lake that lost all of its files.
         raise StoreError(
             "The storage holds none of the lake's files, so nothing is repaired: mount its disk, or correct file_url. "
@@ -73,6 +73,11 @@ def repair(store: DatasetStore, damages: Sequence[Damage], refetch: Refetch | No
     with store.commits.writer_lease("repair"):
         left = yield from _restore_from_copies(store, damages)
     yield from _fetch_anew(store, left, refetch)
+
+
+def _has_objects(store: DatasetStore) -> bool:
+    is_adopted = store.catalogue.is_adopted
+    return any(is_object_path(one.path, is_adopted=is_adopted) for one in store.storage.iter_objects())
 
 
 def confirm(store: DatasetStore, mended: Iterable[Repaired], left: Iterable[Damage]) -> int:

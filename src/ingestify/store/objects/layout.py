@@ -25,7 +25,6 @@ __all__ = [
     "Layout",
     "bucket_folders",
     "encode_component",
-    "is_adopted_path",
     "is_inside",
     "is_object_path",
     "require_inside",
@@ -101,20 +100,17 @@ def is_inside(path: str) -> bool:
 
 _ADOPTED_PATH = re.compile(r"[^/]+/provider=.*/dataset_type=.*/[0-9]+/[^/]+__[^/]+\.[^/]+\.gz", re.DOTALL)
 
-
-def is_adopted_path(path: str) -> bool:
-    """Whether the published package may have made a path; before 0.14, a value with a slash had two levels."""
-    return _ADOPTED_PATH.fullmatch(path) is not None
-
-
 _OBJECT_PATH = re.compile(
     rf"[^/]+/provider=[^/]+/dataset_type=[^/]+/(?:[^/]+/)*[^/]+__[^/]+\.[0-9a-f]{{{_HASH_CHARACTERS}}}\.[^/]+"
 )
 
 
-def is_object_path(path: str) -> bool:
-    """Whether any version of this layout may have made a path."""
-    return _OBJECT_PATH.fullmatch(path) is not None
+def is_object_path(path: str, *, is_adopted: bool = False) -> bool:
+    """Whether any version of this layout may have made a path; in an adopted lake, also the published package.
+
+    Before 0.14 of that package, a value with a slash made two levels.
+    """
+    return _OBJECT_PATH.fullmatch(path) is not None or (is_adopted and _ADOPTED_PATH.fullmatch(path) is not None)
 
 
 def bucket_folders(bucket: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -24,6 +25,9 @@ class PublishedCatalogue(Protocol):
 
     def find_index(self) -> PublishedIndex:
         """Return which datasets there are."""
+
+    def count_written_since(self, moment: dt.datetime) -> int:
+        """Return how many datasets were written after a moment."""
 
     def load(self, dataset_ids: Sequence[str]) -> list[Dataset | Unreadable]:
         """Return datasets with all of their revisions. Their tags are those of the published package."""
