@@ -135,16 +135,18 @@ _hidden: tuple[str, ...] = ()
 """Longest first: a secret that is a part of another one would leave the rest of that one."""
 _hiding = threading.Lock()
 _SHORTEST_HIDDEN = 6
+_PLACEHOLDERS = frozenset({"changeme", "default", "example", "missing", "nothing", "not-set", "password", "secret"})
+"""What people write for a value that they have not got. Messages use these words."""
 
 
 def hide(value: object) -> None:
     """Mask a secret, such as a password or an API key, in all later results of `mask_text` and `mask_url`.
 
     All forms of it are masked: percent-encoded, as JSON or Python write it, in one line, and in Base64. A value of
-    fewer than six characters is not masked, as ordinary words may contain it.
+    fewer than six characters is not masked, as ordinary words may contain it, nor a placeholder such as `default`.
     """
     global _hidden
-    if not isinstance(value, str) or len(value) < _SHORTEST_HIDDEN or value in _hidden:
+    if not isinstance(value, str) or len(value) < _SHORTEST_HIDDEN or value in _hidden or value in _PLACEHOLDERS:
         return
     lines = [line.strip() for line in value.splitlines()]
     forms = {

@@ -124,6 +124,14 @@ def test_secrets_in_text_are_masked(text: str, shown: str) -> None:
     assert mask_text(text) == shown
 
 
+def test_a_placeholder_in_the_place_of_a_secret_is_a_word():
+    hide("default")
+    hide("changeme")
+    assert mask_text("main.default_bucket is unknown, and nothing was done") == (
+        "main.default_bucket is unknown, and nothing was done"
+    )
+
+
 def test_what_is_known_to_be_a_secret_is_never_shown() -> None:
     hide_all(
         {"url": "https://visible.example", "auth": {"user": "somebody", "pin": "1234567"}, "api_key": ["s3cr3t/+x"]}
