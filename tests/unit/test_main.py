@@ -21,6 +21,7 @@ from ingestify import (
 )
 from ingestify.errors import IntegrityError, LoadError
 from ingestify.main.configuration import check_config
+from ingestify.sources.registry import import_object
 from ingestify.storage.local import LocalStorage
 
 
@@ -237,6 +238,22 @@ def test_a_subscriber_that_rejects_its_configuration_is_named(config, use, confi
     with pytest.raises(ConfigurationError, match=r"test_main\.Hook' cannot be made") as raised:
         use(path)
     assert "canary" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("\nfrom ingestify.application.sources import Source", "no module 'ingestify.application' in this ingestify"),
+        ("\nfrom ingestify.domain import Sauce", r"cannot import name 'Sauce' .* \(of_the_project\.py, line 2\)"),
+        ("x = 1\nclass", r"SyntaxError: invalid syntax \(of_the_project\.py, line 2\)$"),
+        ("x = 1\ny = {}['FEED_BASE']", r"KeyError: 'FEED_BASE' \(of_the_project\.py, line 2\)"),
+    ],
+)
+def test_an_import_that_fails_says_where(tmp_path, monkeypatch, code, why):
+    (tmp_path / "of_the_project.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match=why):
+        import_object("of_the_project.Feed", "source type")
 
 
 def test_a_module_that_calls_sys_exit_ends_nothing(config, tmp_path, monkeypatch):

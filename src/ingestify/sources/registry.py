@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ingestify.domain.source import Source
@@ -66,16 +68,22 @@ def import_object(path: str, what: str) -> Any:
                 f"The {what} '{path}' cannot be found: there is no module '{error.name}'. The folder of the config "
                 f"file and the current folder are searched; is it spelt right, and installed?"
             ) from error
-        raise ConfigurationError(
-            f"The {what} '{path}' cannot be imported: it needs the module '{error.name}', which is not installed."
-        ) from error
+        if (error.name or "").startswith("ingestify."):
+            problem = f"there is no module '{error.name}' in this ingestify; 'from ingestify import …' has each name"
+        else:
+            problem = f"it needs the module '{error.name}', which is not installed"
+        raise ConfigurationError(f"The {what} '{path}' cannot be imported: {problem}.") from error
     except SystemExit as error:
         raise ConfigurationError(
             f"The {what} '{path}' cannot be imported: its module calls sys.exit({error.code!r}). Put what it does as a "
             f'program below  if __name__ == "__main__": .'
         ) from error
     except Exception as error:
-        raise ConfigurationError(f"The {what} '{path}' cannot be imported: {type(error).__name__}: {error}") from error
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, SyntaxError) else f" ({Path(frame.filename).name}, line {frame.lineno})"
+        raise ConfigurationError(
+            f"The {what} '{path}' cannot be imported: {type(error).__name__}: {error}{where}"
+        ) from error
     _refuse_hidden(path, what, module_name)
     try:
         return getattr(module, name)
