@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
+from ingestify.clock import now
 from ingestify.domain.adoption import NotTaken, NotTakenKind
 from ingestify.domain.html_table import html_table
 from ingestify.errors import ConfigurationError
@@ -29,7 +30,8 @@ class AdoptionReport:
         duration_seconds: How long it took.
         dry_run: Whether nothing was written.
         present: How many of the datasets our lake has, if it was adopted before; None: it was not.
-        written_since: How many datasets the published package has written since then; they are not taken.
+        written_since: How many datasets the published package has written since then, or since the adoption began:
+            they may not be taken as they are now.
         created_lake: Where the target lake was created; empty if it existed.
     """
 
@@ -52,11 +54,7 @@ class AdoptionReport:
         """One line: `adopted: 16 datasets, 23 revisions, 41 files · 84 MB · 28 events, 2 readers · 4 replaced`."""
         if self.present is not None:
             there, count = self.present
-            text = f"nothing to do: the lake is in use, and has {there:,} of {counted(count, 'dataset')}"
-            if self.written_since:
-                written = counted(self.written_since, "dataset")
-                text += f"; the published package has written {written} since, and that is not taken"
-            return text
+            return f"nothing to do: the lake is in use, and has {there:,} of {counted(count, 'dataset')}{self._since}"
         done = self.progress
         begin = "to adopt" if self.dry_run else "adopted"
         taken = [(done.datasets, "dataset"), (done.revisions, "revision"), (done.files, "file")]
@@ -70,7 +68,14 @@ class AdoptionReport:
             for kind in NotTakenKind
             if (count := sum(one.kind is kind for one in self.not_taken))
         ]
-        return " · ".join(parts)
+        return f"{' · '.join(parts)}{self._since}"
+
+    @property
+    def _since(self) -> str:
+        if not self.written_since:
+            return ""
+        written, begin = counted(self.written_since, "dataset"), "since" if self.present else "meanwhile"
+        return f"; the published package has written {written} {begin}, and that may not be taken"
 
     def __repr__(self) -> str:
         first = next((f"; the first: {one.kind.value}: {one.what}: {one.reason}" for one in self.not_taken), "")
@@ -99,10 +104,10 @@ def adopt_lake(
         LakeIdentityError: The storage has the mark of another lake, or none of the files.
         StoreError: A catalogue or a storage refused. Another call goes on.
     """
-    began = time.monotonic()
+    began, began_at = time.monotonic(), now()
     progress, not_taken, present, written_since = adoption.progress, [], None, 0
     if adoption.is_finished:
-        present, written_since = adoption.count_present(), adoption.count_written_since()
+        present, written_since = adoption.count_present(), adoption.count_written_since(None)
         if adoption.is_copy and present[1] and not present[0]:
             raise ConfigurationError(
                 f"Somebody has written to the lake {adoption.where} before, so nothing was taken into it. Adopt into a "
@@ -113,6 +118,7 @@ def adopt_lake(
             for one in adoption.iter_not_taken():
                 not_taken.append(one)
                 on_not_taken(one)
+        written_since = adoption.count_written_since(began_at)
     return AdoptionReport(
         progress=progress,
         not_taken=not_taken,

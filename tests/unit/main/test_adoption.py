@@ -271,6 +271,13 @@ def test_a_dataset_without_files_is_carried(published: PublishedLake, config: Pa
         )
 
 
+def test_half_a_character_in_metadata_is_replaced(published: PublishedLake, config: Path):
+    published.add_dataset({"match_id": 1}, [MATCH], metadata={"home": "Aj\ud83dax", "away": "P\0SV"})
+    take(config)
+    with opened(config) as engine:
+        assert the_only(engine).metadata == {"home": "Aj�ax", "away": "P\0SV"}
+
+
 def test_all_buckets_are_taken(published: PublishedLake, config: Path):
     published.add_dataset({"match_id": 1}, [MATCH])
     published.add_dataset({"match_id": 1}, [MATCH_2], bucket="second")
@@ -507,9 +514,21 @@ def test_what_the_published_package_writes_after_the_adoption_is_told(published:
     report = take(config)
     assert report.line == (
         "nothing to do: the lake is in use, and has 1 of 2 datasets; the published package has written 1 dataset "
-        "since, and that is not taken"
+        "since, and that may not be taken"
     )
     assert (report.written_since, report.is_whole) == (1, False)
+
+
+def test_what_the_published_package_writes_during_the_adoption_is_told(published: PublishedLake, config: Path):
+    published.add_dataset({"match_id": 1}, [MATCH])
+
+    def write() -> None:
+        published.add_dataset({"match_id": 2}, [MATCH], updated_at=dt.datetime.now(dt.UTC))
+
+    with installed({"adoption.taken": write}):
+        report = take(config)
+    assert report.line.endswith("; the published package has written 1 dataset meanwhile, and that may not be taken")
+    assert (report.progress.datasets, report.is_whole) == (1, False)
 
 
 @pytest.mark.parametrize("failpoint", ["adoption.taken", "adoption.logged", "adoption.finished"])

@@ -12,13 +12,15 @@ import json
 from collections.abc import ItemsView, Mapping, Sequence
 from typing import Any
 
+from ingestify.catalogue.rows import json_value
 from ingestify.clock import as_utc
+from ingestify.domain.change import stored_metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import file_id
 from ingestify.domain.file import LONGEST_CONTENT_TYPE, File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
+from ingestify.domain.text import LONGEST_KIND, is_storable, problem_of_name, storable
 from ingestify.errors import SourceError
 
 __all__ = ["dataset_of", "dataset_of_event", "file_of", "json_of", "moment_of", "revision_of"]
@@ -122,7 +124,6 @@ def dataset_of(fields: Fields, revisions: Sequence[Revision], zone: dt.tzinfo, *
         known_by.check_length()
     except SourceError as error:
         raise ValueError(str(error).rstrip(".")) from error
-    metadata = json_of(fields.get("metadata"))
     updated_at = _required_moment(fields, "updated_at", zone)
     created_at = _required_moment(fields, "created_at", zone)
     if in_zone and revisions:
@@ -139,12 +140,19 @@ def dataset_of(fields: Fields, revisions: Sequence[Revision], zone: dt.tzinfo, *
         identifier=known_by,
         name=storable(fields.get("name") or ""),
         state=DatasetState.parse(fields.get("state")),
-        metadata=metadata if isinstance(metadata, dict) else {},
+        metadata=_metadata_of(fields.get("metadata")),
         created_at=created_at,
         updated_at=max(updated_at, created_at),
         last_modified_at=last_modified_at,
         revisions=_with_state_of_current(tuple(revisions)),
     )
+
+
+def _metadata_of(value: object) -> dict[str, Any]:
+    """Return metadata that every database keeps: half a character, which JSON may hold, becomes `�`."""
+    metadata = dict(_items_of(json_of(value)))
+    text = stored_metadata_text(metadata)
+    return metadata if is_storable(text) else json_value(storable(text))
 
 
 def _with_state_of_current(revisions: tuple[Revision, ...]) -> tuple[Revision, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import datetime as dt
 import itertools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,6 +51,8 @@ T = TypeVar("T")
 
 _LOADED_AT_ONCE = 50
 _EVENTS_AT_ONCE = 200
+_LOGGED_AT_ONCE = 25
+"""An event of the log has the whole history of its dataset."""
 _SAMPLE = 50
 _LOCK = "adoption"
 _MOST_PENDING = 4000
@@ -155,10 +158,11 @@ class Adoption:
         ids = self._published.find_index().dataset_ids
         return sum(len(self._find_taken(some)) for some in _batches(ids, _EVENTS_AT_ONCE)), len(ids)
 
-    def count_written_since(self) -> int:
-        """Return how many datasets the published package has written since our lake is in use."""
-        lake = self._store.catalogue.lake.find()
-        return 0 if lake is None else self._published.count_written_since(lake.epoch_started_at)
+    def count_written_since(self, moment: dt.datetime | None) -> int:
+        """Return how many datasets the published package has written since a moment; None: since our lake is in use."""
+        lake = None if moment is not None else self._store.catalogue.lake.find()
+        moment = moment if lake is None else lake.epoch_started_at
+        return 0 if moment is None else self._published.count_written_since(moment)
 
     def iter_not_taken(self) -> Iterator[NotTaken]:
         """Adopt the lake, and yield what cannot be taken when it is found.
@@ -326,7 +330,7 @@ class Adoption:
     def _carry_events(self, logged: dict[str, LoggedHistory]) -> Iterator[NotTaken]:
         """Carry the event log with its positions, and add to `logged` what it has of each dataset."""
         position = 0
-        while events := self._published.read_events(position, _EVENTS_AT_ONCE):
+        while events := self._published.read_events(position, _LOGGED_AT_ONCE):
             position = events[-1].position
             for event in events:
                 if event.dataset is None:
