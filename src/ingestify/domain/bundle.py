@@ -170,9 +170,10 @@ class BundleTypes:
             dataset_type: Such as `match`.
             declared: What the source declares.
         """
-        said = next((one for one in declared if one.dataset_type == dataset_type), None)
+        said = next((one for one in declared if one.dataset_type == dataset_type), None) if declared else None
+        said = said or _undeclared(dataset_type)
         override = self._overrides.get((provider, dataset_type))
-        return _overridden(said or _undeclared(dataset_type), override)
+        return said if override is None else _overridden(said, override)
 
 
 @functools.lru_cache(maxsize=256)  # a run asks for each dataset
@@ -181,9 +182,7 @@ def _undeclared(dataset_type: str) -> BundleType:
 
 
 @functools.lru_cache(maxsize=256)  # a run asks for each dataset
-def _overridden(bundle_type: BundleType, override: BundleOverride | None) -> BundleType:
-    if override is None:
-        return bundle_type
+def _overridden(bundle_type: BundleType, override: BundleOverride) -> BundleType:
     return dataclasses.replace(
         bundle_type,
         requires=bundle_type.requires if override.requires is None else override.requires,

@@ -168,7 +168,8 @@ class FileResource(Dumped):
             )
         if not is_storable(known_as) or not is_storable(form):
             raise SourceError(f"{self._where} has a name with a NUL or half of a character, which no database keeps.")
-        self._take_time()
+        if not (type(self.last_modified) is dt.datetime and self.last_modified.tzinfo is dt.UTC):  # mostly it is
+            self._take_time()
         self.http_options = dict(self.http_options) if self.http_options else {}
         self.loader_kwargs = dict(self.loader_kwargs) if self.loader_kwargs else {}
         if self.loader_kwargs and self.url is not None and self.file_loader is None:

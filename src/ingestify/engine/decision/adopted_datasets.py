@@ -28,7 +28,7 @@ def find_incomplete(
         known: What the lake has under the whole identities.
     """
     wholes: dict[Identifier, Identifier] = {}
-    for discovered in batch:
+    for discovered in batch if len(known) < len(batch) else ():  # mostly all are known
         whole, own = discovered.identifier, discovered.resource.dataset_resource_id
         if whole not in known and not own.keys() >= whole.keys():
             wholes.setdefault(Identifier.stored({key: whole[key] for key in whole if key in own}), whole)
@@ -41,6 +41,7 @@ def find_incomplete(
 def keep_versions(batch: Sequence[Discovered], known: dict[Identifier, KnownDataset]) -> None:
     """Announce files under the versions that the lake has them under; see `Source.former_versions`."""
     for discovered in batch:
-        former, row = discovered.job.plan.source.former_versions, known.get(discovered.identifier)
-        if former and row is not None and row.summary.feeds is not None:
+        former = discovered.job.plan.source.former_versions
+        row = known.get(discovered.identifier) if former else None
+        if row is not None and row.summary.feeds is not None:
             keep_former_versions(discovered.resource, row.summary.feeds, former)
