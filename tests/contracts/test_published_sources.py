@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ from ingestify import (
     IngestionPlan,
     Selector,
     Source,
+    SourceError,
     debug_source,
     get_dev_engine,
     retrieve_http,
@@ -153,13 +155,33 @@ class AllStarred(Base):
         return [match(season_id)]
 
 
+def by_keyword(method):
+    @functools.wraps(method)
+    def call(self, **keywords):
+        return method(self, **keywords)
+
+    return call
+
+
+class Decorated(Base):
+    @by_keyword
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, season_id, **_):
+        return [match(season_id, dataset_type=dataset_type)]
+
+
+class Overridden(Decorated):
+    def find_datasets(self, *arguments, **keywords):
+        assert keywords["dataset_type"] == "match"
+        return super().find_datasets(*arguments, **keywords)
+
+
 class Wrapped(OtherNames):
     def find_datasets(self, *arguments, **keywords):
         return super().find_datasets(*arguments, **keywords)
 
 
 @pytest.mark.parametrize("selectors", [None, SEASONS], ids=["discovered", "named"])
-@pytest.mark.parametrize("source", [*Base.__subclasses__(), Wrapped])
+@pytest.mark.parametrize("source", [*Base.__subclasses__(), Wrapped, Overridden])
 def test_find_datasets_gets_what_its_signature_takes_in_any_order(source, selectors, engine_of):
     report = engine_of(source("mine"), selectors=selectors).load(raise_errors=True)
     assert report.totals.new == 3
@@ -184,7 +206,7 @@ def test_a_filter_reaches_find_datasets_by_keyword(engine_of):
     assert asked == [(2, 2)]
 
 
-@pytest.mark.parametrize("takes", ["nothing", "versions", "all", "another name"])
+@pytest.mark.parametrize("takes", ["nothing", "versions", "all", "another name", "keyword", "one other"])
 def test_discover_selectors_gets_what_its_signature_takes(takes, engine_of):
     class Discovering(OlderForm):
         if takes == "nothing":
@@ -202,6 +224,16 @@ def test_discover_selectors_gets_what_its_signature_takes(takes, engine_of):
             def discover_selectors(self, dataset_type, **kwargs):
                 assert kwargs.keys() == {"data_spec_versions", "dataset_collection_metadata"}
                 assert kwargs["dataset_collection_metadata"].row_count in (0, 3)
+                return SEASONS
+        elif takes == "keyword":
+
+            def discover_selectors(self, *, dataset_type):
+                assert dataset_type == "match"
+                return SEASONS
+        elif takes == "one other":
+
+            def discover_selectors(self, data_spec_versions):
+                assert data_spec_versions.versions_of("events") == ("v1",)
                 return SEASONS
         else:
 
@@ -224,6 +256,15 @@ def test_find_datasets_may_find_nothing(found, engine_of):
 
     report = engine_of(Empty("mine")).load(raise_errors=True)
     assert (report.state, report.totals.discovered, len(report.jobs)) == ("FINISHED", 0, 3)
+
+
+def test_a_source_that_is_async_is_told_so(engine_of):
+    class Async(Base):
+        async def find_datasets(self, dataset_type, **kwargs):
+            yield match(1)
+
+    with pytest.raises(SourceError, match=r"'mine' returned one async_generator; return a list, or yield it, without"):
+        engine_of(Async("mine")).load(raise_errors=True)
 
 
 @pytest.mark.parametrize("is_concurrent", [False, True])
@@ -486,6 +527,19 @@ def test_a_resource_without_an_identity_of_its_own_has_that_of_its_selector(own,
     engine = engine_of(OfSelector("mine"), "table")
     assert engine.load(raise_errors=True).totals.new == 3
     assert identifiers(engine) == [f"competition_id=7/season_id={number}" for number in (1, 2, 3)]
+
+
+def test_datasets_without_an_identity_that_are_listed_twice_are_named(engine_of, caplog):
+    class Twice(Source):
+        provider = "made_up"
+
+        def find_datasets(self, dataset_type, **kwargs):
+            return [DatasetResource({}, dataset_type).add_file(None, "areas", json_content=[]) for _ in range(2)]
+
+    engine_of(Twice("mine"), "areas").load(raise_errors=True)
+    assert "1 dataset is listed more than once, and the entry with the latest time counts, else the last: areas." in (
+        caplog.text
+    )
 
 
 @pytest.mark.parametrize("own", [{}, None])

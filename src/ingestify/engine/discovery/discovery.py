@@ -93,15 +93,16 @@ def _iter_found(
         versions: The feeds and versions to ask for; None: those of the plan.
 
     Raises:
-        SourceError: `find_datasets` returned one resource.
+        SourceError: `find_datasets` returned one resource, or nothing that can be iterated over.
         Exception: Any error of the source.
     """
     found: Iterable[Any] | None = find_datasets(job, cast(CollectionMetadata, metadata), versions)
     if found is None:
         return
-    if isinstance(found, DatasetResource):
+    if isinstance(found, DatasetResource) or not isinstance(found, Iterable):
         raise SourceError(
-            f"find_datasets of the source '{job.source_name}' returned one DatasetResource; return a list, or yield it."
+            f"find_datasets of the source '{job.source_name}' returned one {type(found).__name__}; return a list, or "
+            f"yield it, without async."
         )
     if isinstance(found, (list, tuple)) and all(isinstance(one, (DatasetResource, UnreadableEntry)) for one in found):
         found = [found]

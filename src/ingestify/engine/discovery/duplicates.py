@@ -116,7 +116,7 @@ class Duplicates:
             )
 
     def _tell(self, number: int, discovered: Discovered) -> None:
-        self._told.setdefault(number, in_short(discovered.identifier))
+        self._told.setdefault(number, in_short(discovered.identifier) or discovered.name)
 
 
 def preferred(one: Discovered, other: Discovered) -> Discovered:

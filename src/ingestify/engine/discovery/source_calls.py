@@ -51,13 +51,15 @@ class _Signature:
         takes_any = any(one.kind is one.VAR_KEYWORD for one in all_parameters)
         starred = next((one.name for one in all_parameters if one.kind is one.VAR_POSITIONAL), None)
         slots = [one for one in named.values() if one.kind in _BY_POSITION][: len(_FIXED)]
+        # A decorator of such a method may take keywords only.
+        is_by_name = all(name in named and named[name].kind is not inspect.Parameter.POSITIONAL_ONLY for name in _FIXED)
         elsewhere = [name for name in _FIXED if name in named and named[name] not in slots]
         renamed = frozenset(one.name for one in slots if one.name not in _FIXED)
         if starred is not None and (starred.startswith("_") or not takes_any):
             is_positional = all(map(_stands_for, slots, _FIXED))
         else:
             is_positional = len(slots) == len(_FIXED) and _has_older_form(slots)
-        if elsewhere or renamed & set(attributes) or not is_positional:
+        if is_by_name or elsewhere or renamed & set(attributes) or not is_positional:
             return cls(named, frozenset(), False, takes_any)
         return cls(named, renamed, True, takes_any)
 
@@ -159,8 +161,8 @@ def discover_selectors(plan: IngestionPlan, metadata: CollectionMetadata | None 
     method = plan.source.discover_selectors
     signature = _Signature.of(method)
     fixed = (plan.dataset_type, plan.data_spec_versions, metadata or CollectionMetadata(0, None))
-    if not signature.takes_any and len(signature.parameters) == 1:  # under any name
-        return method(plan.dataset_type)
+    if not signature.takes_any and len(signature.parameters) == 1 and not signature.parameters.keys() & set(_FIXED):
+        return method(plan.dataset_type)  # under any name
     return signature.call(method, fixed)
 
 
