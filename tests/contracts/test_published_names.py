@@ -411,6 +411,17 @@ def test_what_is_written_by_hand_is_checked_and_all_or_nothing(store, dataset):
         store.create_dataset("match", "small", dataset.identifier, "the same")
     with pytest.raises(ingestify.ConfigurationError, match="dataset_type"):
         store.create_dataset("no\0type", "small", {"match_id": 1}, "n")
+    with pytest.raises(ingestify.ConfigurationError, match="provider '' is empty"):
+        store.create_dataset("match", "", {"match_id": 1}, "n")
+    with pytest.raises(ingestify.SourceError, match=r"A file is a str; make a DraftFile of it"):
+        store.create_dataset("note", "me", {"match_id": 1}, "n", files={"notes__v1": "{}"})
+
+
+def test_a_dataset_that_is_written_without_a_name_has_that_of_its_identifier(store):
+    for number, name in enumerate((None, "", 5), 1):
+        made = store.create_dataset("note", "me", {"match_id": number}, name)
+        assert made.name == str(name or f"match_id={number}")
+        assert store.update_dataset(made, name="").name == made.name
 
 
 def test_a_lake_that_code_writes_is_made_and_verified(tmp_path: Path):
@@ -673,12 +684,14 @@ def test_the_next_run_keeps_files_written_by_hand_and_brings_the_provider_s_back
 def test_delete_takes_provider_dataset_type_and_keys(tmp_path: Path):
     urls = {"metadata_url": f"sqlite:///{tmp_path}/lake/catalog.db", "file_url": f"file://{tmp_path}/lake/files"}
     with ingestify.get_engine(**urls) as engine:
-        for number, kind in ((1, "note"), (2, "note"), (1, "score")):
+        for number, kind in ((1, "note"), (2, "note"), (1, "score"), (None, "note")):
             engine.store.create_dataset(kind, "me", {"match_id": number}, f"{kind} {number}")
 
     def delete(what: str) -> int:
         return shared_command_line().run(tmp_path, "delete", what, "--yes", "--lake", "lake").code
 
+    assert delete("provider=/match_id=") == 1
+    assert delete("me/note/match_id=") == 0  # as `list` shows it
     assert delete("provider=me/dataset_type=note/match_id=1") == 0
     with ingestify.get_engine(**urls) as engine:
         assert sorted(dataset.name for dataset in engine.list_datasets()) == ["note 2", "score 1"]

@@ -277,7 +277,7 @@ def filter_arguments(*may_be_keys: str) -> Callable[[Callable[..., Any]], Callab
 def parse_identifier(text: str) -> dict[str, Any]:
     """Return `competition_id=11/name=a/b` as filters. A value may have `/`, `,` and `=`."""
     pairs = [part.partition("=") for part in _split_at_keys(text)]
-    if not all(key and equals and value for key, equals, value in pairs):
+    if not all(key and equals for key, equals, _ in pairs):
         raise click.UsageError(f"'{text}' is no identifier: write key=value/key=value, such as match_id=12.")
     return _merged((key, [value]) for key, _, value in pairs)
 

@@ -35,7 +35,9 @@ class DataSpecVersionCollection(Mapping[str, tuple[str, ...]]):
         for feed, wanted in (versions or {DEFAULT_FEED: "v1"}).items():
             # A set has another order in each process.
             unordered = sorted(wanted) if isinstance(wanted, (set, frozenset)) else wanted
-            several = (wanted,) if isinstance(wanted, str) else tuple(unordered)
+            several = (
+                (wanted,) if isinstance(wanted, str) else tuple(unordered if isinstance(wanted, Collection) else ())
+            )
             if not several or not all(isinstance(version, str) and version for version in several):
                 raise ConfigurationError(
                     f"data_spec_versions: '{feed}' has {wanted!r}; write a version such as v1, or a list of them."

@@ -46,6 +46,8 @@ def problem_of_name(name: object, most: int = LONGEST_NAME) -> str | None:
     """Return why a catalogue cannot store a name, as the end of a sentence; None: it can."""
     if not isinstance(name, str):
         return f"is a {type(name).__name__}; it must be text"
+    if not name:
+        return "is empty"
     if len(name) > most:
         return f"has {len(name):,} characters; {most} is the most that a catalogue keeps"
     if not is_storable(name):

@@ -72,7 +72,7 @@ class DatasetWriter(DatasetReader):
             dataset_type: Such as `match`.
             provider: Whose dataset it is.
             dataset_identifier: What identifies it within its provider and type.
-            name: For people.
+            name: For people; empty or None: the identifier.
             state: A `DatasetState` or its name.
             metadata: JSON values.
             files: Its files; of a mapping, the values. Their streams are read and closed.
@@ -96,7 +96,7 @@ class DatasetWriter(DatasetReader):
             provider=provider,
             dataset_type=dataset_type,
             identifier=identifier,
-            name=storable(name),
+            name=storable(str(name or identifier) or dataset_type),
             state=DatasetState.parse(state),
             metadata=metadata or {},
             existing=None,
@@ -138,7 +138,7 @@ class DatasetWriter(DatasetReader):
             provider=known.provider,
             dataset_type=known.dataset_type,
             identifier=known.identifier,
-            name=known.name if name is None else storable(name),
+            name=storable(str(name or known.name)),
             state=known.state if state is None else DatasetState.parse(state),
             metadata=known.metadata if metadata is None else metadata,
             existing=known,
@@ -160,7 +160,7 @@ class DatasetWriter(DatasetReader):
 
     def _write(self, change: DatasetChange, files: Mapping[str, DraftFile] | Iterable[DraftFile]) -> Dataset:
         """Commit a change with the files whose bytes the lake does not have. Returns the dataset as it is then."""
-        drafts = list(files.values() if isinstance(files, Mapping) else files)
+        drafts = list(files.values() if isinstance(files, Mapping) else files or ())
         existing = change.existing
         current = {} if existing is None else existing.files
         with self.commits.writer_lease("write"), _staging(self.objects, drafts) as staged:
@@ -193,6 +193,10 @@ def _staging(objects: BucketObjects, drafts: Sequence[DraftFile]) -> Iterator[li
     begun: list[StagedFile] = []
     try:
         for draft in drafts:
+            if not isinstance(draft, DraftFile):
+                raise SourceError(
+                    f"A file is a {type(draft).__name__}; make a DraftFile of it: DraftFile.from_input(…)."
+                )
             _check_names(draft)
             if draft.file_id in [other.file_id for _, other in staged]:
                 raise DuplicateFile(f"The file {draft.file_id} is there twice; give each its own data_feed_key.")

@@ -25,7 +25,7 @@ def test_unknown_feeds_are_named():
     assert MATCH.unknown(DataSpecVersionCollection({"default": "v1", "evnts": "v8"})) == ["evnts"]
 
 
-@pytest.mark.parametrize("versions", [{"events": []}, {"events": [8]}, {"events": ""}])
+@pytest.mark.parametrize("versions", [{"events": []}, {"events": [8]}, {"events": ""}, {"events": None}, {"events": 8}])
 def test_a_feed_needs_a_version(versions):
     with pytest.raises(ConfigurationError, match="events"):
         DataSpecVersionCollection(versions)
