@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+import inspect
+from collections.abc import Generator, Iterable, Iterator
 
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import CollectingSource
@@ -68,7 +69,7 @@ def _iter_to_fetch(
     decider: Decider,
     stop: StopToken,
     submitted: dict[int, Decision],
-) -> Iterator[DatasetResource]:
+) -> Generator[DatasetResource]:
     """Yield what needs fetching, and keep the decisions about it in `submitted`."""
     for batch in batches:
         for decision, unchanged in decider.decide(batch):
@@ -85,13 +86,17 @@ def _iter_to_fetch(
 
 
 def _iter_collected(
-    collector: CollectingSource, resources: Iterator[DatasetResource], stop: StopToken
+    collector: CollectingSource, resources: Generator[DatasetResource], stop: StopToken
 ) -> Iterator[DatasetResource]:
-    """Let the source submit and collect until nothing is pending, and yield what comes back."""
+    """Let the source submit and collect until nothing is pending, and yield what comes back.
+
+    A `submit` that returns nothing is done when there was nothing left to take, and nothing is pending after it.
+    """
     exhausted = False
     while not stop.is_set and (not exhausted or collector.has_pending()):
         if not exhausted:
-            exhausted = collector.submit(resources)
+            had_none = inspect.getgeneratorstate(resources) == inspect.GEN_CLOSED
+            exhausted = collector.submit(resources) or (had_none and not collector.has_pending())
         progressed = False
         for resource in collector.collect():
             progressed = True

@@ -41,3 +41,22 @@ def test_a_stream_of_such_a_source_yields_what_is_unchanged():
     for _ in range(2):
         assert len(list(lake.engine.iter_datasets(auto_ingest={"streaming": True}))) == 5
     lake.engine.close()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("is_kept_back", [False, True])
+def test_a_source_that_does_not_say_that_it_took_all_ends_when_nothing_is_left(is_kept_back):
+    class Silent(Collecting):
+        kept: list[DatasetResource]
+
+        def submit(self, iterator):
+            taken = list(iterator)
+            if is_kept_back and taken:
+                self.kept = taken
+            else:
+                self.pending.extend(self.kept if is_kept_back else taken)
+                self.kept = []
+
+    lake = Lake(Silent(5))
+    assert lake.engine.load().totals.new == 5
+    lake.engine.close()
