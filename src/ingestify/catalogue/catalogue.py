@@ -70,8 +70,8 @@ class SqlCatalogue(Catalogue):
         self.host_waits = HostWaits(database, tables)
         self.integrity_check = IntegrityCheck(database, tables)
         self.row_repair = RowRepair(database, tables, quarantine)
-        self.lake = lake = LakeRows(database, tables)
-        self.adoption = AdoptionWriter(database, tables, events, self.history_import, lake)
+        self.lake = LakeRows(database, tables)
+        self.adoption = AdoptionWriter(database, tables, events, self.history_import)
         self.retention = HistoryRetention(database, tables)
 
     def __repr__(self) -> str:

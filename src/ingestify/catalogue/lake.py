@@ -12,14 +12,17 @@ from ingestify.catalogue.rows import moment_to_text, to_moment
 from ingestify.catalogue.tables import Tables
 from ingestify.clock import now
 from ingestify.domain.lake import Lake
-from ingestify.errors import SaveError
+from ingestify.errors import SaveError, StoreError
 
-__all__ = ["Epoch", "LakeRows", "ensured_epoch", "find_epochs"]
+__all__ = ["Epoch", "LakeRows", "begin_adoption", "end_adoption", "ensured_epoch", "find_epochs"]
 
 Epoch = tuple[str, int, str, int]
 """The lake's id, the number, when it began, and the position of the last event before it."""
 
 _NO_EPOCH: Epoch = ("", 0, "0001-01-01T00:00:00.000000Z", 0)
+
+_ADOPTING = 0
+"""The epoch of a lake while one of the published package is adopted into it."""
 
 MARKS_KEPT = 1000
 """Writers that begin together may leave a mark in the storage that is not the newest, but none so old."""
@@ -73,6 +76,7 @@ class LakeRows:
         log = self._tables.event_log
         with self._database.write("begin a new epoch of the lake", SaveError) as connection:
             self._database.dialect.lock_log(connection, self._tables.version_table_name)
+            ensured_epoch(connection, self._epoch)
             last = connection.scalar(sa.select(sa.func.max(log.c.position))) or 0
             row = {"lake_id": lake_id, "started_at": moment_to_text(now()), "after_position": last}
             connection.execute(self._epoch.delete().where(self._epoch.c.epoch >= epoch))
@@ -107,13 +111,35 @@ def ensured_epoch(connection: sa.Connection, table: sa.Table) -> Epoch:
     """Return the current epoch. The first call begins the first epoch, and gives the lake its id.
 
     The caller has locked the event log.
+
+    Raises:
+        StoreError: The lake is being adopted.
     """
     columns = table.c
     statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)
     row = connection.execute(statement.order_by(columns.epoch.desc()).limit(1)).first()
-    if row is not None:
-        return row[0], row[1], row[2], row[3]
-    first = (str(uuid.uuid4()), 1, str(moment_to_text(now())), 0)
+    if row is None:
+        return _begin(connection, table, str(uuid.uuid4()), 1)
+    if row.epoch == _ADOPTING:
+        raise StoreError(
+            "An adoption into this lake was interrupted, or goes on, so nothing was written: adopt into it once more."
+        )
+    return row[0], row[1], row[2], row[3]
+
+
+def begin_adoption(connection: sa.Connection, table: sa.Table) -> None:
+    """Let nobody else write until `end_adoption`; harmless if that is so already."""
+    end_adoption(connection, table)
+    _begin(connection, table, "", _ADOPTING)
+
+
+def end_adoption(connection: sa.Connection, table: sa.Table) -> None:
+    """Let others write."""
+    connection.execute(table.delete().where(table.c.epoch == _ADOPTING))
+
+
+def _begin(connection: sa.Connection, table: sa.Table, lake_id: str, epoch: int) -> Epoch:
+    begun = (lake_id, epoch, str(moment_to_text(now())), 0)
     names = ("lake_id", "epoch", "started_at", "after_position")
-    connection.execute(table.insert().values(dict(zip(names, first, strict=True))))
-    return first
+    connection.execute(table.insert().values(dict(zip(names, begun, strict=True))))
+    return begun

@@ -14,7 +14,8 @@ class Lake:
 
     Attributes:
         lake_id: The first write creates it; empty: nothing was written yet, and the epoch is 0.
-        epoch: From 1. A new one begins when the catalogue or the storage was restored from a backup.
+        epoch: From 1; it is 0 also while a lake of the published package is adopted into this one. A new one begins
+            when the catalogue or the storage was restored from a backup.
         epoch_started_at: When it began, in UTC.
         mark: The newest mark that the catalogue gave to a writer; None: nothing was written to the storage yet.
         storage: The storage that this writer wrote to, without secrets; empty: unknown.

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import gzip
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -781,6 +782,42 @@ def test_a_lake_in_use_is_no_target(published: PublishedLake, config: Path):
         own.store.identity.claim()
     with pytest.raises(ConfigurationError, match=r"Somebody has written to the lake .* before, so nothing was taken"):
         take(config, to=target)
+
+
+def test_nobody_writes_to_half_a_copy(published: PublishedLake, config: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ingestify.store.maintenance.adoption._LOADED_AT_ONCE", 1)
+    for number in range(2):
+        published.add_dataset({"match_id": number}, [MATCH])
+    target = config.parent / "target"
+    with installed({"adoption.taken": FailsAt(1)}), pytest.raises(StoreError):
+        take(config, to=target)
+    with get_engine(target) as engine:
+        for write in (
+            lambda: engine.collect_garbage(older_than=dt.timedelta(0)),
+            lambda: engine.store.delete_datasets([the_only(engine)]),
+            lambda: engine.store.identity.restore(),
+        ):
+            with pytest.raises(StoreError, match="An adoption into this lake was interrupted, or goes on"):
+                write()
+    assert take(config, to=target).progress.already == 1
+    with opened(target) as engine:
+        assert len(engine.store.get_dataset_collection()) == 2
+        engine.store.delete_datasets(engine.store.get_dataset_collection())
+
+
+def test_a_lake_from_before_lakes_had_epochs_is_no_target(published: PublishedLake, config: Path):
+    dataset_id = published.add_dataset({"match_id": 1}, [MATCH])
+    target = config.parent / "target"
+    take(config, to=target)
+    published.delete(dataset_id)
+    published.add_dataset({"match_id": 2}, [MATCH])
+    with contextlib.closing(sqlite3.connect(target / "catalog.db")) as connection, connection:
+        connection.execute("DELETE FROM lake")
+    (target / "files" / ".lake.json").unlink()
+    with pytest.raises(ConfigurationError, match=r"Somebody has written to the lake .* before, so nothing was taken"):
+        take(config, to=target)
+    with opened(target) as engine:
+        assert the_only(engine).dataset_id == dataset_id
 
 
 def test_a_copy_into_itself_is_refused(published: PublishedLake, config: Path):

@@ -1,7 +1,7 @@
 """What only an adoption writes: datasets without events, events at given positions, and the end of the adoption.
 
-A lake that is being adopted has no epoch: everybody else who writes begins one. So the tables of an unfinished adoption
-can be told from those of a lake, and nobody reads them as one.
+A lake that is being adopted has the epoch 0, with which nobody else writes. So the tables of an unfinished adoption can
+be told from those of a lake; in place, nobody reads them as one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.imports.history_import import HistoryImport
-from ingestify.catalogue.lake import LakeRows, ensured_epoch
+from ingestify.catalogue.lake import begin_adoption, end_adoption, ensured_epoch, find_epochs
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.events import DatasetEvent
@@ -27,24 +27,27 @@ __all__ = ["AdoptionWriter"]
 class AdoptionWriter:
     """Implements `domain.ports.AdoptionPort`."""
 
-    def __init__(
-        self, database: Database, tables: Tables, log: EventLog, history_import: HistoryImport, lake: LakeRows
-    ) -> None:
+    def __init__(self, database: Database, tables: Tables, log: EventLog, history_import: HistoryImport) -> None:
         self._database = database
         self._tables = tables
         self._log = log
         self._history_import = history_import
-        self._lake = lake
 
+    @retried
     def is_finished(self) -> bool:
-        """Whether the lake has an epoch."""
-        lake = self._lake.find()
-        return lake is None or lake.epoch > 0
+        """Whether the lake has an epoch, or datasets that no adoption has written."""
+        with self._database.read("look for its adoption") as connection:
+            epochs = find_epochs(connection, self._database, self._tables.lake)
+            if epochs is None:
+                return True
+            some = sa.select(self._tables.dataset.c.dataset_id).limit(1)
+            return epochs[-1][1] > 0 if epochs else connection.scalar(some) is not None
 
     @retried
     def begin(self, dataset_ids: Sequence[str]) -> None:
         """Forget what an interrupted adoption has written, except the datasets with these ids."""
         with self._database.write("begin its adoption", SaveError) as connection:
+            begin_adoption(connection, self._tables.lake)
             there = set(connection.scalars(sa.select(self._tables.dataset.c.dataset_id)))
             self._discard(connection, there.difference(dataset_ids))
             connection.execute(self._tables.event_log.delete())
@@ -81,4 +84,5 @@ class AdoptionWriter:
             new = [{"reader_name": name, "position": at} for name, at in readers.items() if name not in there]
             if new:
                 connection.execute(table.insert(), new)
+            end_adoption(connection, self._tables.lake)
             ensured_epoch(connection, self._tables.lake)
