@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ingestify.catalogue.changes import DatasetWriter
 from ingestify.catalogue.databases.connection import Database
@@ -13,7 +14,6 @@ from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.events.event_readers import EventReaders
 from ingestify.catalogue.imports.adoption_writer import AdoptionWriter
 from ingestify.catalogue.imports.history_import import HistoryImport
-from ingestify.catalogue.imports.published_catalogue import PublishedCatalogue, find_published_catalogue
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.integrity.deletions import Deletions
 from ingestify.catalogue.integrity.integrity_check import IntegrityCheck
@@ -36,6 +36,9 @@ from ingestify.domain.ports import Catalogue
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.masking import mask_url
 from ingestify.remedies import remedy
+
+if TYPE_CHECKING:
+    from ingestify.catalogue.imports.published_catalogue import PublishedCatalogue
 
 __all__ = ["SqlCatalogue"]
 
@@ -146,6 +149,8 @@ class SqlCatalogue(Catalogue):
         Raises:
             As `open` does.
         """
+        from ingestify.catalogue.imports.published_catalogue import find_published_catalogue  # only for an adoption
+
         database = Database.reach(url)
         try:
             if not database.has_no_file:

@@ -390,7 +390,7 @@ def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:
             name=f"{prefix}file_revision",
         ),
         # A delete looks up whether another row names the object.
-        sa.Index(f"{prefix}file_storage_path", "storage_path", mysql_length={"storage_path": 255}),
+        sa.Index(f"{prefix}file_storage_path", "storage_path"),
     )
 
 
@@ -438,7 +438,7 @@ def _quarantine_file(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("file_number", sa.Integer(), primary_key=True, autoincrement=False),
         *_object_columns(),
         sa.ForeignKeyConstraint(["entry_id"], [f"{prefix}quarantine.entry_id"], name=f"{prefix}quarantine_file_entry"),
-        sa.Index(f"{prefix}quarantine_file_path", "storage_path", mysql_length={"storage_path": 255}),
+        sa.Index(f"{prefix}quarantine_file_path", "storage_path"),
     )
 
 

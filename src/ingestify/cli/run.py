@@ -49,6 +49,9 @@ class RunArguments(TypedDict, total=False):
 
 _source_option = click.option("--source", metavar="NAME", help="Only this source of the configuration.")
 
+_NEW_OBJECTS = 1000
+"""After how many new objects the garbage collector looks at them during a run; by itself, Python takes 700 or 2000."""
+
 _KEYS = ("state",)
 """Options that only reading commands have, so that a source may have identifier keys of these names."""
 
@@ -173,16 +176,20 @@ def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunRepo
 def _frozen_imports() -> Iterator[None]:
     """Exclude the objects from before the run, which are mostly modules, from garbage collection.
 
-    Checking them repeatedly would take a third of a run over many unchanged datasets.
+    Checking them repeatedly would take a third of a run over many unchanged datasets. Garbage of the run itself may
+    hold the bytes of files, so it is looked for often.
     """
     if gc.get_freeze_count():  # another caller has frozen objects
         yield
         return
+    before = gc.get_threshold()
+    gc.set_threshold(_NEW_OBJECTS)
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values, load_dotenv
 from pydantic import ValidationError
 
 from ingestify.config.locations import current_folder, local_path, named_path
@@ -160,6 +159,8 @@ def _env_file(folder: Path) -> dict[str, str | None]:
     if not path.is_file():
         return {}
     check_env_file(path)
+    from dotenv import dotenv_values  # mostly there is no such file
+
     return dict(dotenv_values(stream=io.StringIO(_text_of(path))))
 
 
@@ -168,6 +169,8 @@ def _load_env_file(folder: Path, config: Path | None = None) -> None:
     if not path.is_file():
         return
     check_env_file(path, config)
+    from dotenv import load_dotenv  # mostly there is no such file
+
     try:
         load_dotenv(stream=io.StringIO(_text_of(path)), override=False)
     except ValueError as error:

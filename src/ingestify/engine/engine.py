@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery
@@ -29,26 +29,26 @@ from ingestify.engine.calls.streaming import Stream, in_collections
 from ingestify.engine.calls.tracebacks import shortened
 from ingestify.engine.discovery.discovery import iter_discovered
 from ingestify.engine.discovery.planner import NoPlanFits, expand_plan
-from ingestify.engine.mirroring import CopyReport, copy_lake
 from ingestify.engine.offer import OfferList
 from ingestify.engine.report.report import JobProgress, RunListener
 from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.run import IngestionRun
 from ingestify.engine.sources import EngineSources
-from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
 from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.progress.display import Display
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.maintenance.copying import Copying
 from ingestify.store.maintenance.garbage import SAFETY_AGE, Garbage, collect_garbage
-from ingestify.store.maintenance.verification import Verification
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.dataset_reader import StateArgument
 from ingestify.store.reading.nothing_found import NamesOfSources
+
+if TYPE_CHECKING:
+    from ingestify.engine.mirroring import CopyReport
+    from ingestify.engine.verifying import VerifyReport
 
 __all__ = ["IngestionEngine"]
 
@@ -673,6 +673,9 @@ class IngestionEngine:
             LakeIdentityError: The storage does not belong to the catalogue.
             StoreError: The catalogue or the storage cannot be read or, for a repair, written.
         """
+        from ingestify.engine.verifying import fetch_anew, verify  # a run does not verify
+        from ingestify.store.maintenance.verification import Verification
+
         store, display = self.store, Display(progress)
         report = verify(
             store,
@@ -732,6 +735,9 @@ class IngestionEngine:
             LakeIdentityError: The storage of one lake does not belong to its catalogue.
             LakeUnwritable: The target cannot be written any more. Committed datasets stay.
         """
+        from ingestify.engine.mirroring import copy_lake  # a run does not copy
+        from ingestify.store.maintenance.copying import Copying
+
         there: object = target.store if isinstance(target, IngestionEngine) else target
         if not isinstance(there, DatasetStore):
             named = f'"{there}"' if isinstance(there, (str, os.PathLike)) else "…"

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.error_response import FindError, refuse_error
 from ingestify.domain.ports import (
@@ -23,9 +23,6 @@ from ingestify.errors import FetchError
 from ingestify.fetch.current_context import current_context, reset_context, set_context
 from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.paging import pages
-from ingestify.fetch.paging.page_walk import PAST_THE_END, Doubt, iter_pages
-from ingestify.fetch.paging.paged_file import PagedFile
 from ingestify.fetch.request import OutgoingRequest, make_request
 from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor
 from ingestify.fetch.response import BufferedResponse, StreamedResponse
@@ -33,6 +30,10 @@ from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.transport import Transport
 from ingestify.fetch.transport.ways import Transports, Way
 from ingestify.masking import mask_url
+
+if TYPE_CHECKING:
+    from ingestify.fetch.paging.page_walk import Doubt
+    from ingestify.fetch.paging.pages import Pager
 
 __all__ = ["HttpClient", "HttpOptions", "current_client"]
 
@@ -113,7 +114,10 @@ class HttpClient:
         return dataclasses.replace(result, attempts=attempts)
 
     def _fetch_pages(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
-        pager = pages.as_pager(request.pager)
+        from ingestify.fetch.paging.paged_file import PagedFile  # many sources have no pages
+        from ingestify.fetch.paging.pages import as_pager
+
+        pager = as_pager(request.pager)
         first = make_request(
             request.url,
             params=request.params,
@@ -168,12 +172,14 @@ class HttpClient:
         find_error: FindError | None = None,
     ) -> Iterator[Response]:
         """Yield page after page; see `domain.ports.HttpClientPort.iter_pages`."""
+        from ingestify.fetch.paging.pages import as_pager  # many sources have no pages
+
         first = self._make_request(url, params, headers, auth)
 
         def note(_: Doubt, why: str) -> None:
             current_context().index.add_gap(why)
 
-        return self._iter_pages(first, pages.as_pager(pager), note, ignore_not_found=False, find_error=find_error)
+        return self._iter_pages(first, as_pager(pager), note, ignore_not_found=False, find_error=find_error)
 
     def post_form(
         self,
@@ -190,11 +196,13 @@ class HttpClient:
     def _iter_pages(
         self,
         first: OutgoingRequest,
-        pager: pages.Pager,
+        pager: Pager,
         note: Callable[[Doubt, str], None],
         ignore_not_found: bool,
         find_error: FindError | None,
     ) -> Iterator[Response]:
+        from ingestify.fetch.paging.page_walk import PAST_THE_END, iter_pages
+
         def get_page(url: str, *, is_first: bool, may_be_past_end: bool) -> Response:
             request = first.moved(url)
             if not is_first:

@@ -244,13 +244,19 @@ class MysqlDialect(Dialect):
                 connection.scalar(sa.select(sa.func.release_lock(name)))
 
     def adapt(self, table: sa.Table) -> None:
-        """Give the table InnoDB, a collation that tells all texts apart, and texts of more than 64 kB."""
+        """Give the table InnoDB, a collation that tells all texts apart, and texts of more than 64 kB.
+
+        An index on such a text is on its beginning.
+        """
         from sqlalchemy.dialects.mysql import LONGTEXT  # other databases need not import it
 
         table.dialect_kwargs.update(mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate=self.collation)
         for column in table.columns:
             if isinstance(column.type, sa.Text):
                 column.type = LONGTEXT()
+        for index in table.indexes:
+            if any(isinstance(column.type, LONGTEXT) for column in index.columns):
+                index.dialect_kwargs["mysql_length"] = 255
 
     def load_attribute_columns(self, connection: sa.Connection, table: sa.Table) -> None:
         """Read which identifier keys have columns."""

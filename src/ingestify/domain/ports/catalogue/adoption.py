@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ingestify.domain.adoption import PublishedEvent, PublishedIndex, Unreadable
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.history import DatasetHistory
+
+if TYPE_CHECKING:
+    from ingestify.domain.adoption import PublishedEvent, PublishedIndex, Unreadable  # only an adoption imports it
 
 __all__ = ["AdoptionPort", "PublishedCatalogue"]
 
