@@ -70,7 +70,6 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "where",
             "deliveries",
             "writing",
-            "skip-older-events",
             "an-older-project",
             "a-data-frame",
             "a-source",

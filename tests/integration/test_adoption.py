@@ -90,12 +90,14 @@ def test_a_lake_on_a_server_is_adopted(server: Server, make: Callable[..., Any],
     with get_engine(config) as engine:
         check(engine, dataset_id, identifier)
         engine.store.invalidate_revisions(engine.store.get_dataset_collection(), "wrong")
-        events = engine.store.catalogue.event_log.read(1, 10)
-        assert [(event.position, event.event_type) for event in events] == [
-            (2, "dataset_created"),
-            (3, "revision_added"),
-            (4, "revision_invalidated"),
+        events = engine.store.catalogue.event_log.read(0, 10)
+        assert [(event.position, event.event_type, len(event.dataset.revisions)) for event in events] == [
+            (1, "dataset_created", 1),
+            (2, "revision_added", 2),
+            (3, "revision_added", 1),
+            (4, "revision_invalidated", 2),
         ]
+        assert [one.position for one in engine.store.catalogue.event_readers.list_readers()] == [3]
     assert adopt(config, dry_run=False).present == (1, 1)
     assert published.dump() == rows
 

@@ -8,6 +8,7 @@ that the next run fetches the dataset in full. If there is none, the dataset is 
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime as dt
 import enum
@@ -23,17 +24,16 @@ from ingestify.domain.revision import Revision, RevisionState
 
 __all__ = [
     "Adopted",
-    "LoggedHistory",
     "NotTaken",
     "NotTakenKind",
     "ObjectFacts",
+    "OldLog",
     "PublishedEvent",
     "PublishedIndex",
     "Unreadable",
     "adopt",
     "adopted_event",
     "find_damage",
-    "missing_events",
 ]
 
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -128,29 +128,53 @@ class PublishedEvent:
     problem: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LoggedHistory:
-    """What the log has of a dataset.
+class OldLog:
+    """What the published package's event log has of each dataset, and when it began."""
 
-    Attributes:
-        is_created: Whether it has that the dataset was created.
-        revision_ids: Which revisions it has.
-        is_invalidated: Whether it has an invalidation.
-    """
+    def __init__(self) -> None:
+        self._begun_at: dt.datetime | None = None
+        self._created: set[str] = set()
+        self._invalidated: set[str] = set()
+        self._revisions: collections.defaultdict[str, set[int]] = collections.defaultdict(set)
 
-    is_created: bool = False
-    revision_ids: frozenset[int] = frozenset()
-    is_invalidated: bool = False
-
-    def after(self, event: PublishedEvent) -> LoggedHistory:
-        """Return what the log has when it has an event more."""
+    def add(self, event: PublishedEvent) -> None:
+        """Note an event of the log, in its order."""
+        self._begun_at = self._begun_at or event.occurred_at
         kind = LOGGED_EVENTS.get(event.event_type)
         if kind is RevisionAdded and event.dataset is not None and event.dataset.revisions:
-            added = event.dataset.revisions[-1].revision_id
-            return dataclasses.replace(self, revision_ids=self.revision_ids | {added})
-        if kind is DatasetCreated:
-            return dataclasses.replace(self, is_created=True)
-        return dataclasses.replace(self, is_invalidated=True) if kind is RevisionInvalidated else self
+            self._revisions[event.dataset_id].add(event.dataset.revisions[-1].revision_id)
+        elif kind is DatasetCreated:
+            self._created.add(event.dataset_id)
+        elif kind is RevisionInvalidated:
+            self._invalidated.add(event.dataset_id)
+
+    def missing(self, dataset: Dataset) -> tuple[list[DatasetEvent], list[DatasetEvent]]:
+        """Return the events of a dataset that the log lacks: those from before it began, and the others.
+
+        Each has the time of its revision.
+        """
+        before: list[DatasetEvent] = []
+        behind: list[DatasetEvent] = []
+        for event in history_events(DatasetHistory(dataset, None), dataset.updated_at):
+            if not self._has(event):
+                timed = dataclasses.replace(event, occurred_at=_time_of(event))
+                is_older = self._begun_at is None or timed.occurred_at < self._begun_at
+                (before if is_older else behind).append(timed)
+        return before, behind
+
+    def _has(self, event: DatasetEvent) -> bool:
+        dataset = event.dataset
+        if isinstance(event, RevisionAdded):
+            return dataset.revisions[-1].revision_id in self._revisions.get(dataset.dataset_id, ())
+        is_creation = isinstance(event, DatasetCreated)
+        return dataset.dataset_id in (self._created if is_creation else self._invalidated)
+
+
+def _time_of(event: DatasetEvent) -> dt.datetime:
+    """Return when it happened: an invalidation is the last that changed its dataset."""
+    if isinstance(event, RevisionAdded):
+        return event.dataset.revisions[-1].created_at
+    return event.dataset.created_at if isinstance(event, DatasetCreated) else event.dataset.updated_at
 
 
 # ---- objects -------------------------------------------------------------------------------------------
@@ -309,13 +333,14 @@ def _adopted_revision(
 # ---- events --------------------------------------------------------------------------------------------
 
 
-def adopted_event(event: PublishedEvent, dataset: Dataset | None) -> DatasetEvent | None:
+def adopted_event(event: PublishedEvent, dataset: Dataset | None, older: int) -> DatasetEvent | None:
     """Return an event of the published package's log as one of ours; None: it cannot be one.
 
     Args:
         event: The event.
         dataset: Its dataset in our lake, from which the revisions are taken; None: it was not taken. Then the event
             shows the files as the published package logged them, and they cannot be loaded.
+        older: How many events stand before the old log now.
     """
     kind, shown = LOGGED_EVENTS.get(event.event_type), event.dataset
     if kind is None or shown is None:
@@ -334,17 +359,4 @@ def adopted_event(event: PublishedEvent, dataset: Dataset | None) -> DatasetEven
         )
     make: Callable[..., DatasetEvent] = kind
     extra = {"reason": event.reason} if kind is RevisionInvalidated else {}
-    return make(dataset=shown, occurred_at=event.occurred_at, position=event.position, **extra)
-
-
-def missing_events(dataset: Dataset, logged: LoggedHistory, moment: dt.datetime) -> list[DatasetEvent]:
-    """Return the events of a dataset that the log lacks, as an import would write them."""
-    return [
-        event
-        for event in history_events(DatasetHistory(dataset, None), moment)
-        if not (
-            (isinstance(event, DatasetCreated) and logged.is_created)
-            or (isinstance(event, RevisionAdded) and event.dataset.revisions[-1].revision_id in logged.revision_ids)
-            or (isinstance(event, RevisionInvalidated) and logged.is_invalidated)
-        )
-    ]
+    return make(dataset=shown, occurred_at=event.occurred_at, position=event.position + older, **extra)

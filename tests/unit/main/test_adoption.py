@@ -462,24 +462,47 @@ def test_readers_go_on_where_they_were(published: PublishedLake, config: Path):
         assert (report.progress.events, report.progress.readers) == (7, 2)
     events = read_all(config, "new")
     assert [(event.position, event.event_type, event.dataset.dataset_id) for event in events] == [
-        (1, "revision_added", first),
-        (2, "dataset_created", first),
-        (3, "revision_added", gone),
-        (4, "revision_invalidated", first),
-        (5, "revision_added", first),  # the log lacks it
-        (6, "dataset_created", second),
-        (7, "revision_added", second),
+        (1, "revision_added", first),  # the log lacks it, and the next two
+        (2, "dataset_created", second),
+        (3, "revision_added", second),
+        (4, "revision_added", first),
+        (5, "dataset_created", first),
+        (6, "revision_added", gone),
+        (7, "revision_invalidated", first),
     ]
-    assert [event.position for event in read_all(config, "half")] == [3, 4, 5, 6, 7]
-    assert [len(event.dataset.revisions) for event in events[:2]] == [1, 1]
-    assert events[3].reason == "no kick-off"
-    assert events[0].occurred_at == dt.datetime(2025, 2, 1, tzinfo=dt.UTC)
+    assert [event.position for event in read_all(config, "half")] == [6, 7]
+    assert [len(event.dataset.revisions) for event in events[3:5]] == [1, 1]
+    assert events[6].reason == "no kick-off"
+    assert [event.occurred_at for event in events[:1]] == [events[0].dataset.revisions[1].created_at]
+    assert events[3].occurred_at == dt.datetime(2025, 2, 1, tzinfo=dt.UTC)
     with opened(config) as engine:
-        event = events[0]
+        event = events[3]
         assert contents(engine, event.dataset) == {"match__v1": MATCH.content, "events__v8": EVENTS.content}
         dataset = next(one for one in engine.store.get_dataset_collection() if one.dataset_id == first)
         engine.store.invalidate_revision(dataset, "again")
     assert [event.position for event in read_all(config, "half")] == [8]
+
+
+def test_what_the_old_log_lost_follows_behind_it(published: PublishedLake, config: Path):
+    older = published.add_dataset({"match_id": 1}, [MATCH])
+    first = published.add_dataset({"match_id": 2}, [MATCH])
+    published.log("revision_added", first, occurred_at="2025-01-10T12:02:30Z")  # now it is switched on
+    published.log("dataset_created", first)
+    lost = published.add_dataset({"match_id": 3}, [MATCH])
+    published.log("dataset_created", lost)
+    published.add_reader("r", 3)
+    assert take(config).progress.events == 6
+    events = read_all(config, "new")
+    assert [(event.event_type, event.dataset.dataset_id) for event in events] == [
+        ("dataset_created", older),
+        ("revision_added", older),
+        ("revision_added", first),
+        ("dataset_created", first),
+        ("dataset_created", lost),
+        ("revision_added", lost),
+    ]
+    (event,) = read_all(config, "r")
+    assert (event.position, event.occurred_at) == (6, event.dataset.revisions[0].created_at)
 
 
 def test_an_event_that_cannot_be_read_is_named(published: PublishedLake, config: Path):
@@ -563,7 +586,7 @@ def test_an_interrupted_adoption_goes_on(
             (kind, one) for kind in ("dataset_created", "revision_added") for one in ids
         )
         (reader,) = engine.store.catalogue.event_readers.list_readers()
-        assert (reader.name, reader.position) == ("half", 2)
+        assert (reader.name, reader.position) == ("half", 9), "two of the three that were logged"
 
 
 def test_what_the_published_package_changed_after_an_interruption_is_taken_as_it_is_now(
@@ -586,7 +609,7 @@ def test_what_the_published_package_changed_after_an_interruption_is_taken_as_it
         assert there.keys() == {same, changed, new}
         assert contents(engine, there[changed]) == {"match__v1": MATCH_2.content}
         events = engine.store.catalogue.event_log.read(0, 100)
-        assert [(event.position, event.dataset.dataset_id) for event in events[:2]] == [(1, changed), (2, changed)]
+        assert [(event.position, event.dataset.dataset_id) for event in events[-2:]] == [(6, changed), (7, changed)]
         assert sorted((event.event_type, event.dataset.dataset_id) for event in events) == sorted(
             [("revision_added", one) for one in (same, changed, changed, new)]
             + [("dataset_created", one) for one in (same, changed, new)]
@@ -767,7 +790,9 @@ def test_it_can_be_copied_into_another_lake(published: PublishedLake, config: Pa
         dataset = the_only(engine)
         assert contents(engine, dataset) == {"match__v1": MATCH_2.content, "events__v8": EVENTS.content}
         assert "/0/" not in dataset.files["match"].storage_path
-        assert [one.position for one in engine.store.catalogue.event_readers.list_readers()] == [1]
+        assert [one.position for one in engine.store.catalogue.event_readers.list_readers()] == [5], (
+            "behind the four that the log lacks"
+        )
     assert take(config, to=target).line == "nothing to do: the lake is in use, and has 2 of 3 datasets"
     assert {path: path.read_bytes() for path in before if path.parent != target} == before
     with pytest.raises(ConfigurationError, match="has a lake of the published package"):

@@ -1,10 +1,10 @@
 """Adoption of a lake of the published package: in place, or into a lake of its own.
 
 Each object is read once, several at once. Datasets are committed in batches, without events; then the event log is
-carried, with its positions, and what it lacks follows; the positions of its readers and the lake's first epoch are
-the last commit. Until then nobody can open the lake, so nobody reads half of it. An adoption that was interrupted finds
-the datasets that it has committed, and reads the objects of those that are unchanged no more; the events are carried
-anew. The tables of the published package are only read.
+written: what is older than the old log stands before it, and what else it lacks behind it. The positions of its readers
+move with it; they and the lake's first epoch are the last commit. Until then nobody can open the lake, so nobody reads
+half of it. An adoption that was interrupted finds the datasets that it has committed, and reads the objects of those
+that are unchanged no more; the events are written anew. The tables of the published package are only read.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ import dataclasses
 import datetime as dt
 import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
 from ingestify.clock import now
 from ingestify.domain.adoption import (
-    LoggedHistory,
     NotTaken,
     NotTakenKind,
     ObjectFacts,
+    OldLog,
     PublishedEvent,
     PublishedIndex,
     Unreadable,
     adopt,
     adopted_event,
-    missing_events,
 )
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetEvent
@@ -208,19 +207,19 @@ class Adoption:
             on_object=self.progress.add_object,
             dry_run=self.dry_run,
         )
-        logged: dict[str, LoggedHistory] = {}
+        log = OldLog()
         if self.dry_run:  # it counts the events that the log lacks when it sees a dataset, which it does not write
-            yield from self._carry_events(logged)
+            yield from self._read_log(log)
         with objects:
             for some in _batches(index.dataset_ids, _LOADED_AT_ONCE):
-                yield from self._take(objects, some, logged)
+                yield from self._take(objects, some, log)
         readers = self._published.find_readers()
         self.progress.readers = len(readers)
         if self.dry_run:
             return
-        yield from self._carry_events(logged)
-        self._add_missing_events(index.dataset_ids, logged)
-        self._store.catalogue.adoption.finish(readers)
+        yield from self._read_log(log)
+        older = self._write_events(index.dataset_ids, log)
+        self._store.catalogue.adoption.finish({name: at + older if at else 0 for name, at in readers.items()})
         failpoint("adoption.finished")
         if self.progress.datasets or self.progress.already:
             self._store.identity.claim()
@@ -265,12 +264,10 @@ class Adoption:
     def _find_taken(self, dataset_ids: Sequence[str]) -> dict[str, DatasetHead]:
         return {head.dataset_id: head for head in self._store.catalogue.history_import.find_heads(dataset_ids)}
 
-    def _take(
-        self, objects: AdoptedObjects, dataset_ids: Sequence[str], logged: Mapping[str, LoggedHistory]
-    ) -> Iterator[NotTaken]:
+    def _take(self, objects: AdoptedObjects, dataset_ids: Sequence[str], log: OldLog) -> Iterator[NotTaken]:
         """Take the datasets that are not there yet as they are now, in one commit.
 
-        A dry run counts the events that `logged` lacks.
+        A dry run counts the events that the log lacks.
         """
         taken = self._find_taken(dataset_ids)
         published = self._published.load(dataset_ids)
@@ -302,9 +299,7 @@ class Adoption:
         for dataset in adopted:
             self.progress.add_dataset(dataset)
             if self.dry_run:
-                self.progress.events += len(
-                    missing_events(dataset, logged.get(dataset.dataset_id, LoggedHistory()), now())
-                )
+                self.progress.events += sum(map(len, log.missing(dataset)))
 
     def _begin(self, objects: AdoptedObjects, published: Dataset) -> _OnTheWay:
         place_of = self._places(published)
@@ -327,44 +322,58 @@ class Adoption:
 
     # ---- events ----------------------------------------------------------------------------------------
 
-    def _carry_events(self, logged: dict[str, LoggedHistory]) -> Iterator[NotTaken]:
-        """Carry the event log with its positions, and add to `logged` what it has of each dataset."""
-        position = 0
-        while events := self._published.read_events(position, _LOGGED_AT_ONCE):
-            position = events[-1].position
+    def _read_log(self, log: OldLog) -> Iterator[NotTaken]:
+        """Read the whole event log: what it has of each dataset, and what of it cannot be read."""
+        for events in self._iter_log():
             for event in events:
                 if event.dataset is None:
                     reason = f"it cannot be read: {event.problem}"
                     yield NotTaken(NotTakenKind.EVENT, f"event {event.position}", event.dataset_id, reason)
                 else:
-                    logged[event.dataset_id] = logged.get(event.dataset_id, LoggedHistory()).after(event)
-            self._write_events(self._adopted_events(events))
+                    log.add(event)
+                    self.progress.events += 1
 
-    def _adopted_events(self, events: Sequence[PublishedEvent]) -> list[DatasetEvent]:
-        there = self._load({event.dataset_id for event in events})
-        made = (adopted_event(event, there.get(event.dataset_id)) for event in events)
-        return [event for event in made if event is not None]
+    def _iter_log(self) -> Iterator[list[PublishedEvent]]:
+        position = 0
+        while events := self._published.read_events(position, _LOGGED_AT_ONCE):
+            position = events[-1].position
+            yield events
 
-    def _load(self, dataset_ids: Iterable[str]) -> dict[str, Dataset]:
-        return {one.dataset_id: one for one in self._store.catalogue.datasets.get(sorted(dataset_ids))}
+    def _write_events(self, dataset_ids: Sequence[str], log: OldLog) -> int:
+        """Write the event log: what is older than the old log, the old log, and what else it lacks.
 
-    def _add_missing_events(self, dataset_ids: Sequence[str], logged: Mapping[str, LoggedHistory]) -> None:
-        """Add the events that the log lacks, behind it, in the order of the datasets."""
-        position = self._published.get_last_position()
-        moment = now()
+        Returns:
+            How many events are older than the old log: by so much, its positions are higher now.
+        """
+        older, incomplete = 0, []
         for some in _batches(dataset_ids, _EVENTS_AT_ONCE):
-            there = self._load(some)
-            events: list[DatasetEvent] = []
-            for dataset_id in some:
-                if dataset_id in there:
-                    events += missing_events(there[dataset_id], logged.get(dataset_id, LoggedHistory()), moment)
-            placed = [dataclasses.replace(event, position=position + n) for n, event in enumerate(events, 1)]
-            position += len(placed)
-            self._write_events(placed)
+            missing = [log.missing(dataset) for dataset in self._load(some)]
+            older = self._add_events(older, [event for before, _ in missing for event in before])
+            incomplete += [behind[0].dataset.dataset_id for _, behind in missing if behind]
+        for events in self._iter_log():
+            there = {one.dataset_id: one for one in self._load({event.dataset_id for event in events})}
+            made = (adopted_event(event, there.get(event.dataset_id), older) for event in events)
+            self._write([event for event in made if event is not None])
+        position = older + self._published.get_last_position()
+        for some in _batches(incomplete, _EVENTS_AT_ONCE):
+            position = self._add_events(
+                position, [one for dataset in self._load(some) for one in log.missing(dataset)[1]]
+            )
+        return older
 
-    def _write_events(self, events: Sequence[DatasetEvent]) -> None:
+    def _load(self, dataset_ids: Collection[str]) -> list[Dataset]:
+        """Return the datasets that are taken, in the order of their ids."""
+        there = {one.dataset_id: one for one in self._store.catalogue.datasets.get(sorted(dataset_ids))}
+        return [there[dataset_id] for dataset_id in dataset_ids if dataset_id in there]
+
+    def _add_events(self, position: int, events: Sequence[DatasetEvent]) -> int:
+        """Write events behind a position, and return that of the last one."""
         self.progress.events += len(events)
-        if events and not self.dry_run:
+        self._write([dataclasses.replace(event, position=position + n) for n, event in enumerate(events, 1)])
+        return position + len(events)
+
+    def _write(self, events: Sequence[DatasetEvent]) -> None:
+        if events:
             self._store.catalogue.adoption.add_events(events)
             failpoint("adoption.logged")
 
