@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
-from ingestify.domain.identifier import canonical_text, canonical_value
+from ingestify.domain.identifier import canonical_text
 from ingestify.domain.ports import DatasetFilter
-from ingestify.domain.selector import Filters, Selector, filter_values
+from ingestify.domain.selector import Filters, Selector, canonical_values, filter_values
 from ingestify.domain.source import Source
 from ingestify.domain.text import LONGEST_KIND, LONGEST_NAME, problem_of_name
 from ingestify.errors import ConfigurationError
@@ -41,7 +41,8 @@ class IngestionPlan:
         dataset_type: `match`, `tracking`, …
         data_spec_versions: The feeds and versions; None: every feed, v1.
         selectors: The parts; None: everything that `discover_selectors` finds, and so is an empty one. In a mapping,
-            lists multiply: `{"competition_id": 11, "season_id": [90, 91]}` is two.
+            lists multiply: `{"competition_id": 11, "season_id": [90, 91]}` is two. Selectors that differ only in
+            one of the source's `multi_value_keys` are one job.
         fetch_policy: When to fetch; None: the base policy.
         other_sources: The names of all other sources of the configuration, if no other source of this provider has a
             plan for this dataset type. Then this source also answers for datasets of a source that is not among them,
@@ -163,10 +164,7 @@ class Job:
             "selector": self.selector.canonical,
         }
         if self.filters:
-            alternatives = {
-                key: json.dumps(sorted({str(canonical_value(one, key)) for one in filter_values(value)}))
-                for key, value in self.filters.items()
-            }
+            alternatives = {key: canonical_values(filter_values(value)) for key, value in self.filters.items()}
             attributes["filters"] = canonical_text(alternatives)
         return canonical_text(attributes)
 
@@ -177,6 +175,11 @@ class Job:
         return identity != own and all(
             mine[key] == theirs.get(key) for key in ("bucket", "source", "provider", "dataset_type", "selector")
         )
+
+    @property
+    def chosen(self) -> Filters:
+        """What is applied to the result of `find_datasets`: the keys with several values, and the caller's filters."""
+        return {**self.selector.several, **self.filters}
 
     @property
     def lists_everything(self) -> bool:

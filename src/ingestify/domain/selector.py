@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.announcement import read_time, text_of_time
@@ -12,13 +13,36 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.identifier import canonical_text, canonical_value
 from ingestify.errors import ConfigurationError, SourceError
 
-__all__ = ["Filters", "Selector", "check_values", "filter_values", "given_filters", "identifier_matches"]
+__all__ = [
+    "Filters",
+    "Selector",
+    "Several",
+    "canonical_values",
+    "check_values",
+    "filter_values",
+    "given_filters",
+    "identifier_matches",
+    "join_selectors",
+]
 
 Filters = Mapping[str, object]
 """Key to a value, or to a list of values of which any may match."""
 
 
 _NOT_SEVERAL = (str, bytes, Mapping)
+
+_SHOWN_VALUES = 5
+
+
+class Several(tuple[object, ...]):
+    """The values of a key of a selector that stands for several, of which any may match."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        more = len(self) - _SHOWN_VALUES
+        shown = ",".join(map(str, self[:_SHOWN_VALUES]))
+        return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 def filter_values(value: object) -> list[object]:
@@ -51,9 +75,14 @@ def check_values(filters: Filters) -> None:
                 raise ConfigurationError(f"The filter {key}={one!r} can match nothing. {error}") from None
 
 
+def canonical_values(values: Iterable[object]) -> str:
+    """Return the text by which sets of values are compared."""
+    return json.dumps(sorted({canonical_value(one) for one in values}))
+
+
 def _matches(value: object, wanted: object) -> bool:
-    text = canonical_value(value)
-    return any(canonical_value(alternative) == text for alternative in filter_values(wanted))
+    texts = {canonical_value(one) for one in filter_values(value)}
+    return any(canonical_value(alternative) in texts for alternative in filter_values(wanted))
 
 
 class Selector(Dumped):
@@ -140,7 +169,15 @@ class Selector(Dumped):
     @property
     def canonical(self) -> str:
         """The text by which selectors are compared."""
-        return canonical_text(self.attributes)
+        several = self.several
+        if not several:
+            return canonical_text(self.attributes)
+        return canonical_text({**self.attributes, **{key: canonical_values(one) for key, one in several.items()}})
+
+    @property
+    def several(self) -> dict[str, Several]:
+        """The keys of which it has several values; see `join_selectors`."""
+        return {key: value for key, value in self.attributes.items() if isinstance(value, Several)}
 
     def matches(self, filters: Filters) -> bool:
         """Return whether no filter contradicts it. A filter on a key that it does not have is ignored."""
@@ -162,6 +199,32 @@ class Selector(Dumped):
 
     def __repr__(self) -> str:
         return f"Selector({self.attributes!r})"
+
+
+def join_selectors(selectors: Sequence[Selector], keys: Iterable[str]) -> list[Selector]:
+    """Return the selectors; in place of those that differ only in one of the keys, one that has all their values.
+
+    Args:
+        selectors: Selectors, each once.
+        keys: The keys of which a selector may have several values.
+    """
+    joined = list(selectors)
+    for key in keys:
+        alike: dict[str, list[Selector]] = {}
+        for one in joined:
+            rest = Selector({name: value for name, value in one.attributes.items() if name != key})
+            versions = None if one.data_spec_versions is None else dict(one.data_spec_versions)
+            alike.setdefault(repr((key in one.attributes, rest.canonical, one.hints, versions)), []).append(one)
+        joined = [_join(theirs, key) for theirs in alike.values()]
+    return joined
+
+
+def _join(alike: Sequence[Selector], key: str) -> Selector:
+    first = alike[0]
+    if len(alike) == 1:
+        return first
+    values = Several(one.attributes[key] for one in alike)
+    return Selector({**first.attributes, key: values, **first.hints}, first.data_spec_versions)
 
 
 def identifier_matches(identifier: Mapping[str, object], filters: Filters) -> bool:

@@ -45,6 +45,10 @@ class Source(abc.ABC):
         selector_keys: The attributes that a selector must have before `find_datasets` is called, `("season_id",)`, or
             for each dataset type `{"match": ("season_id",)}`. Empty: the parameters of `find_datasets` that have no
             default.
+        multi_value_keys: The keys of which `find_datasets` takes a list of values, `("match_id",)`, or for each dataset
+            type `{"match": ("match_id",)}`. The selectors of a plan that differ only in such a key are one job, and
+            one call of `find_datasets`: an index is requested once, and not for each match. Each of its datasets has
+            the key in its own identity.
         bundle_checks: The checks between the files of its datasets.
         loader: The format of its datasets, if that is not named after the provider: `opta`, or for each dataset type
             `{"match": "opta", "tracking": "tracab"}`. It brings the feeds of complete datasets, their checks, and how
@@ -79,6 +83,7 @@ class Source(abc.ABC):
     bundle_checks: Sequence[BundleCheck] = ()
     identifier_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
     selector_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
+    multi_value_keys: Sequence[str] | Mapping[str, Sequence[str]] = ()
     loader: str | Mapping[str, str] = ""
     concurrent_discovery: bool = False
     lists_everything: bool = False
@@ -112,6 +117,10 @@ class Source(abc.ABC):
     def selector_keys_of(self, dataset_type: str) -> tuple[str, ...]:
         """Return the `selector_keys` of a dataset type; empty: none."""
         return _keys_of(self.selector_keys, dataset_type)
+
+    def multi_value_keys_of(self, dataset_type: str) -> tuple[str, ...]:
+        """Return the `multi_value_keys` of a dataset type; empty: none."""
+        return _keys_of(self.multi_value_keys, dataset_type)
 
     @property
     def http(self) -> HttpClientPort:

@@ -19,7 +19,7 @@ from ingestify.errors import SourceError
 from ingestify.sources.base_url import BaseUrlSource
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
-from ingestify.sources.open_data import match_name, may_be, name_of, same
+from ingestify.sources.open_data import MatchIds, match_name, may_be, name_of, same
 
 __all__ = ["MATCH", "ImpectIterations"]
 
@@ -63,7 +63,7 @@ class ImpectIterations(BaseUrlSource):
         data_spec_versions: DataSpecVersionCollection,
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         iteration_id: int,
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of one iteration in one list."""

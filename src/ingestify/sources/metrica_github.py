@@ -14,7 +14,7 @@ from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.github_source import GithubSource
-from ingestify.sources.open_data import add_url, same
+from ingestify.sources.open_data import MatchIds, add_url, same
 
 __all__ = ["MetricaGithub"]
 
@@ -75,7 +75,7 @@ class MetricaGithub(GithubSource):
         dataset_type: str,
         data_spec_versions: DataSpecVersionCollection,
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - there is no index
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[DatasetResource]]:
         """Yield the games in one list, without a request."""

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.domain.resource import DatasetResource
+from ingestify.domain.selector import filter_values
 from ingestify.sources.base_url import BaseUrlSource
 from ingestify.sources.entries import list_of
 
-__all__ = ["OpenDataSource", "add_url", "match_name", "may_be", "name_of", "same"]
+__all__ = ["MatchIds", "OpenDataSource", "add_url", "match_name", "may_be", "name_of", "same"]
+
+MatchIds = int | str | list[int] | list[str] | None
+"""The `match_id` of a call of `find_datasets`: one, several, or None for all."""
 
 
 class OpenDataSource(BaseUrlSource):
@@ -60,8 +64,8 @@ def match_name(
 
 
 def same(wanted: object, there: object) -> bool:
-    """Return whether a value matches a filter: `12` and `"12"` are the same, and None is no filter."""
-    return wanted is None or str(wanted) == str(there)
+    """Return whether a value matches a filter: one of its values, or any for None. `12` and `"12"` are the same."""
+    return wanted is None or str(there) in map(str, filter_values(wanted))
 
 
 def may_be(entry: Mapping[str, Any], wanted: Mapping[str, object]) -> bool:

@@ -27,7 +27,7 @@ from ingestify.fetch.paging.pages import NextLink, items_of
 from ingestify.sources.api import ApiSource, FixedToken, basic_auth, secret
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
-from ingestify.sources.open_data import match_name, may_be, name_of, same
+from ingestify.sources.open_data import MatchIds, match_name, may_be, name_of, same
 from ingestify.sources.recent_response import RecentResponse
 from ingestify.sources.recheck_schedule import last_recheck_time, missing_recheck_seconds
 
@@ -101,7 +101,7 @@ class SkillCorner(ApiSource):
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int,
         season_id: int,
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season, page by page."""

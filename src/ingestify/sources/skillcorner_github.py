@@ -18,7 +18,7 @@ from ingestify.domain.resource import DatasetResource
 from ingestify.sources.entries import Found, Selectors, distinct, read_entries
 from ingestify.sources.git_lfs import load_lfs_file
 from ingestify.sources.github_source import GithubSource
-from ingestify.sources.open_data import add_url, match_name, may_be, name_of
+from ingestify.sources.open_data import MatchIds, add_url, match_name, may_be, name_of
 from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["SkillCornerGithub"]
@@ -100,7 +100,7 @@ class SkillCornerGithub(GithubSource):
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int | None = None,
         season_id: int | None = None,
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season in one list."""

@@ -23,7 +23,7 @@ from ingestify.errors import SourceError
 from ingestify.fetch.paging.pages import LinkHeader
 from ingestify.sources.entries import Found, list_of, read_each, read_entries
 from ingestify.sources.iso_time import get_time
-from ingestify.sources.open_data import OpenDataSource, match_name, same
+from ingestify.sources.open_data import MatchIds, OpenDataSource, match_name, same
 from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["SportecHuggingFace"]
@@ -117,7 +117,7 @@ class SportecHuggingFace(OpenDataSource):
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - there are seven
         competition_id: str,
         season_id: str,
-        match_id: str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of a competition in one list."""

@@ -27,7 +27,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.sources.api import ApiSource, basic_auth
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
-from ingestify.sources.open_data import may_be
+from ingestify.sources.open_data import MatchIds, may_be
 from ingestify.sources.statsbomb_matches import MATCH_KEYS, MATCH_NAME, SEASON_KEYS, SEASON_NAME, find_match
 
 __all__ = ["StatsBomb"]
@@ -105,7 +105,7 @@ class StatsBomb(ApiSource):
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int,
         season_id: int,
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season in one list."""

@@ -18,7 +18,7 @@ from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.entries import Found, Selectors, are_alike, read_entries
-from ingestify.sources.open_data import OpenDataSource, may_be
+from ingestify.sources.open_data import MatchIds, OpenDataSource, may_be
 from ingestify.sources.statsbomb_matches import MATCH_KEYS, MATCH_NAME, SEASON_KEYS, SEASON_NAME, find_match
 
 __all__ = ["StatsBombGithub"]
@@ -74,7 +74,7 @@ class StatsBombGithub(OpenDataSource):
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is small, and is read completely
         competition_id: int,
         season_id: int,
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season: first a few, then all others."""

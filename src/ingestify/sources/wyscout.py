@@ -32,7 +32,7 @@ from ingestify.errors import ConfigurationError, SourceError
 from ingestify.sources.api import ApiSource, basic_auth
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
-from ingestify.sources.open_data import match_name, may_be
+from ingestify.sources.open_data import MatchIds, match_name, may_be
 from ingestify.sources.recheck_schedule import missing_recheck_seconds
 from ingestify.sources.wyscout_changes import WyscoutChanges
 
@@ -153,7 +153,7 @@ class Wyscout(ApiSource):
         dataset_collection_metadata: CollectionMetadata,
         competition_id: int,
         season_id: int,
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season in one list."""

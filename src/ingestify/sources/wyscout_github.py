@@ -25,7 +25,7 @@ from ingestify.errors import SourceError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES, read_json
 from ingestify.sources.entries import Found, Selectors, distinct, list_of, read_entries
 from ingestify.sources.github_source import GithubSource
-from ingestify.sources.open_data import add_url, match_name, may_be, same
+from ingestify.sources.open_data import MatchIds, add_url, match_name, may_be, same
 from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["WyscoutGithub"]
@@ -102,7 +102,7 @@ class WyscoutGithub(GithubSource):
         dataset_collection_metadata: CollectionMetadata,  # noqa: ARG002 - the index is read completely
         competition_id: int,
         season_id: int,
-        match_id: int | str | None = None,
+        match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season in one list."""

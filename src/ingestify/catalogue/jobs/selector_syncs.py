@@ -14,7 +14,7 @@ from ingestify.catalogue.rows import moment_from_text, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.ports import DiscoveredSelector, SelectorSync
-from ingestify.domain.selector import Selector
+from ingestify.domain.selector import Selector, Several
 
 __all__ = ["SelectorSyncs"]
 
@@ -142,7 +142,8 @@ def _discovered_from(row: sa.RowMapping) -> DiscoveredSelector | None:
 
 
 def _selector_from(text: str) -> Selector:
-    return Selector(json.loads(text))
+    read = json.loads(text)
+    return Selector({key: Several(value) if isinstance(value, list) else value for key, value in read.items()})
 
 
 def _discovered_row(discovered: DiscoveredSelector | None) -> dict[str, str | None]:

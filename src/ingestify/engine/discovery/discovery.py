@@ -129,23 +129,24 @@ def iter_discovered(
     metadata = _metadata_of(progress, store)
     duplicates = Duplicates(progress.sync_before.duplicates if progress.sync_before is not None else ())
     any_unreadable = False
+    wanted = job.chosen
     try:
         for batch in _iter_found(job, metadata):
             chosen = []
             for resource in batch:
                 try:
-                    discovered = _identify(progress, resource, store, listed=True)
+                    discovered = _identify(progress, resource, store)
                 except _Unreadable as unreadable:
                     any_unreadable = True
                     fail_entry(unreadable.where, unreadable.why)
                     continue
-                if not job.filters:
-                    chosen.append(discovered)
-                elif identifier_matches(discovered.identifier, job.filters):
-                    chosen.append(discovered)
-                    progress.match(discovered.identifier)
-                else:
+                if wanted and not identifier_matches(discovered.identifier, wanted):
                     progress.passed_over = discovered.identifier
+                    continue
+                discovered.number = progress.listing.add(discovered.identifier)
+                chosen.append(discovered)
+                if wanted:
+                    progress.match(discovered.identifier)
             yield from _in_parts(duplicates.sift(chosen))
     except Exception:
         # The datasets that were announced are ingested, also if the source fails after them.
@@ -182,14 +183,13 @@ class _Unreadable(Exception):
         self.why = why
 
 
-def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, listed: bool = False) -> Discovered:
+def _identify(progress: JobProgress, resource: object, store: DatasetStore) -> Discovered:
     """Return the dataset that a source announced, with its identity in the lake.
 
     Args:
         progress: The job.
         resource: What the source yielded.
         store: The lake, which has the key types.
-        listed: Whether the dataset is added to the job's listing.
 
     Raises:
         _Unreadable: The entry cannot be read or stored.
@@ -216,8 +216,7 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore, *, l
         metadata = _describable(resource)
     except Exception as error:
         raise _Unreadable(_name_of(resource), error) from error
-    number = progress.listing.add(identifier) if listed else 0
-    return Discovered(progress, resource, identifier, provider, key, metadata, number)
+    return Discovered(progress, resource, identifier, provider, key, metadata)
 
 
 def _describable(resource: DatasetResource) -> str:

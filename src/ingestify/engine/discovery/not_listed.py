@@ -100,8 +100,9 @@ def _values(selectors: Iterable[Selector]) -> dict[str, dict[str | None, object]
     """Return the values of each attribute: {key: {canonical value: value}}."""
     values: dict[str, dict[str | None, object]] = {}
     for selector in selectors:
-        for key, value in selector.attributes.items():
-            values.setdefault(key, {})[canonical_value(value)] = value
+        for key, several in selector.attributes.items():
+            for value in filter_values(several):
+                values.setdefault(key, {})[canonical_value(value)] = value
     return values
 
 

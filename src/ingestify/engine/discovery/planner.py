@@ -11,7 +11,7 @@ from typing import Any
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, Job, ParseExpression, SelectorExpression
 from ingestify.domain.resource import UnreadableEntry
-from ingestify.domain.selector import Filters, Selector, filter_values
+from ingestify.domain.selector import Filters, Selector, filter_values, join_selectors
 from ingestify.domain.source import Source
 from ingestify.engine.discovery.source_calls import discover_selectors, required_arguments, selector_parameters
 from ingestify.errors import ConfigurationError, IngestifyError, SourceError
@@ -92,7 +92,8 @@ def expand_plan(
     """Return the jobs of a plan, narrowed by the caller's filters. May ask the provider for its selectors.
 
     A rule of the plan that has every key that the source requires is a selector itself. A rule that has fewer keys
-    means all discovered selectors that agree with it.
+    means all discovered selectors that agree with it. Selectors that differ only in a key of which the source takes
+    several values are one job.
 
     Args:
         plan: The plan.
@@ -126,7 +127,12 @@ def expand_plan(
                     of_discovery.add(selector)
             else:
                 left_out.append(selector)
-    jobs = [_job(plan, selector, filters, selector in of_discovery) for selector in selectors.values()]
+    keys = plan.source.multi_value_keys_of(plan.dataset_type)
+    jobs = [
+        _job(plan, selector, filters, is_discovered)
+        for is_discovered, some in itertools.groupby(selectors.values(), of_discovery.__contains__)
+        for selector in join_selectors(list(some), keys)
+    ]
     return Expansion(jobs, discovered.asked_for, left_out)
 
 

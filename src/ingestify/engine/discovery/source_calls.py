@@ -127,8 +127,8 @@ def _has_older_form(slots: Sequence[inspect.Parameter]) -> bool:
 def find_datasets(job: Job, metadata: CollectionMetadata, versions: DataSpecVersionCollection | None = None) -> Any:
     """Return what `find_datasets` of a job's source returns.
 
-    A filter with several values is not passed: the source sees one value or none, and what it finds is filtered
-    afterwards.
+    Several values of a key are passed as a list, if the source takes one. Else they are not passed, and what the source
+    finds is filtered afterwards.
 
     Args:
         job: The plan, the selector and the filters.
@@ -139,10 +139,13 @@ def find_datasets(job: Job, metadata: CollectionMetadata, versions: DataSpecVers
         Exception: Any error of the source.
     """
     attributes: dict[str, object] = dict(job.selector.attributes)
-    for key, wanted in job.filters.items():
+    takes_list = job.plan.source.multi_value_keys_of(job.plan.dataset_type)
+    for key, wanted in job.chosen.items():
         values = filter_values(wanted)
         if len(values) == 1:
             attributes[key] = values[0]
+        elif key in takes_list:
+            attributes[key] = values
     method = job.plan.source.find_datasets
     fixed = (job.plan.dataset_type, versions or job.plan.data_spec_versions, metadata)
     return _Signature.of(method, attributes).call(method, fixed, attributes)

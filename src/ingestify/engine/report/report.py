@@ -307,8 +307,8 @@ class JobProgress:
             self.is_written = True
 
     def match(self, identifier: Identifier) -> None:
-        """Note a dataset that the job's filters let through. Called by the discovery thread."""
-        for key in self.job.filters:
+        """Note a dataset that was chosen. Called by the discovery thread."""
+        for key in self.job.chosen:
             self.matched.setdefault(key, set()).add(canonical_value(identifier[key]))
 
     def summary(self, *, with_tasks: bool = True) -> JobSummary:

@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from ingestify.domain.dataset import DatasetState
+from ingestify.domain.identifier import canonical_value
+from ingestify.domain.plan import Job
+from ingestify.domain.selector import Filters, Selector, Several
 from ingestify.domain.text import storable
 from ingestify.engine.report.listing import Listing, digest_of, number_of
 from ingestify.engine.report.report import JobProgress
@@ -129,14 +132,27 @@ def warn_if_nothing_is_listed(progress: JobProgress, store: DatasetStore) -> Non
     """Warn if a selector that the plan writes out lists nothing, and the lake has nothing of it either.
 
     A selector that was discovered may be a season that has not begun. A selector that a person wrote may be misspelt.
+    So may one of several values of a key.
     """
     job = progress.job
-    if job.is_discovered or not job.is_whole_selector or not progress.listing.is_empty or progress.failed:
+    if job.is_discovered or not job.is_whole_selector or progress.failed:
         return
-    if store.catalogue.datasets.read_metadata(job.dataset_filter(store.bucket)).row_count == 0:
+    selector: Selector | None = job.selector if progress.listing.is_empty else None
+    for key, values in job.selector.several.items():
+        listed = progress.matched.get(key, ())
+        not_listed = [one for one in values if canonical_value(one) not in listed]
+        unknown = [one for one in not_listed if not _is_in_lake(store, job, {**job.selector.attributes, key: one})]
+        if unknown:
+            selector = Selector({**job.selector.attributes, key: Several(unknown)})
+    if selector is not None and not _is_in_lake(store, job, selector.attributes):
         logger.warning(
             "%s: %s lists nothing: the provider has nothing there, or has it under another name; correct the selector "
             "in the ingestion plan if it is wrong.",
             job.source_name,
-            job.selector,
+            selector,
         )
+
+
+def _is_in_lake(store: DatasetStore, job: Job, attributes: Filters) -> bool:
+    wanted = dataclasses.replace(job.dataset_filter(store.bucket), selector=attributes)
+    return store.catalogue.datasets.read_metadata(wanted).row_count > 0
