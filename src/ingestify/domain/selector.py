@@ -97,6 +97,7 @@ class Selector(Dumped):
         data_spec_versions: The feeds and versions of this selector, in place of those of its plan; None: the plan's.
 
     Attributes:
+        attributes: Key to value; to `Several`, if `join_selectors` made it.
         last_modified: When the provider last changed anything in it, in UTC; None if the provider gives no time.
     """
 

@@ -241,6 +241,19 @@ class SourceContract:
         found = [str(one) for one in trial.discover(part, {self.dataset_key: str(value)}).identifiers]
         assert identifier in found, f'{self.dataset_key}="{value}" finds nothing: 12 and "12" are the same'
 
+    def test_several_datasets_are_found_at_once_where_it_says_so(
+        self, trial: SourceTrial, part: dict[str, Any]
+    ) -> None:
+        if self.dataset_key not in trial.new_source().multi_value_keys_of(self.dataset_type):
+            return
+        whole = trial.discover(part)
+        wanted = whole.identifiers[:2]
+        found = trial.discover(part, {self.dataset_key: [one[self.dataset_key] for one in wanted]})
+        assert set(found.identifiers) == set(wanted), (
+            f"{self.dataset_key} is one of its multi_value_keys: a list of two values finds these two datasets"
+        )
+        assert len(found.requests) <= len(whole.requests), "finding two datasets costs more than finding all"
+
     def test_the_versions_that_are_asked_for_are_those_announced(
         self, trial: SourceTrial, facts: SourceFacts, part: dict[str, Any]
     ) -> None:

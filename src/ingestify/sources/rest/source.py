@@ -12,6 +12,7 @@ from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.error_response import FindError
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
+from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.masking import mask_url
@@ -61,6 +62,7 @@ class RestSource(Source):
         self.bundle_types = tuple(_bundle_type(kind, one) for kind, one in types)
         self.identifier_keys = {kind: _identifier_keys(one) for kind, one in types}
         self.selector_keys = {kind: _placeholders(one) for kind, one in types}
+        self.multi_value_keys = {kind: _multi_value_keys(one) for kind, one in types}
         self.loader = {kind: one.loader for kind, one in types if one.loader}
         credentials = make_credentials(settings.auth, settings.headers, name, lambda: self.http)
         self._addresses = Addresses(settings.base_url, settings.hosts, credentials)
@@ -170,9 +172,11 @@ class RestSource(Source):
         _check_entry(scope.entry)
         identity = {name: value.get(scope) for name, value in settings.identity.items()}
         # Filters come first: an unwanted entry may have any fault.
-        if any(name in scope.selector and str(scope.selector[name]) != str(own) for name, own in identity.items()):
+        wanted_values = {name: filter_values(scope.selector[name]) for name in identity if name in scope.selector}
+        if any(str(identity[name]) not in map(str, values) for name, values in wanted_values.items()):
             return None
-        scope = dataclasses.replace(scope, identity=identity)
+        own = {name: identity[name] for name, values in wanted_values.items() if len(values) > 1}
+        scope = dataclasses.replace(scope, identity=identity, selector={**scope.selector, **own})
         resource = DatasetResource(
             identity,
             dataset_type,
@@ -295,6 +299,13 @@ def _identity(settings: DatasetTypeDeclaration, scope: Scope) -> str | None:
 def _placeholders(settings: DatasetTypeDeclaration) -> tuple[str, ...]:
     """Return the attributes of a selector that the URL of the index needs."""
     return tuple(sorted({str(path.steps[0]) for path in settings.index.endpoint.paths if len(path.steps) == 1}))
+
+
+def _multi_value_keys(settings: DatasetTypeDeclaration) -> tuple[str, ...]:
+    """Return the keys of `identity` that no request of the index names."""
+    templates = (settings.index.endpoint, *settings.index.parameters.values())
+    named = {step for template in templates for path in template.paths for step in path.steps[:2]}
+    return tuple(key for key in settings.identity if key not in named)
 
 
 def _identifier_keys(settings: DatasetTypeDeclaration) -> tuple[str, ...]:

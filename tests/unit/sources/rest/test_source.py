@@ -487,3 +487,25 @@ def test_when_a_quota_is_used_up_nothing_more_is_sent(server: Provider) -> None:
         assert asked < 5
         engine.load()
         assert len(server.asked_for("/matches")) == 1
+
+
+def test_several_datasets_are_found_with_one_request_of_the_index(server: Provider) -> None:
+    server.on("/matches", as_json([{"id": 7}, {"id": 8}, {"id": 9}]))
+    url = "/{selector.match_id}/events/{match_id}"
+    with Api(server, feeds={"events": {"url": url}}) as api:
+        assert api.source.multi_value_keys == {"match": ("match_id",)}
+        found = api.find(match_id=["7", 9])
+    assert {one.files["events__v1"].url for one in found} == {f"{server.url}/{n}/events/{n}" for n in (7, 9)}
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        {"endpoint": "/matches/{match_id}"},
+        {"endpoint": "/matches", "parameters": {"id": "{match_id}"}},
+        {"endpoint": "/matches", "parameters": {"id": "{selector.match_id}"}},
+    ],
+)
+def test_an_index_of_one_dataset_is_requested_for_each(server: Provider, index: dict[str, Any]) -> None:
+    with Api(server, index=index) as api:
+        assert api.source.multi_value_keys == {"match": ()}
