@@ -8,9 +8,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ingestify.domain.identifier import canonical_value
 from ingestify.domain.plan import EVERYTHING, ParseExpression
 from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunState
-from ingestify.domain.selector import Selector
+from ingestify.domain.selector import Selector, filter_values
 from ingestify.errors import ConfigurationError
 
 __all__ = ["LOOKED_AT", "WatchedPlan", "WatchedSelector", "is_done", "watch"]
@@ -108,13 +109,20 @@ def _selectors_of(plan: WatchedPlan, jobs: Sequence[JobSummary]) -> list[Watched
 
 
 def _is_part(job: JobSummary, other: JobSummary) -> bool:
-    """Whether a job was narrowed by filters to a part of another job's selector."""
+    """Whether a job was narrowed by filters to a part of another job's selector, or to some values of its key."""
+    if job.selector.keys() == other.selector.keys():
+        mine, theirs = _values(job), _values(other)
+        return mine != theirs and all(mine[key] <= theirs[key] for key in theirs)
     is_narrower = len(job.selector) > len(other.selector)
     return (
         is_narrower
         and job.selector_name == other.selector_name
         and all(job.selector.get(key) == value for key, value in other.selector.items())
     )
+
+
+def _values(job: JobSummary) -> dict[str, set[str]]:
+    return {key: {canonical_value(one) for one in filter_values(value)} for key, value in job.selector.items()}
 
 
 def is_done(job: JobSummary) -> bool:
@@ -131,7 +139,18 @@ def _failed(job: JobSummary) -> int:
 def _is_of(job: JobSummary, plan: WatchedPlan, parse_expression: ParseExpression) -> bool:
     if (job.source, job.dataset_type) != (plan.source, plan.dataset_type) or job.selector_name == FINDING_SELECTORS:
         return False
-    return not plan.rules or any(_chooses(rule, job, parse_expression) for rule in plan.rules)
+    rules = [rule for rule in plan.rules if _chooses(rule, job, parse_expression)]
+    return not plan.rules or (bool(rules) and all(_name_all(rules, *pair) for pair in _values(job).items()))
+
+
+def _name_all(rules: Sequence[Mapping[str, Any] | str], key: str, values: set[str]) -> bool:
+    """Whether rules name all of a key's values, of which they name some. One that does not have the key means any."""
+    named: set[str] = set()
+    for rule in rules:
+        if not isinstance(rule, Mapping) or key not in rule:
+            return True
+        named.update(map(canonical_value, filter_values(rule[key])))
+    return values <= named
 
 
 def _chooses(rule: Mapping[str, Any] | str, job: JobSummary, parse_expression: ParseExpression) -> bool:

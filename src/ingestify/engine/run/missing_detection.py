@@ -138,7 +138,7 @@ def warn_if_nothing_is_listed(progress: JobProgress, store: DatasetStore) -> Non
     if job.is_discovered or not job.is_whole_selector or progress.failed:
         return
     selector: Selector | None = job.selector if progress.listing.is_empty else None
-    for key, values in job.selector.several.items():
+    for key, values in job.selector.several.items() if progress.listed_all else ():
         listed = progress.matched.get(key, ())
         not_listed = [one for one in values if canonical_value(one) not in listed]
         unknown = [one for one in not_listed if not _is_in_lake(store, job, {**job.selector.attributes, key: one})]

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
-from ingestify import DatasetState, Selector, Source
+from ingestify import (
+    DatasetResource,
+    DatasetState,
+    Selector,
+    Source,
+    StopProcessing,
+)
+from ingestify.domain.expression import Expression
 from ingestify.domain.run import RunState
+from ingestify.engine.report.health import WatchedPlan, watch
 from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
 
 SEASON = {"competition_id": 1, "season_id": 2}
@@ -167,7 +175,55 @@ def test_one_that_the_lake_has_is_not_told(lakes: list[Lake], caplog: pytest.Log
     assert warnings(caplog) == []
 
 
+def test_what_a_stopped_run_has_not_read_is_not_told(lakes: list[Lake], caplog: pytest.LogCaptureFixture):
+    class Stops(Season):
+        def find_datasets(self, dataset_type, versions, metadata, competition_id, season_id, match_id=None):
+            for number in match_id[:-1]:
+                yield DatasetResource({"match_id": number}, "match").add_file(None, "events", file_loader=stop)
+
+    def stop(file_resource: Any, current_file: Any) -> None:
+        raise StopProcessing("enough")
+
+    lake = lake_of(lakes, Stops(), {**SEASON, "match_id": list(range(5000))})
+    with pytest.raises(StopProcessing):
+        lake.engine.load()
+    assert not [one for one in warnings(caplog) if "lists nothing" in one]
+
+
+def test_keys_of_which_a_source_takes_several_values_multiply(lakes: list[Lake]):
+    source = Season()
+    source.multi_value_keys = ("match_id", "season_id")
+    rules = [{"competition_id": 1, "season_id": [2, 3], "match_id": [1, 2]}, {**SEASON, "match_id": 5}]
+    lake_of(lakes, source, *rules[:1]).engine.load()
+    lake_of(lakes, source, *rules).engine.load()
+    called = [(call["season_id"], call["match_id"]) for call in source.calls]
+    assert called == [([2, 3], [1, 2]), (2, [1, 2, 5]), (3, [1, 2])]
+
+
 def test_a_long_list_is_short_in_a_name(lakes: list[Lake]):
     source = Season()
     (job,) = lake_of(lakes, source, {**SEASON, "match_id": list(EVERY)}).engine.load().jobs
     assert job.selector_name == "competition_id=1/season_id=2/match_id=1,2,3,4,5 and 7 more"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [[{**SEASON, "match_id": [1, 2, 3]}], [{**SEASON, "match_id": 1}, {**SEASON, "match_id": [2, 3]}]],
+)
+def test_monitoring_watches_them_as_one_selector(lakes: list[Lake], rules: list[dict[str, Any]]):
+    def watched() -> list[str]:
+        plan = WatchedPlan("fake", "match", rules)
+        return [one.name for one in watch(lake.engine.store.catalogue.jobs.load, [plan], Expression.parse, hours(0))]
+
+    source = Season()
+    source.multi_value_keys = ()
+    lake = lake_of(lakes, source, *rules)
+    lake.engine.load()  # as an older version did
+    assert len(watched()) == 3
+    source.multi_value_keys = ("match_id",)
+    lake.engine.load()
+    lake.engine.load(match_id=2)
+    lake.engine.load(match_id=[2, 3])
+    assert watched() == ["competition_id=1/season_id=2/match_id=1,2,3"]
+    rules[-1] = {**SEASON, "match_id": 2}  # what an earlier version of the plan had is not waited for
+    assert "competition_id=1/season_id=2/match_id=1,2,3" not in watched()
