@@ -137,14 +137,11 @@ class Identifier(dict[str, Any]):
     __slots__ = ("_canonical", "_hash")
 
     def __init__(self, attributes: Mapping[str, object] | Iterable[tuple[str, object]] = (), /, **keys: object) -> None:
-        given = attributes if type(attributes) is dict and not keys else {**dict(attributes), **keys}
-        _check_keys(tuple(given))
-        super().__init__(
-            {
-                key: value if type(value) is int and _SMALLEST <= value <= _LARGEST else _plain(key, value)
-                for key, value in given.items()
-            }
-        )
+        super().__init__(attributes, **keys)
+        _check_keys(tuple(self))
+        for key, value in self.items():
+            if type(value) is not int or not _SMALLEST <= value <= _LARGEST:  # mostly it is such a number
+                dict.__setitem__(self, key, _plain(key, value))
         self._canonical: str | None = None
         self._hash: int | None = None
 

@@ -40,8 +40,10 @@ def find_incomplete(
 
 def keep_versions(batch: Sequence[Discovered], known: dict[Identifier, KnownDataset]) -> None:
     """Announce files under the versions that the lake has them under; see `Source.former_versions`."""
-    for discovered in batch:
-        former = discovered.job.plan.source.former_versions
-        row = known.get(discovered.identifier) if former else None
-        if row is not None and row.summary.feeds is not None:
-            keep_former_versions(discovered.resource, row.summary.feeds, former)
+    for progress in {discovered.progress for discovered in batch}:  # mostly one, whose source has none
+        if not (former := progress.job.plan.source.former_versions):
+            continue
+        for discovered in batch:
+            row = known.get(discovered.identifier) if discovered.progress is progress else None
+            if row is not None and row.summary.feeds is not None:
+                keep_former_versions(discovered.resource, row.summary.feeds, former)

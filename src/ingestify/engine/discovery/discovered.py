@@ -47,4 +47,4 @@ class Discovered:
     @property
     def name(self) -> str:
         """The name that the source gave, else the identifier; see `DatasetResource.name_of`."""
-        return self.resource.name_of(self.identifier)
+        return self.resource.name or self.resource.name_of(self.identifier)
