@@ -505,6 +505,23 @@ def test_what_the_old_log_lost_follows_behind_it(published: PublishedLake, confi
     assert (event.position, event.occurred_at) == (6, event.dataset.revisions[0].created_at)
 
 
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_a_reader_of_events_that_were_removed_since_gets_the_next_ones(
+    published: PublishedLake, config: Path, is_removed: bool
+):
+    for number in range(2):
+        published.log("revision_added", published.add_dataset({"match_id": number}, [MATCH]))
+    if is_removed:
+        with published.engine.begin() as connection:
+            connection.execute(published.event_log.delete())
+    published.add_reader("far", 500)
+    take(config)
+    assert read_all(config, "far") == []
+    with opened(config) as engine:
+        engine.store.invalidate_revision(the_first(engine), "wrong")
+    assert [event.event_type for event in read_all(config, "far")] == ["revision_invalidated"]
+
+
 def test_an_event_that_cannot_be_read_is_named(published: PublishedLake, config: Path):
     dataset_id = published.add_dataset({"match_id": 1}, [MATCH])
     published.log("revision_added", dataset_id)

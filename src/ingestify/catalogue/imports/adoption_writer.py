@@ -76,12 +76,18 @@ class AdoptionWriter:
 
     @retried
     def finish(self, readers: Mapping[str, int]) -> None:
-        """Write the positions of readers and begin the lake's first epoch, in one transaction."""
+        """Write the positions of readers and begin the lake's first epoch, in one transaction.
+
+        A reader whose events were removed after it had read them is behind the last event, so that it gets the next.
+        """
         table = self._tables.event_reader
         with self._database.write("end its adoption", SaveError) as connection:
             self._log.lock(connection)
+            last = connection.scalar(sa.select(sa.func.max(self._tables.event_log.c.position))) or 0
             there = set(connection.scalars(sa.select(table.c.reader_name)))
-            new = [{"reader_name": name, "position": at} for name, at in readers.items() if name not in there]
+            new = [
+                {"reader_name": name, "position": min(at, last)} for name, at in readers.items() if name not in there
+            ]
             if new:
                 connection.execute(table.insert(), new)
             end_adoption(connection, self._tables.lake)
