@@ -48,7 +48,7 @@ class Source(abc.ABC):
         multi_value_keys: The keys of which `find_datasets` takes a list of values, `("match_id",)`, or for each dataset
             type `{"match": ("match_id",)}`. The selectors of a plan that differ only in such a key are one job, and
             one call of `find_datasets`: an index is requested once, and not for each match. Each of its datasets has
-            the key in its own identity.
+            the key in its own identity. A subclass that overrides `find_datasets` declares it anew.
         bundle_checks: The checks between the files of its datasets.
         loader: The format of its datasets, if that is not named after the provider: `opta`, or for each dataset type
             `{"match": "opta", "tracking": "tracab"}`. It brings the feeds of complete datasets, their checks, and how
@@ -119,7 +119,13 @@ class Source(abc.ABC):
         return _keys_of(self.selector_keys, dataset_type)
 
     def multi_value_keys_of(self, dataset_type: str) -> tuple[str, ...]:
-        """Return the `multi_value_keys` of a dataset type; empty: none."""
+        """Return the `multi_value_keys` of a dataset type; empty: none that its own `find_datasets` takes."""
+        if "multi_value_keys" not in vars(self):
+            for one in type(self).__mro__:
+                if "multi_value_keys" in vars(one):
+                    break
+                if "find_datasets" in vars(one):
+                    return ()  # it was written without knowing of lists
         return _keys_of(self.multi_value_keys, dataset_type)
 
     @property

@@ -26,7 +26,6 @@ class BaseUrlSource(Source):
 
     concurrent_discovery = True
     lists_everything = True
-    multi_value_keys = ("match_id",)
 
     def __init__(self, name: str, base_url: str, **configuration: Any) -> None:
         super().__init__(name, base_url=base_url, **configuration)

@@ -38,6 +38,7 @@ class ImpectIterations(BaseUrlSource):
 
     provider = "impect"
     identifier_keys = ("iteration_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     _http_options: Mapping[str, Any] = {}
 

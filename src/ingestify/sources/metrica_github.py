@@ -52,6 +52,7 @@ class MetricaGithub(GithubSource):
 
     provider = "metrica"
     identifier_keys = ("match_id",)
+    multi_value_keys = ("match_id",)
     bundle_types = (
         BundleType("match", requires=("events",), optional=("metadata",)),
         # The games have different feeds.

@@ -68,6 +68,7 @@ class SkillCorner(ApiSource):
 
     provider = "skillcorner"
     identifier_keys = ("competition_id", "season_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
     hosts = ("skillcorner.com",)
     change_signal = "none: a match is requested again 3, 6, 12, 24, … hours after the kick-off"

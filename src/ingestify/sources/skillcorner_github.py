@@ -62,6 +62,7 @@ class SkillCornerGithub(GithubSource):
 
     provider = "skillcorner"
     identifier_keys = ("competition_id", "season_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
     licence = "MIT"
     attribution = "Data by SkillCorner (https://skillcorner.com), opened with PySport."

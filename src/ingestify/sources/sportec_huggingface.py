@@ -72,6 +72,7 @@ class SportecHuggingFace(OpenDataSource):
 
     provider = "sportec"
     identifier_keys = ("competition_id", "season_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
     licence = "CC BY 4.0"
     attribution = (

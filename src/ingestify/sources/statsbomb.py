@@ -66,6 +66,7 @@ class StatsBomb(ApiSource):
 
     provider = "statsbomb"
     identifier_keys = ("competition_id", "season_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
     hosts = ("data.statsbombservices.com",)

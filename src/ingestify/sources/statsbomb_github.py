@@ -49,6 +49,7 @@ class StatsBombGithub(OpenDataSource):
     provider = "statsbomb"
     redirect_hosts = ("raw.githubusercontent.com", "media.githubusercontent.com")
     identifier_keys = ("competition_id", "season_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
     former_versions = ("v1-open-data",)

@@ -74,6 +74,7 @@ class Wyscout(ApiSource):
 
     provider = "wyscout"
     identifier_keys = ("competition_id", "season_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     requests_per_second = 12.0
     follows_changes = True

@@ -65,6 +65,7 @@ class WyscoutGithub(GithubSource):
 
     provider = "wyscout"
     identifier_keys = ("competition_id", "season_id", "match_id")
+    multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     licence = "CC BY 4.0"
     attribution = (

@@ -106,6 +106,16 @@ def test_a_source_that_takes_no_list_has_a_job_for_each(lakes: list[Lake]):
     assert len(report.jobs) == 3
 
 
+def test_a_subclass_with_a_find_datasets_of_its_own_gets_one_value_at_a_time(lakes: list[Lake]):
+    class Mine(Season):
+        def find_datasets(self, dataset_type, competition_id, season_id, match_id):
+            return super().find_datasets(dataset_type, None, None, competition_id, season_id, match_id + 0)
+
+    source = Mine()
+    assert lake_of(lakes, source, {**SEASON, "match_id": [1, 2, 3]}).engine.load().totals.new == 3
+    assert source.asked == [1, 2, 3]
+
+
 def test_the_caller_s_filter_narrows_them(lakes: list[Lake]):
     source = Season()
     lake = lake_of(lakes, source, {**SEASON, "match_id": [1, 2, 3, 4]})
