@@ -667,6 +667,17 @@ def test_a_storage_without_its_files_is_refused(published: PublishedLake, config
     assert take(config).progress.datasets == 1
 
 
+def test_a_storage_that_may_only_be_read_is_adopted_and_told(
+    published: PublishedLake, config: Path, caplog: pytest.LogCaptureFixture
+):
+    published.add_dataset({"match_id": 1}, [MATCH])
+    (config.parent / "files" / ".staging").write_text("nothing can be written where this is no folder")
+    assert take(config).progress.datasets == 1
+    assert "The lake is adopted, but nothing can be written to its storage" in caplog.text
+    with opened(config) as engine:
+        assert contents(engine, the_only(engine)) == {"match__v1": MATCH.content}
+
+
 # ---- afterwards ----------------------------------------------------------------------------------------
 
 

@@ -38,6 +38,7 @@ from ingestify.domain.ports import PublishedCatalogue, Storage
 from ingestify.domain.run import JobHolder
 from ingestify.errors import LakeIdentityError, LakeNotFound, StoreError
 from ingestify.failpoints import failpoint
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.adopted_objects import AdoptedObjects, PlaceOf
 from ingestify.store.objects.bucket_objects import BucketObjects
@@ -45,6 +46,8 @@ from ingestify.store.objects.layout import Layout, bucket_folders, is_inside
 from ingestify.store.process import this_process
 
 __all__ = ["Adoption", "AdoptionProgress"]
+
+logger = PrintableLogger(__name__)
 
 T = TypeVar("T")
 
@@ -222,8 +225,16 @@ class Adoption:
         self._store.catalogue.adoption.finish({name: at + older if at else 0 for name, at in readers.items()})
         failpoint("adoption.finished")
         if self.progress.datasets or self.progress.already:
-            self._store.identity.claim()
+            self._mark_storage()
         self._store.catalogue.maintain()
+
+    def _mark_storage(self) -> None:
+        try:
+            self._store.identity.claim()
+        except LakeIdentityError:
+            raise
+        except StoreError as error:
+            logger.warning("The lake is adopted, but nothing can be written to its storage: %s", error)
 
     def _refuse_mark(self) -> None:
         mark = self._store.identity.read_mark()
