@@ -112,8 +112,9 @@ def test_a_subclass_with_a_find_datasets_of_its_own_gets_one_value_at_a_time(lak
             return super().find_datasets(dataset_type, None, None, competition_id, season_id, match_id + 0)
 
     source = Mine()
-    assert lake_of(lakes, source, {**SEASON, "match_id": [1, 2, 3]}).engine.load().totals.new == 3
+    report = lake_of(lakes, source, {**SEASON, "match_id": [1, 2, 3]}).engine.load()
     assert source.asked == [1, 2, 3]
+    assert len(report.jobs) == 3
 
 
 def test_the_caller_s_filter_narrows_them(lakes: list[Lake]):
@@ -187,6 +188,8 @@ def test_one_that_the_lake_has_is_not_told(lakes: list[Lake], caplog: pytest.Log
 
 def test_what_a_stopped_run_has_not_read_is_not_told(lakes: list[Lake], caplog: pytest.LogCaptureFixture):
     class Stops(Season):
+        multi_value_keys = ("match_id",)
+
         def find_datasets(self, dataset_type, versions, metadata, competition_id, season_id, match_id=None):
             for number in match_id[:-1]:
                 yield DatasetResource({"match_id": number}, "match").add_file(None, "events", file_loader=stop)
