@@ -56,7 +56,7 @@ class LoadedFile(Dumped):
         that the provider sent as gzip, it has what is inside. `raw_stream` has the provider's bytes in this case, too.
 
         It is the same one each time, and at its beginning; with `load_files(…, auto_rewind=False)` it stays where the
-        last read ended.
+        last read ended. Threads that share it share its position; each has the whole content with `read()`.
 
         If the object in the lake is damaged, reading raises an IntegrityError, at the last bytes at the latest. A first
         read in the middle of the file reads the whole file once to check it.
