@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.installed_packages import install as install
 from tests.support.new_lakes import quick_new_lakes as quick_new_lakes
-from tests.support.new_lakes import real_migrations as real_migrations
+from tests.support.new_lakes import real_new_lakes as real_new_lakes
 from tests.support.passing_time import passing_time as passing_time
 
 pytest.register_assert_rewrite("ingestify.testing.storage_contract")

@@ -1,7 +1,7 @@
-"""New lakes in SQLite, made at once: a process migrates one for real, and each later one gets the same tables.
+"""New lakes in SQLite, made at once: a process makes one for real, and each later one gets the same tables.
 
-Migrating an empty lake takes 30 ms of CPU, and a run of all tests makes some thousand. What is copied is what SQLite
-itself says of the tables, word for word. The tests of the migrations turn it off: `real_migrations`.
+A run of all tests makes some thousand. What is copied is what SQLite itself says of the tables, word for word. The
+tests of the tables turn it off: `real_new_lakes`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ingestify.catalogue import SqlCatalogue, schema
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.tables import Tables
 
-_migrate = schema._migrate
+_make = schema._make
 _refuse_foreign_tables = schema._refuse_foreign_tables
 _statements: dict[str, list[str]] = {}
 """By the prefix of the tables: what makes them."""
@@ -23,23 +23,23 @@ _statements: dict[str, list[str]] = {}
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_new_lakes() -> Iterator[None]:
-    """Make new lakes at once, in every test that does not ask for `real_migrations`."""
+    """Make new lakes at once, in every test that does not ask for `real_new_lakes`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "_migrate", _copy_or_migrate)
+        patch.setattr(schema, "_make", _copy_or_make)
         patch.setattr(schema, "_refuse_foreign_tables", _refuse_if_any)
         yield
 
 
 @pytest.fixture
-def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Migrate also what is new."""
-    monkeypatch.setattr(schema, "_migrate", _migrate)
+def real_new_lakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make each new lake as the code does."""
+    monkeypatch.setattr(schema, "_make", _make)
     monkeypatch.setattr(schema, "_refuse_foreign_tables", _refuse_foreign_tables)
 
 
 def learn() -> None:
     """Make new lakes at once in this process and in all that are forked from it."""
-    schema._migrate = _copy_or_migrate
+    schema._make = _copy_or_make
     SqlCatalogue.open("sqlite:///:memory:").close()
 
 
@@ -50,13 +50,13 @@ def _refuse_if_any(connection: sa.Connection, where: str, tables: Tables) -> Non
         _refuse_foreign_tables(connection, where, tables)
 
 
-def _copy_or_migrate(connection: sa.Connection, database: Database, tables: Tables, version: str | None) -> None:
-    is_new = version is None and not connection.dialect.has_table(connection, tables.version_table_name)
+def _copy_or_make(connection: sa.Connection, database: Database, tables: Tables) -> None:
+    is_new = not connection.dialect.has_table(connection, tables.version_table_name)
     if not is_new or connection.dialect.name != "sqlite":
-        _migrate(connection, database, tables, version)
+        _make(connection, database, tables)
         return
     if tables.prefix not in _statements:
-        _migrate(connection, database, tables, version)
+        _make(connection, database, tables)
         _statements[tables.prefix] = _read_statements(connection, tables)
         return
     cursor = connection.connection.cursor()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 
 from ingestify import get_engine
 from ingestify.catalogue import SqlCatalogue
+from ingestify.catalogue.databases.dialect import Dialect
 from ingestify.catalogue.schema import HEAD
 from ingestify.catalogue.tables import build_tables
 from ingestify.domain.identifier import Identifier
@@ -31,6 +34,7 @@ from tests.support.catalogue_data import (
     read_all,
     with_file,
 )
+from tests.support.migrated_lake import migrate
 from tests.support.query_plans import explain
 
 
@@ -73,17 +77,56 @@ def test_four_open_a_new_lake_at_the_same_moment(server: Server) -> None:
         catalogue.close()
 
 
-def test_the_migrations_make_the_tables_that_the_code_knows(
-    server: Server, database: str, opened: SqlCatalogue
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_new_lake_and_the_migrations_have_the_tables_that_the_code_knows(
+    server: Server, opened: SqlCatalogue, is_new: bool
 ) -> None:
-    tables = build_tables()
-    for table in tables.metadata.tables.values():
-        opened._database.dialect.adapt(table)
+    tables, dialect = build_tables(), opened._database.dialect
+    with server.temporary_database() as name:
+        make_tables(server, name, dialect, is_new=is_new)
+        for table in tables.metadata.tables.values():
+            dialect.adapt(table)
+        engine = server.engine(name)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": tables.version_table_name})
+            assert compare_metadata(context, tables.metadata) == []
+        engine.dispose()
+
+
+def test_a_new_lake_has_the_tables_of_a_migrated_one(server: Server, opened: SqlCatalogue) -> None:
+    described = []
+    for is_new in (True, False):
+        with server.temporary_database() as name:
+            make_tables(server, name, opened._database.dialect, is_new=is_new)
+            described.append(describe_tables(server, name))
+    assert described[0] == described[1]
+    assert len(described[0]) == len(build_tables().metadata.tables) + 1
+
+
+def make_tables(server: Server, database: str, dialect: Dialect, *, is_new: bool) -> None:
+    if is_new:
+        SqlCatalogue.open(server.url_of(database)).close()
+        return
     engine = server.engine(database)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": tables.version_table_name})
-        assert compare_metadata(context, tables.metadata) == []
+    with engine.begin() as connection:
+        migrate(connection, dialect, build_tables(), HEAD)
     engine.dispose()
+
+
+def describe_tables(server: Server, database: str) -> dict[str, list[Any]]:
+    """Describe each table: its columns with their collations, its keys and its indexes."""
+    engine = server.engine(database)
+    inspector = sa.inspect(engine)
+
+    def parts(table: str) -> Iterator[Any]:
+        yield [{**column, "type": repr(column["type"])} for column in inspector.get_columns(table)]
+        yield inspector.get_pk_constraint(table)
+        for listed in (inspector.get_indexes, inspector.get_unique_constraints, inspector.get_foreign_keys):
+            yield sorted(listed(table), key=repr)
+
+    described = {table: list(parts(table)) for table in inspector.get_table_names()}
+    engine.dispose()
+    return described
 
 
 @pytest.mark.parametrize("broke_off", [False, True])

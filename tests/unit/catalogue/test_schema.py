@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -34,10 +33,11 @@ from ingestify.errors import ConfigurationError, LakeVersionError
 from tests.support import new_lakes
 from tests.support.catalogue_data import apply_one, job, read_all, with_file
 from tests.support.lake_in_memory import FunctionSource
+from tests.support.migrated_lake import migrate
 
 ROOT = Path(__file__).parents[3]
 
-pytestmark = pytest.mark.usefixtures("real_migrations")
+pytestmark = pytest.mark.usefixtures("real_new_lakes")
 
 
 def test_the_head_that_is_written_down_is_that_of_the_scripts() -> None:
@@ -48,7 +48,7 @@ def test_the_head_that_is_written_down_is_that_of_the_scripts() -> None:
 
 @pytest.mark.parametrize("prefix", ["", "lake_", "x" * 255])
 def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path, prefix: str) -> None:
-    SqlCatalogue.open(f"sqlite:///{tmp_path}/c.db", table_prefix=prefix).close()
+    lake_of_version(tmp_path / "c.db", HEAD, prefix).close()
     tables = build_tables(prefix)
     engine = sa.create_engine(f"sqlite:///{tmp_path}/c.db")
     with engine.connect() as connection:
@@ -79,17 +79,19 @@ def test_the_migrations_make_the_tables_that_the_code_knows(tmp_path: Path, pref
     }
 
 
-def test_the_lakes_of_the_other_tests_have_the_same_tables(tmp_path: Path) -> None:
+def test_a_new_lake_has_the_tables_of_a_migrated_one_also_in_the_other_tests(tmp_path: Path) -> None:
     def told(path: Path) -> list[Any]:
         with contextlib.closing(sqlite3.connect(path)) as connection:
-            rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid").fetchall()
+            rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
             return rows + connection.execute("SELECT version_num FROM ingestify_version").fetchall()
 
-    SqlCatalogue.open(f"sqlite:///{tmp_path}/migrated.db").close()
+    lake_of_version(tmp_path / "migrated.db", HEAD).close()
+    SqlCatalogue.open(f"sqlite:///{tmp_path}/made.db").close()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "_migrate", new_lakes._copy_or_migrate)
+        patch.setattr(schema, "_make", new_lakes._copy_or_make)
         for name in ("first", "copied"):
             SqlCatalogue.open(f"sqlite:///{tmp_path}/{name}.db").close()
+    assert told(tmp_path / "made.db") == told(tmp_path / "migrated.db")
     assert told(tmp_path / "copied.db") == told(tmp_path / "migrated.db")
 
 
@@ -118,14 +120,9 @@ def test_a_lake_of_a_newer_ingestify_is_left_alone(tmp_path: Path) -> None:
 
 def lake_of_version(path: Path, version: str, prefix: str = "") -> sqlite3.Connection:
     """Make the lake that an ingestify of that time made."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        config.attributes["tables"] = build_tables(prefix)
-        config.attributes["before_create"] = lambda table, *_, **__: SqliteDialect().adapt(table)
-        command.upgrade(config, version)
+        migrate(connection, SqliteDialect(), build_tables(prefix), version)
     engine.dispose()
     return sqlite3.connect(path)
 
@@ -323,6 +320,7 @@ def test_a_run_in_flight_stops_when_the_lake_is_migrated(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("chosen", "is_told"), [(logging.NOTSET, False), (logging.INFO, True)])
 def test_a_user_who_shows_info_is_not_told_of_alembic_unless_he_asks_for_it(tmp_path, caplog, chosen, is_told):
+    lake_of_version(tmp_path / "catalog.db", "0001").close()
     alembic = logging.getLogger("alembic")
     alembic.setLevel(chosen)
     try:

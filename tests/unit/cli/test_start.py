@@ -49,6 +49,14 @@ def test_a_lake_that_is_up_to_date_costs_neither_alembic_nor_rooms_of_other_comm
     assert [name for name in UNNEEDED if name in told["modules"]] == []
 
 
+def test_a_new_lake_is_made_without_alembic(tmp_path: Path) -> None:
+    code = "import sys, ingestify; ingestify.get_engine(sys.argv[1]).store.create(); print('alembic' in sys.modules)"
+    command = [sys.executable, "-c", code, str(tmp_path / "lake")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["False"]
+    assert (tmp_path / "lake" / "catalog.db").exists()
+
+
 def test_python_does_not_look_for_garbage_in_what_a_command_imported(lake: Path) -> None:
     told = told_at_the_end("list", "--lake", str(lake), "--json")
     assert told["looks"] < 20  # nearly 200 by itself; a few come before the command line begins

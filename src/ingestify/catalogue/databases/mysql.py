@@ -25,6 +25,9 @@ __all__ = ["MysqlConnector", "MysqlDialect"]
 _SILENT_SECONDS = 120
 """The server closes a connection that is idle for so long; a connection with locks is used more often."""
 
+LONGEST_KEY = 768
+"""Characters; each counts as four of the 3,072 bytes that a key may have."""
+
 MIGRATION_WAIT_SECONDS = 300
 _VERSION_READS = 20
 VALUES_OF_A_PATTERN = 100
@@ -246,7 +249,7 @@ class MysqlDialect(Dialect):
     def adapt(self, table: sa.Table) -> None:
         """Give the table InnoDB, a collation that tells all texts apart, and texts of more than 64 kB.
 
-        An index on such a text is on its beginning.
+        An index on a text that is too long for a key is on its beginning.
         """
         from sqlalchemy.dialects.mysql import LONGTEXT  # other databases need not import it
 
@@ -255,8 +258,8 @@ class MysqlDialect(Dialect):
             if isinstance(column.type, sa.Text):
                 column.type = LONGTEXT()
         for index in table.indexes:
-            if any(isinstance(column.type, LONGTEXT) for column in index.columns):
-                index.dialect_kwargs["mysql_length"] = 255
+            lengths = {column.name: getattr(column.type, "length", None) or 0 for column in index.columns}
+            index.dialect_kwargs["mysql_length"] = {name: 255 for name in lengths if lengths[name] > LONGEST_KEY}
 
     def load_attribute_columns(self, connection: sa.Connection, table: sa.Table) -> None:
         """Read which identifier keys have columns."""
