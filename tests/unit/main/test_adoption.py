@@ -308,6 +308,22 @@ def test_of_one_identity_the_row_that_was_written_last_is_taken(published: Publi
         assert the_only(engine).dataset_id == second
 
 
+def test_an_older_row_of_an_identity_is_taken_if_the_newest_is_damaged(published: PublishedLake, config: Path):
+    oldest = published.add_dataset({"match_id": 1}, [MATCH_2, LINEUPS])
+    updated = published.add_dataset({"match_id": 1}, [MATCH_2, LINEUPS])
+    whole = published.add_dataset({"match_id": 1}, [MATCH, LINEUPS])
+    published.add_revision(updated, [PublishedFile("lineups", b"[1]", "v4")])  # its match__v1 is the one of `whole`
+    report = take(config)
+    assert [(one.kind, one.dataset_id) for one in report.not_taken] == [
+        (NotTakenKind.LEFT_OUT, updated),
+        (NotTakenKind.REPLACED, oldest),
+    ]
+    with opened(config) as engine:
+        assert the_only(engine).dataset_id == whole
+        assert len(engine.store.catalogue.event_log.read(0, 10)) == 2
+    assert take(config).present == (1, 1)
+
+
 def test_written_last_is_not_made_last(published: PublishedLake, config: Path):
     """Two writers made a dataset at once, and later runs found the older row."""
     older = published.add_dataset({"match_id": 1}, [MATCH], [MATCH_2])

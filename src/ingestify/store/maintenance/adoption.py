@@ -15,7 +15,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -157,8 +157,9 @@ class Adoption:
 
     def count_present(self) -> tuple[int, int]:
         """Return how many of the datasets to take are in our lake, and how many there are."""
-        ids = self._published.find_index().dataset_ids
-        return sum(len(self._find_taken(some)) for some in _batches(ids, _EVENTS_AT_ONCE)), len(ids)
+        index = self._published.find_index()
+        ids = [*index.dataset_ids, *index.replaced]
+        return sum(len(self._find_taken(some)) for some in _batches(ids, _EVENTS_AT_ONCE)), len(index.dataset_ids)
 
     def count_written_since(self, moment: dt.datetime | None) -> int:
         """Return how many datasets the published package has written since a moment; None: since our lake is in use."""
@@ -202,7 +203,6 @@ class Adoption:
             lock.release()
 
     def _iter_not_taken(self, index: PublishedIndex) -> Iterator[NotTaken]:
-        yield from self._iter_replaced(index)
         objects = AdoptedObjects(
             self._source,
             self._store.storage if self.is_copy else None,
@@ -213,15 +213,19 @@ class Adoption:
         log = OldLog()
         if self.dry_run:  # it counts the events that the log lacks when it sees a dataset, which it does not write
             yield from self._read_log(log)
+        left_out: set[str] = set()
         with objects:
             for some in _batches(index.dataset_ids, _LOADED_AT_ONCE):
-                yield from self._take(objects, some, log)
+                for one in self._take(objects, some, log):
+                    left_out |= {one.dataset_id} if one.kind is NotTakenKind.LEFT_OUT else set()
+                    yield one
+            older_rows = yield from self._take_older_rows(objects, index, left_out, log)
         readers = self._published.find_readers()
         self.progress.readers = len(readers)
         if self.dry_run:
             return
         yield from self._read_log(log)
-        older = self._write_events(index.dataset_ids, log)
+        older = self._write_events([*index.dataset_ids, *older_rows], log)
         self._store.catalogue.adoption.finish({name: at + older if at else 0 for name, at in readers.items()})
         failpoint("adoption.finished")
         if self.progress.datasets or self.progress.already:
@@ -262,8 +266,23 @@ class Adoption:
 
     # ---- datasets --------------------------------------------------------------------------------------
 
-    def _iter_replaced(self, index: PublishedIndex) -> Iterator[NotTaken]:
-        for some in _batches(index.replaced, _LOADED_AT_ONCE):
+    def _take_older_rows(
+        self, objects: AdoptedObjects, index: PublishedIndex, left_out: Collection[str], log: OldLog
+    ) -> Generator[NotTaken, None, list[str]]:
+        """Take an older row, the newest that can be, for each newest one that was left out; return their ids."""
+        taken: dict[str, str] = {}
+        for dataset_id, newest in reversed(list(index.replaced.items())):
+            if newest in left_out and newest not in taken:
+                before = self.progress.datasets
+                not_taken = list(self._take(objects, [dataset_id], log))
+                if self.progress.datasets > before:
+                    taken[newest] = dataset_id
+                    yield from not_taken
+        yield from self._iter_replaced(index, taken.values())
+        return list(taken.values())
+
+    def _iter_replaced(self, index: PublishedIndex, taken: Collection[str]) -> Iterator[NotTaken]:
+        for some in _batches((one for one in index.replaced if one not in taken), _LOADED_AT_ONCE):
             for one in self._published.load(some):
                 what = one.what if isinstance(one, Unreadable) else str(one)
                 newest = index.replaced[one.dataset_id]
