@@ -153,7 +153,7 @@ def test_anonymous_writing_asks_no_metadata_service_for_a_token(gcs, monkeypatch
     assert set(seen) == {"Bearer anonymous"}
 
 
-@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a//b", "", "a/\0", "a\\b"])
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a//b", "", "a/\0"])
 def test_a_path_that_leaves_the_lake_is_refused_before_anything_is_asked(path):
     storage = open_lake("s3", NOWHERE)
     with pytest.raises(StoreError, match="no path inside the lake"):
