@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -15,16 +14,13 @@ import pytest
 
 from ingestify import AdoptionReport, Dataset, NotTakenKind, RevisionState, adopt, get_engine
 
-LAKES = Path(os.environ.get("INGESTIFY_PROVIDER_DATA", "/nowhere")) / "_lakes"
-FOUND = sorted(path.parent.name for path in LAKES.glob("*/expected.json"))
-
-pytestmark = pytest.mark.skipif(not FOUND, reason="INGESTIFY_PROVIDER_DATA names no folder with such lakes")
+VERSIONS = ("0.3.4", "0.19.1")
 
 
-@pytest.fixture(params=FOUND or ["none"])
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+@pytest.fixture(params=VERSIONS)
+def lake(request: pytest.FixtureRequest, published_lakes: Path, tmp_path: Path) -> Path:
     """A copy of one."""
-    return Path(shutil.copytree(LAKES / request.param, tmp_path / "lake"))
+    return Path(shutil.copytree(published_lakes / request.param, tmp_path / "lake"))
 
 
 @pytest.fixture(params=["in place", "copied"])

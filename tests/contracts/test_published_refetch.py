@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import re
 import shutil
 import sys
@@ -16,10 +15,7 @@ import pytest
 
 from ingestify import IngestionEngine, RevisionState, adopt, get_engine
 
-LAKES = Path(os.environ.get("INGESTIFY_PROVIDER_DATA", "/nowhere")) / "_lakes"
-FOUND = sorted(path.parent.name for path in LAKES.glob("*/expected.json"))
-
-pytestmark = pytest.mark.skipif(not FOUND, reason="INGESTIFY_PROVIDER_DATA names no folder with such lakes")
+VERSIONS = ("0.3.4", "0.19.1")
 
 PLANS = """
 sources:
@@ -54,8 +50,8 @@ class Provider:
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    spec = importlib.util.spec_from_file_location("published_provider", LAKES / "provider" / "provider.py")
+def provider(published_lakes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    spec = importlib.util.spec_from_file_location("published_provider", published_lakes / "provider" / "provider.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -68,11 +64,11 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     sys.modules.pop("feed_source", None)
 
 
-@pytest.fixture(params=FOUND or ["none"])
-def config(request: pytest.FixtureRequest, tmp_path: Path, provider: Provider) -> Path:
+@pytest.fixture(params=VERSIONS)
+def config(request: pytest.FixtureRequest, published_lakes: Path, tmp_path: Path, provider: Provider) -> Path:
     """The configuration of an adopted copy of a lake, with the source that made it."""
-    lake = Path(shutil.copytree(LAKES / request.param, tmp_path / "lake", copy_function=shutil.copyfile))
-    shutil.copyfile(LAKES / "provider" / "feed_source.py", lake / "feed_source.py")
+    lake = Path(shutil.copytree(published_lakes / request.param, tmp_path / "lake", copy_function=shutil.copyfile))
+    shutil.copyfile(published_lakes / "provider" / "feed_source.py", lake / "feed_source.py")
     has_tasks = request.param != "0.3.4"
     text = (lake / "config.yaml").read_text() + PLANS + (TASKS if has_tasks else "")
     (lake / "config.yaml").write_text(text)
