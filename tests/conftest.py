@@ -40,10 +40,9 @@ if _has_room(_MEMORY):
 
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
-    """Have one worker more than there are cores where slow tests are among them, a third of whose time is waiting."""
-    cores = yield
-    return cores if "not slow" in config.option.markexpr else cores + 1
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Have one worker more than there are cores: some tests wait, for a lock or a connection, while others compute."""
+    return (yield) + 1
 
 
 @pytest.hookimpl(wrapper=True)
