@@ -13,7 +13,7 @@ from ingestify.domain.ports import ByteSink, FetchRequest, FetchResult, FetchSta
 from ingestify.errors import FetchError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.request import OutgoingRequest, make_request
+from ingestify.fetch.request import OutgoingRequest, make_file_request
 from ingestify.fetch.request_executor import NOT_FOUND
 from ingestify.fetch.response import StreamedResponse
 from ingestify.fetch.retries import TryAgain
@@ -61,17 +61,11 @@ class Download:
         self._sink = sink
         self._source = source
         self._most_bytes = options.max_file_bytes
-        self._request = make_request(
-            request.url,
-            params=request.params,
-            headers=request.headers,
-            auth=request.auth,
-            user_agent=options.user_agent,
+        self._request = make_file_request(
+            request,
+            options.user_agent,
             accept_encoding="identity" if formats.is_compressed(self._format_at(str(request.url))) else "gzip",
             conditional_headers=_conditional_headers(request.validators),
-            cookies=request.cookies,
-            timeout=request.timeout,
-            verify=request.verify,
         )
         self._written = 0
         self._farthest = 0

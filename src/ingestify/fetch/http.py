@@ -23,7 +23,7 @@ from ingestify.errors import FetchError
 from ingestify.fetch.current_context import current_context, reset_context, set_context
 from ingestify.fetch.download import Download, announced_bytes
 from ingestify.fetch.options import HttpOptions
-from ingestify.fetch.request import OutgoingRequest, make_request
+from ingestify.fetch.request import OutgoingRequest, make_file_request, make_request
 from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor
 from ingestify.fetch.response import BufferedResponse, StreamedResponse
 from ingestify.fetch.throttling.waits import Waits
@@ -118,16 +118,7 @@ class HttpClient:
         from ingestify.fetch.paging.pages import as_pager
 
         pager = as_pager(request.pager)
-        first = make_request(
-            request.url,
-            params=request.params,
-            headers=request.headers,
-            auth=request.auth,
-            user_agent=self.options.user_agent,
-            cookies=request.cookies,
-            timeout=request.timeout,
-            verify=request.verify,
-        )
+        first = make_file_request(request, self.options.user_agent)
 
         def read(note: Callable[[Doubt, str], None]) -> Iterator[Response]:
             return self._iter_pages(first, pager, note, request.ignore_not_found, request.find_error)

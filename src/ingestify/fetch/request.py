@@ -11,13 +11,13 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from ingestify.domain.ports import Auth, Authorization
+from ingestify.domain.ports import Auth, Authorization, FetchRequest
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.transport.signing import RequestToSign, Sign, sign_request
 from ingestify.fetch.transport.ways import Way, way_of
 from ingestify.masking import MASK, hide, is_secret_key, mask_url, masked_repr
 
-__all__ = ["DEFAULT_PORTS", "OutgoingRequest", "make_request", "origin"]
+__all__ = ["DEFAULT_PORTS", "OutgoingRequest", "make_file_request", "make_request", "origin"]
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
@@ -185,6 +185,28 @@ def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port."""
     parts = urllib.parse.urlsplit(url)
     return (parts.scheme, (parts.hostname or "").lower(), parts.port or DEFAULT_PORTS.get(parts.scheme))
+
+
+def make_file_request(
+    file: FetchRequest,
+    user_agent: str,
+    *,
+    accept_encoding: str = "gzip",
+    conditional_headers: Mapping[str, str] | None = None,
+) -> OutgoingRequest:
+    """Return the request of a file; see `make_request`."""
+    return make_request(
+        file.url,
+        params=file.params,
+        headers=file.headers,
+        auth=file.auth,
+        user_agent=user_agent,
+        accept_encoding=accept_encoding,
+        conditional_headers=conditional_headers,
+        cookies=file.cookies,
+        timeout=file.timeout,
+        verify=file.verify,
+    )
 
 
 def make_request(

@@ -278,7 +278,7 @@ class Adoption:
                 if self.progress.datasets > before:
                     taken[newest] = dataset_id
                     yield from not_taken
-        yield from self._iter_replaced(index, taken.values())
+        yield from self._iter_replaced(index, frozenset(taken.values()))
         return list(taken.values())
 
     def _iter_replaced(self, index: PublishedIndex, taken: Collection[str]) -> Iterator[NotTaken]:
