@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import functools
+import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,17 @@ class HttpClient:
         """Return a response's JSON values; see `domain.ports.HttpClientPort.get_json`."""
         return self.get(url, params=params, headers=headers, auth=auth).json()
 
+    def get_entries(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth = None,
+    ) -> Any:
+        """Return the entries of a JSON list one by one; see `domain.ports.HttpClientPort.get_entries`."""
+        return self.get(url, params=params, headers=headers, auth=auth).entries()
+
     def iter_pages(
         self,
         url: str,
@@ -222,13 +234,12 @@ class HttpClient:
 
     def _receive_whole(self, response: StreamedResponse) -> BufferedResponse:
         most = self.options.max_index_bytes
-        chunks = []
+        body = io.BytesIO()  # which, unlike a list of chunks, takes the memory of an index once
         size = announced_bytes(response.headers) or 0
         if size <= most:
             size = 0
             for data in response.iter_body():
-                chunks.append(data)
-                size += len(data)
+                size += body.write(data)
                 if max(size, response.received_bytes) > most:
                     size = max(size, response.received_bytes)
                     break
@@ -242,9 +253,7 @@ class HttpClient:
             )
         current_context().index.add_response(response.headers.get("Date") or None)
         setting = f"sources.{self.name}.max_index_size"
-        return BufferedResponse(
-            response.status, response.request.url, response.headers, b"".join(chunks), most, setting
-        )
+        return BufferedResponse(response.status, response.request.url, response.headers, body.getvalue(), most, setting)
 
 
 def _checked(response: BufferedResponse, find_error: FindError | None) -> BufferedResponse:

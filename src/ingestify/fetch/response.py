@@ -6,12 +6,12 @@ import codecs
 import dataclasses
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ingestify.domain.ports import Usage
 from ingestify.errors import SourceError
-from ingestify.fetch.json_values import MOST_INDEX_BYTES, TooLarge, read_json
+from ingestify.fetch.json_values import MOST_INDEX_BYTES, TooLarge, read_entries, read_json
 from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.throttling.rate_limit import Stopped
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
@@ -66,8 +66,22 @@ class BufferedResponse:
             SourceError: The body is not JSON, or would take too much memory. The message shows the URL, the place of
                 the error, and how the body begins.
         """
+        return self._read(read_json)
+
+    def entries(self) -> Any:
+        """Return the entries of a body that is a JSON list, each read when it is asked for; see `fetch.json_values`.
+
+        Returns:
+            A sequence; or the value of a body that is no list.
+
+        Raises:
+            SourceError: As `json`.
+        """
+        return self._read(read_entries)
+
+    def _read(self, read: Callable[[bytes, int], Any]) -> Any:
         try:
-            return read_json(self.content, self.most_bytes)
+            return read(self.content, self.most_bytes)
         except TooLarge as error:
             raise SourceError(
                 f"GET {mask_url(self.url)}: {error}, which is too much for an index of up to "

@@ -49,6 +49,10 @@ class ApiSource(BaseUrlSource):
         url = f"{self._base_url}/{path}"
         return self._asked(what, lambda: self.http.get_json(url, params=params, auth=self._auth))
 
+    def _get_entries(self, path: str, what: str) -> Any:
+        """Return the entries of a JSON list one by one; see `HttpClientPort.get_entries`. Raises as `_get_json`."""
+        return self._asked(what, lambda: self.http.get_entries(f"{self._base_url}/{path}", auth=self._auth))
+
     def _iter_pages(
         self, path: str, what: str, pager: object, params: Mapping[str, Any] | None = None
     ) -> Iterator[Response]:

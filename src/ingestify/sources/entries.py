@@ -9,7 +9,17 @@ from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError, FatalError, SourceError, StopProcessing
 from ingestify.masking import mask_text
 
-__all__ = ["LONGEST_NAME", "Found", "Selectors", "are_alike", "distinct", "list_of", "read_each", "read_entries"]
+__all__ = [
+    "LONGEST_NAME",
+    "Found",
+    "Selectors",
+    "are_alike",
+    "distinct",
+    "list_of",
+    "read_each",
+    "read_entries",
+    "read_lists",
+]
 
 T = TypeVar("T")
 
@@ -21,6 +31,9 @@ Found = DatasetResource | UnreadableEntry
 
 Selectors = list[dict[str, Any] | UnreadableEntry]
 """The result of `discover_selectors`."""
+
+_LIST_SIZE = 1000
+"""As many as the run looks up at once."""
 
 LONGEST_NAME = 100
 """The most characters of an entry's name that is made of its values."""
@@ -36,7 +49,11 @@ def list_of(entries: object, where: str) -> list[Any]:
     Raises:
         SourceError: It is no list.
     """
-    if not isinstance(entries, list):
+    return list(_sequence_of(entries, where))
+
+
+def _sequence_of(entries: object, where: str) -> Sequence[Any]:
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
         raise SourceError(
             f"{where} is a JSON {type(entries).__name__}; a list was expected. Is base_url the data root?"
         )
@@ -52,6 +69,7 @@ def read_entries(
     wanted: Callable[[dict[str, Any]], bool] = lambda _: True,
     *,
     number: int = 0,
+    unreadable: int = 0,
 ) -> list[T | UnreadableEntry]:
     """Return the result of `read` for each entry of an index, and an `UnreadableEntry` where `read` fails.
 
@@ -63,6 +81,7 @@ def read_entries(
         read: Called with each wanted entry that has the keys. Its error fails that entry alone.
         wanted: Whether an entry is wanted. It is called first, and an unwanted entry may have any fault.
         number: The number of the first entry, where these entries are a part of an index.
+        unreadable: How many entries before the first one cannot be read.
 
     Raises:
         SourceError: The index is no list.
@@ -81,11 +100,58 @@ def read_entries(
     def name_of(at: int, entry: Any) -> str:
         return _name(name, entry) or f"entry {number + at} of {mask_text(where)}"
 
-    return list(read_each(list_of(entries, where), read_one, name_of))
+    return list(read_each(list_of(entries, where), read_one, name_of, unreadable))
+
+
+def read_lists(
+    entries: object,
+    where: str,
+    name: str,
+    keys: Sequence[str],
+    read: Callable[[dict[str, Any]], T],
+    wanted: Callable[[dict[str, Any]], bool] = lambda _: True,
+    *,
+    id_key: str,
+    first: int,
+) -> Iterator[list[T | UnreadableEntry]]:
+    """Yield what `read_entries` returns in lists: first a few, then a thousand at a time, so that memory stays flat.
+
+    The first datasets are fetched while the others are made. A dataset that is listed twice needs one list, in which
+    the run finds the duplicate, so there are no few first ones if one is among the first thousand.
+
+    Args:
+        entries: The index, as a list or as `HttpClientPort.get_entries` returns it.
+        where: See `read_entries`.
+        name: See there.
+        keys: See there.
+        read: See there.
+        wanted: See there.
+        id_key: The key of an entry's id.
+        first: How many entries the first list has.
+
+    Raises:
+        SourceError: See there.
+        ConfigurationError: See there.
+    """
+    index = _sequence_of(entries, where)
+    unreadable = begin = 0
+    while begin < len(index):
+        several = index[begin : begin + _LIST_SIZE]
+        if begin == 0:
+            several = list(several)
+            if not are_alike(entry.get(id_key) for entry in several if isinstance(entry, dict)):
+                several = several[:first]
+        found = read_entries(several, where, name, keys, read, wanted, number=begin, unreadable=unreadable)
+        yield found
+        unreadable += sum(isinstance(one, UnreadableEntry) for one in found)
+        begin += len(several)
 
 
 def read_each(
-    entries: Iterable[Any], read: Callable[[Any], T | None], name: Callable[[int, Any], str]
+    entries: Iterable[Any],
+    read: Callable[[Any], T | None],
+    name: Callable[[int, Any], str],
+    unreadable: int = 0,
 ) -> Iterator[T | UnreadableEntry]:
     """Yield the result of `read` for each entry, without those that are None.
 
@@ -93,11 +159,11 @@ def read_each(
         entries: The entries.
         read: Its error fails that entry alone.
         name: Called with the number (from 0) and an unreadable entry; returns its name for people.
+        unreadable: How many entries of the same index before these cannot be read.
 
     Raises:
         SourceError: More than 10,000 entries cannot be read.
     """
-    unreadable = 0
     for number, entry in enumerate(entries):
         try:
             found = read(entry)

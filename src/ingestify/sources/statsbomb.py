@@ -25,10 +25,17 @@ from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import ConfigurationError
 from ingestify.sources.api import ApiSource, basic_auth
-from ingestify.sources.entries import Found, Selectors, read_entries
+from ingestify.sources.entries import Found, Selectors, read_entries, read_lists
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import MatchIds, may_be
-from ingestify.sources.statsbomb_matches import MATCH_KEYS, MATCH_NAME, SEASON_KEYS, SEASON_NAME, find_match
+from ingestify.sources.statsbomb_matches import (
+    FIRST_MATCHES,
+    MATCH_KEYS,
+    MATCH_NAME,
+    SEASON_KEYS,
+    SEASON_NAME,
+    find_match,
+)
 
 __all__ = ["StatsBomb"]
 
@@ -109,7 +116,7 @@ class StatsBomb(ApiSource):
         match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one season in one list."""
+        """Yield the matches of one season in lists."""
         wanted = self._wanted(dataset_type, data_spec_versions)
         (version, *others) = [version for feed, version in wanted if feed == "match"]
         if others:
@@ -120,13 +127,15 @@ class StatsBomb(ApiSource):
         path = f"{version}/competitions/{competition_id}/seasons/{season_id}/matches"
         what = f"season {season_id} of competition {competition_id}"
         selector = {"competition_id": competition_id, "season_id": season_id}
-        yield read_entries(
-            self._get_json(path, what),
+        yield from read_lists(
+            self._get_entries(path, what),
             path,
             MATCH_NAME,
             MATCH_KEYS,
             lambda entry: self._match(entry, selector, wanted),
             lambda entry: may_be(entry, {"match_id": match_id}),
+            id_key="match_id",
+            first=FIRST_MATCHES,
         )
 
     def _match(self, entry: dict[str, Any], selector: dict[str, Any], wanted: list[tuple[str, str]]) -> DatasetResource:

@@ -17,18 +17,22 @@ from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
-from ingestify.sources.entries import Found, Selectors, are_alike, read_entries
+from ingestify.sources.entries import Found, Selectors, read_entries, read_lists
 from ingestify.sources.open_data import MatchIds, OpenDataSource, may_be
-from ingestify.sources.statsbomb_matches import MATCH_KEYS, MATCH_NAME, SEASON_KEYS, SEASON_NAME, find_match
+from ingestify.sources.statsbomb_matches import (
+    FIRST_MATCHES,
+    MATCH_KEYS,
+    MATCH_NAME,
+    SEASON_KEYS,
+    SEASON_NAME,
+    find_match,
+)
 
 __all__ = ["StatsBombGithub"]
 
 BASE_URL = "https://raw.githubusercontent.com/statsbomb/open-data/master/data"
 
 _FOLDERS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty"}
-
-
-_FIRST_MATCHES = 24
 
 
 class StatsBombGithub(OpenDataSource):
@@ -78,25 +82,19 @@ class StatsBombGithub(OpenDataSource):
         match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[Found]]:
-        """Yield the matches of one season: first a few, then all others."""
+        """Yield the matches of one season in lists."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         url = f"{self._base_url}/matches/{competition_id}/{season_id}.json"
-        entries = self._get_entries(url)
-        # The first matches are fetched while the others are made, which takes 40 ms for a season. A match that is
-        # listed twice needs one list, in which the run finds the duplicate.
-        is_split = not are_alike(entry.get("match_id") for entry in entries if isinstance(entry, dict))
-        first = _FIRST_MATCHES if is_split else len(entries)
-        for begin, end in ((0, first), (first, len(entries))):
-            if begin < end:
-                yield read_entries(
-                    entries[begin:end],
-                    url,
-                    MATCH_NAME,
-                    MATCH_KEYS,
-                    lambda entry: self._match(entry, competition_id, season_id, wanted),
-                    lambda entry: may_be(entry, {"match_id": match_id}),
-                    number=begin,
-                )
+        yield from read_lists(
+            self.http.get_entries(url),
+            url,
+            MATCH_NAME,
+            MATCH_KEYS,
+            lambda entry: self._match(entry, competition_id, season_id, wanted),
+            lambda entry: may_be(entry, {"match_id": match_id}),
+            id_key="match_id",
+            first=FIRST_MATCHES,
+        )
 
     def _match(
         self, entry: dict[str, Any], competition_id: int, season_id: int, wanted: list[tuple[str, str]]

@@ -13,11 +13,14 @@ from ingestify.domain.resource import DatasetResource
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import match_name
 
-__all__ = ["MATCH_KEYS", "MATCH_NAME", "SEASON_KEYS", "SEASON_NAME", "find_match"]
+__all__ = ["FIRST_MATCHES", "MATCH_KEYS", "MATCH_NAME", "SEASON_KEYS", "SEASON_NAME", "find_match"]
 
 SEASON_NAME, SEASON_KEYS = "season {season_id} of competition {competition_id}", ("competition_id", "season_id")
 MATCH_NAME, MATCH_KEYS = "match {match_id}", ("match_id", "last_updated")
 """The name of an entry for people, and the keys that it must have."""
+
+FIRST_MATCHES = 24
+"""How many matches of a season are fetched while the others are made, which takes 10 ms."""
 
 
 def find_match(

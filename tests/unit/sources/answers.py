@@ -39,6 +39,8 @@ class Answers:
         except ValueError as error:
             raise SourceError(f"{url} is no JSON") from error
 
+    get_entries = get_json
+
     def iter_pages(self, url: str, pager: Any, **_: Any) -> Iterator[Answer]:
         for page in self.documents[url]:
             self.asked.append(url)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestify import ConfigurationError, DatasetResource, Source, SourceError, UnreadableEntry
-from ingestify.sources.entries import are_alike, read_each, read_entries
+from ingestify.sources.entries import are_alike, read_each, read_entries, read_lists
 from ingestify.sources.impect import Impect
 from ingestify.sources.impect_github import ImpectGithub
 from ingestify.sources.iso_time import get_time
@@ -215,6 +215,13 @@ def test_a_list_of_only_unreadable_entries_is_no_index() -> None:
         found.extend(read_each(entries, _id_of, lambda number, _: f"entry {number} of x"))
     assert found[0] == 1
     assert len(found) == 10_001
+
+
+def test_and_so_is_one_whose_lists_are_unreadable_together() -> None:
+    lists = read_lists([{}] * 20_000, "the index", "match {id}", ("id",), lambda entry: entry, id_key="id", first=24)
+    with pytest.raises(SourceError, match=r"More than 10,000 entries .* entry 10000 of the index: it has no id"):
+        for _ in lists:
+            pass
 
 
 def _id_of(entry: dict[str, int]) -> int:

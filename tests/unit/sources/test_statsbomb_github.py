@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import ConfigurationError, DataSpecVersionCollection, Selector
+from ingestify import ConfigurationError, DatasetResource, DataSpecVersionCollection, Selector
 from ingestify.errors import SourceError
 from ingestify.sources.registry import find_source_class, make_open_data_source, make_source
 from ingestify.sources.statsbomb_github import StatsBombGithub
@@ -44,6 +44,8 @@ class Index:
     def get_json(self, url: str) -> Any:
         self.asked.append(url)
         return self.documents["competitions" if url.endswith("competitions.json") else "matches"]
+
+    get_entries = get_json
 
 
 def source(**documents: Any) -> StatsBombGithub:
@@ -161,6 +163,21 @@ def test_a_match_that_is_listed_twice_is_passed_on_in_one_list():
         season_id=90,
     )
     assert [len(batch) for batch in batches] == [42]
+
+
+def test_a_large_index_is_passed_on_in_lists_and_each_entry_once():
+    batches = source(matches=[entry(number) for number in range(2500)]).find_datasets(
+        "match",
+        DataSpecVersionCollection(None),
+        None,  # type: ignore[arg-type]
+        competition_id=11,
+        season_id=90,
+    )
+    lists = [
+        [one.dataset_resource_id["match_id"] for one in batch if isinstance(one, DatasetResource)] for batch in batches
+    ]
+    assert [len(one) for one in lists] == [24, 1000, 1000, 476]
+    assert [one for several in lists for one in several] == list(range(2500))
 
 
 def test_unknown_dataset_types_and_feeds_are_named():

@@ -104,6 +104,26 @@ class HttpClientPort(Protocol):
             SourceError: The body is not JSON, or the request cannot be sent.
         """
 
+    def get_entries(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Auth = None,
+    ) -> Any:
+        """Return the entries of a JSON list as a sequence that reads each of them when it is asked for, and keeps none.
+
+        The arguments are those of `get`. A large index takes little more memory so than its text.
+
+        Returns:
+            The sequence; or the value of a response that is no list.
+
+        Raises:
+            FetchError: After retries.
+            SourceError: The body is not JSON, or the request cannot be sent.
+        """
+
     def iter_pages(
         self,
         url: str,
