@@ -1,21 +1,29 @@
-"""Writes docs/settings.md, docs/commands.md and examples/my_provider from the code, for `make reference`.
+"""Writes pages of docs/, and examples/my_provider, from the code, for `make reference`.
 
-The words are those of `ingestify config schema`, of `--help`, and of `ingestify init --source my_provider`: to change
-one, change it there. A test compares what is written here with the code.
+The words are those of `ingestify config schema`, of `--help`, of the docstrings in `ingestify.documents`, and of
+`ingestify init --source my_provider`: to change one, change it there. A test compares what is
+written here with the code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+import enum
+import inspect
+import re
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import click
 from pydantic import BaseModel
 
 from ingestify.cli.app import app
+from ingestify.cli.options import JsonOption
 from ingestify.config.settings import Settings
 from ingestify.config.source_project import source_project
+from ingestify.documents import datasets, keeping, runs, sources
 from ingestify.sources.files.settings import FilesDeclaration
 from ingestify.sources.rest.settings import RestDeclaration
 
@@ -38,7 +46,20 @@ _COMMANDS_TOP = """\
 # Commands
 
 What `ingestify COMMAND --help` says, on one page. Data goes to stdout, everything else to stderr; with `--json` it is
-JSON Lines. The exit codes are in the [README](../README.md#five-minutes-for-the-engineer).
+JSON Lines, whose keys are in [json.md](json.md). The exit codes are in the
+[README](../README.md#five-minutes-for-the-engineer).
+"""
+
+_JSON_TOP = """\
+# JSON of the commands
+
+The keys of what a command writes with `--json`: a line for each object. A command that writes several kinds of lines
+says in `event` which one it is. A time is a text as in ISO 8601, in UTC. New keys may come; those that are here stay.
+
+In Python, `ingestify.documents` has these shapes as types, and the functions that make them:
+[JSON documents](reference/documents.md).
+
+`ingestify sources competitions` and `matches` write the columns of their table instead, which depend on the provider.
 """
 
 _SHARED_COUNT = 20
@@ -122,7 +143,83 @@ def commands_page() -> str:
         parts += _option_table([option for option in options if option not in shared])
         if also := [option[0].split()[0].rstrip(",") for option in options if option in shared]:
             parts += ["Also: " + ", ".join(f"`{option}`" for option in also) + ".", ""]
+        if shapes := _shapes(command):
+            named = ", ".join(f"[{shape.__name__}](json.md#{shape.__name__.lower()})" for shape in shapes)
+            parts += [f"With `--json`: {named}.", ""]
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _shapes(command: click.Command) -> Sequence[type]:
+    """Return the shapes of what a command writes with --json."""
+    return next((option.shapes for option in command.params if isinstance(option, JsonOption)), ())
+
+
+def json_page() -> str:
+    """Return docs/json.md: the shapes in the order of the commands, and after each one the shapes in it."""
+    found: dict[type, None] = {}
+    for _, command in _commands(app, ()):
+        for shape in _shapes(command):
+            _add_shapes(shape, found)
+    return "\n".join([_JSON_TOP, *(line for shape in found for line in _shape_table(shape))]).rstrip() + "\n"
+
+
+def _add_shapes(annotation: Any, found: dict[type, None]) -> None:
+    if not is_typeddict(annotation):
+        for inner in get_args(annotation):
+            _add_shapes(inner, found)
+    elif annotation not in found:
+        found[annotation] = None
+        for inner in get_type_hints(annotation).values():
+            _add_shapes(inner, found)
+
+
+def _shape_table(shape: Any) -> list[str]:
+    hints, texts = get_type_hints(shape), _key_texts(shape)
+    keys = sorted(shape.__annotations__, key=lambda key: key != "event")
+    rows = [f"| `{key}` | {_json_type(hints[key])} | {_cell(texts.get(key, ''))} |" for key in keys]
+    text = " ".join(inspect.cleandoc(shape.__doc__).partition("\n\n")[0].split())
+    return [f"## {shape.__name__}", "", text, "", "| key | | |", "|---|---|---|", *rows, ""]
+
+
+def _key_texts(shape: Any) -> dict[str, str]:
+    """Return what the docstring of a shape, and those of the shapes that it extends, say of each key."""
+    texts: dict[str, str] = {}
+    for module in (datasets, keeping, runs, sources):
+        for other in vars(module).values():
+            if is_typeddict(other) and other.__annotations__.items() <= shape.__annotations__.items():
+                part = inspect.cleandoc(other.__doc__ or "").partition("\nAttributes:\n")[2]
+                found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", part, re.MULTILINE)
+                texts |= {key: " ".join(text.split()) for key, text in found}
+    return texts
+
+
+_JSON_TYPES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    dt.datetime: "time",
+    types.NoneType: "null",
+    Any: "any value",
+}
+
+
+def _json_type(annotation: Any) -> str:
+    """Return the JSON type of a key in a few words."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) in (Union, types.UnionType):
+        return " or ".join(_json_type(one) for one in arguments)
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{one}`" for one in arguments)
+    if get_origin(annotation) in (Sequence, list):
+        return f"list of {_json_type(arguments[0])}"
+    if get_origin(annotation) is Mapping:
+        return "object" if arguments[1] is Any else f"object of {_json_type(arguments[1])}"
+    if is_typeddict(annotation):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return ", ".join(f"`{one.value}`" for one in annotation)
+    return _JSON_TYPES[annotation]
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -157,7 +254,8 @@ def _cell(text: str) -> str:
 def written_files() -> dict[str, str]:
     """Return what is written from the code: path in the repository to text."""
     example = {f"examples/my_provider/{path}": text for path, text in source_project("my_provider").items()}
-    return {"docs/settings.md": settings_page(), "docs/commands.md": commands_page(), **example}
+    pages = {"settings": settings_page(), "commands": commands_page(), "json": json_page()}
+    return {**{f"docs/{name}.md": page for name, page in pages.items()}, **example}
 
 
 if __name__ == "__main__":

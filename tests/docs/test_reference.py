@@ -44,7 +44,7 @@ WRITTEN = site_module("reference").written_files()
 
 @pytest.mark.parametrize("path", WRITTEN)
 def test_what_is_written_from_the_code_is_as_the_code_says(path: str):
-    """Every setting is in docs/settings.md, every command and option in docs/commands.md."""
+    """Every setting is in docs/settings.md, every command and option in docs/commands.md, every key in docs/json.md."""
     assert (ROOT / path).read_text(encoding="utf-8") == WRITTEN[path], f"{path} is out of date: run  make reference"
 
 
@@ -78,7 +78,8 @@ def test_the_reference_has_exactly_the_public_names():
     named = re.findall(r"^::: (ingestify\.\S+)$", text_of(*(DOCS / "reference").glob("*.md")), re.MULTILINE)
     of_tests = {name for name in named if name.startswith("ingestify.testing.")}
     public = {f"ingestify.{name}" for name in ingestify.__all__ if name != "__version__"}
-    assert sorted(named) == sorted(public | of_tests)
+    documents = {f"ingestify.documents.{path.stem}" for path in (SOURCE / "documents").glob("[a-z]*.py")}
+    assert sorted(named) == sorted(public | of_tests | documents)
     assert {name.rpartition(".")[0] for name in of_tests} == tools_for_tests()
 
 

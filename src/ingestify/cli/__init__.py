@@ -3,7 +3,6 @@
 app                 the commands by name, and what becomes of their errors
 options             options that commands share: the lake, filters, output
 console             how a command shows results, by -q, -v and --json
-documents           the JSON documents of --json
 output              writes to stdout
 logs                writes to stderr, and sets up logging
 standard_streams    prepares stdin, stdout and stderr

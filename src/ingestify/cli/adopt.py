@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from ingestify.cli.console import Console
-from ingestify.cli.documents import Document, attributes
 from ingestify.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import NamedLake, console_options, json_option, lake_options
 from ingestify.cli.output import flush, write_json, write_line
+from ingestify.documents.keeping import AdoptionEndLine, NotTakenLine, adoption_end_line, not_taken_line
 from ingestify.domain.adoption import NotTaken
-from ingestify.engine.adopting import AdoptionReport, adopt_lake
+from ingestify.engine.adopting import adopt_lake
 from ingestify.main.adoption import open_adoption
 from ingestify.main.place import find_place
 from ingestify.remedies import remedy
@@ -34,7 +34,7 @@ __all__ = ["adopt_command"]
     help="The zone of times without zone, such as Europe/Amsterdam. Default: the database's. Only for PostgreSQL.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do it. Without this, it only says what would be taken.")
-@json_option("JSON Lines: one for each thing that is not taken, and one at the end.")
+@json_option("JSON Lines: one for each thing that is not taken, and one at the end.", NotTakenLine, AdoptionEndLine)
 @console_options
 def adopt_command(lake: NamedLake, target_named: str | None, timezone: str | None, yes: bool, console: Console) -> int:
     """Take over a lake of the published package, of any of its versions and with all of its buckets.
@@ -49,7 +49,7 @@ def adopt_command(lake: NamedLake, target_named: str | None, timezone: str | Non
         )
     code = EXIT_OK if report.is_whole else EXIT_SOME_FAILED
     if console.as_json:
-        write_json({**_totals(report), "exit_code": code})
+        write_json(adoption_end_line(report, code))
     elif not console.quiet:
         if report.zone_note:
             console.tell(f"In PostgreSQL, {report.zone_note}; --timezone names another.")
@@ -61,22 +61,7 @@ def adopt_command(lake: NamedLake, target_named: str | None, timezone: str | Non
 
 def _tell_not_taken(one: NotTaken, console: Console) -> None:
     if console.as_json:
-        write_json({"event": "not_taken", **attributes(one, "kind what dataset_id reason")})
+        write_json(not_taken_line(one))
         flush()
     elif one.is_failure or not console.quiet:
         write_stderr(f"{one.kind.value}: {one.what}: {one.reason}")
-
-
-def _totals(report: AdoptionReport) -> Document:
-    progress, present = report.progress, report.present
-    return {
-        "event": "adoption_ended",
-        "dry_run": report.dry_run,
-        **attributes(progress, "datasets already revisions files objects"),
-        "bytes": progress.size,
-        **attributes(progress, "events readers"),
-        "not_taken": len(report.not_taken),
-        "times": report.zone_note or None,
-        "present": None if present is None else present[0],
-        "written_since": report.written_since,
-    }

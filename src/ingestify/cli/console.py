@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from ingestify.cli.documents import Document
 from ingestify.cli.logs import write_progress, write_stderr
 from ingestify.cli.output import write_json
 from ingestify.progress.line import ProgressLine, ShowProgress, unshown
@@ -35,7 +34,7 @@ class Console:
         if not self.quiet:
             write_stderr(text)
 
-    def show(self, value: T, document: Callable[[T], Document], write_lines: Callable[[T], object]) -> None:
+    def show(self, value: T, document: Callable[[T], object], write_lines: Callable[[T], object]) -> None:
         """Write a value to stdout: as one line of JSON, or as lines for people."""
         if self.as_json:
             write_json(document(value))

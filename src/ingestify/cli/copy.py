@@ -11,7 +11,6 @@ import click
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import explain_nothing
-from ingestify.cli.documents import Document, attributes
 from ingestify.cli.exit_codes import EXIT_DAMAGED, EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
@@ -23,7 +22,15 @@ from ingestify.cli.options import (
     lake_options,
 )
 from ingestify.cli.output import flush, write_json, write_line
-from ingestify.engine.mirroring import CopyReport, copy_lake
+from ingestify.documents.keeping import (
+    CopiedLine,
+    CopyDamageLine,
+    CopyEndLine,
+    copied_line,
+    copy_damage_line,
+    copy_end_line,
+)
+from ingestify.engine.mirroring import copy_lake
 from ingestify.main.adapters import concurrency
 from ingestify.main.opening import open_two_datastores
 from ingestify.main.place import find_place
@@ -53,7 +60,7 @@ _NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
 )
 @click.option("--verify", "verifies", is_flag=True, help="Then read every file of the target's bucket to verify it.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be copied, and removed.")
-@json_option("JSON Lines: one for each dataset, and one at the end.")
+@json_option("JSON Lines: one for each dataset, and one at the end.", CopiedLine, CopyDamageLine, CopyEndLine)
 @yes_option
 @console_options
 @filter_arguments()
@@ -98,7 +105,7 @@ def copy_command(
     if report.created_lake:
         console.tell(f"Created the lake in {report.created_lake}.")
     if console.as_json:
-        write_json({**_totals(report), "exit_code": code})
+        write_json(copy_end_line(report, code))
     elif not console.quiet:
         write_line(report.line)
         if surplus and not report.deleted:
@@ -108,8 +115,7 @@ def copy_command(
 
 def _tell_copied(copied: Copied, console: Console) -> None:
     if console.as_json:
-        names = "outcome what dataset_id is_quarantined"
-        write_json({"event": "copied", **attributes(copied, names), "reason": copied.reason or None})
+        write_json(copied_line(copied))
         flush()
     elif copied.outcome in _NEEDS_A_PERSON:
         write_stderr(f"{copied.outcome.value}: {copied.what}: {copied.reason}")
@@ -126,24 +132,10 @@ def _verify(target: DatasetStore, console: Console) -> int:
         damages += 1
         console.show(
             damage,
-            lambda one: {"event": "damage", **attributes(one, "kind where what")},
+            copy_damage_line,
             lambda one: write_line(f"{one.kind.value}: {one.where}: {one.what}"),
         )
     return damages
-
-
-def _totals(report: CopyReport) -> Document:
-    progress = report.progress
-    return {
-        "event": "copy_ended",
-        "dry_run": report.dry_run,
-        **attributes(progress, "new updated unchanged conflicts failed quarantined"),
-        "only_in_target": len(report.only_in_target),
-        "deleted": report.deleted,
-        "objects": progress.objects,
-        "bytes": progress.size,
-        "damages": report.damages,
-    }
 
 
 def _only_in_target(count: int, *, deletes: bool) -> str:

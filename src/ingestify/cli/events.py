@@ -12,9 +12,9 @@ import click
 
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.console import Console
-from ingestify.cli.documents import event_document
 from ingestify.cli.options import NamedLake, console_options, json_option, lake_options
 from ingestify.cli.output import time_text, write_line
+from ingestify.documents.datasets import EventDocument, ReaderDocument, event_document, reader_document
 from ingestify.domain.event_reader import EventReaderState, FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.errors import ConfigurationError
@@ -65,7 +65,7 @@ def events_command() -> None:
 @lake_options
 @click.option("--after", type=click.IntRange(min=0), default=0, metavar="POSITION", help="Only events after it.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
-@json_option("One JSON object for each.")
+@json_option("One JSON object for each.", EventDocument)
 @console_options
 def list_command(lake: NamedLake, after: int, limit: int | None, console: Console) -> None:
     """List events in the order in which they happened."""
@@ -87,14 +87,14 @@ def _iter_events(store: DatasetStore, after: int) -> Iterator[DatasetEvent]:
 
 @events_command.command("readers", short_help="Show the readers, their positions, and the events on which they fail.")
 @lake_options
-@json_option("One JSON object for each.")
+@json_option("One JSON object for each.", ReaderDocument)
 @console_options
 def readers_command(lake: NamedLake, console: Console) -> None:
     """Show each reader: its position, how many events it has not read, and the events on which it failed."""
     with lake.open_store() as store:
         readers = store.catalogue.event_readers.list_readers()
     for reader in readers:
-        console.show(reader, dataclasses.asdict, _write_reader)
+        console.show(reader, reader_document, _write_reader)
     if not readers:
         console.tell("Nobody has read the event log yet.")
 

@@ -7,9 +7,9 @@ import datetime as dt
 import click
 
 from ingestify.cli.console import Console
-from ingestify.cli.documents import Document, attributes
 from ingestify.cli.options import Age, NamedLake, console_options, json_option, lake_options
 from ingestify.cli.output import write_json, write_line
+from ingestify.documents.keeping import GarbageDocument, garbage_document
 from ingestify.domain.ports import StoredObject
 from ingestify.domain.retention import Retention
 from ingestify.progress.formatting import counted, size
@@ -30,7 +30,7 @@ __all__ = ["gc_command"]
     help="Only files that were written, and deleted, so long ago: 24h, 7d, 0h.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Remove the files. Without this they are only listed.")
-@json_option("The totals as one JSON object.")
+@json_option("The totals as one JSON object.", GarbageDocument)
 @console_options
 def gc_command(lake: NamedLake, older_than: dt.timedelta, yes: bool, console: Console) -> None:
     """Remove the files that no dataset has any more, of all buckets, and the leftovers of broken runs.
@@ -45,7 +45,7 @@ def gc_command(lake: NamedLake, older_than: dt.timedelta, yes: bool, console: Co
             store, older_than=older_than, dry_run=not yes, on_object=_show_object if shows_each else lambda _: None
         )
     if console.as_json:
-        write_json(_as_dict(garbage, older_than))
+        write_json(garbage_document(garbage, older_than))
         return
     write_line(_summary(garbage))
     if store.retention is not None and store.retention != Retention():
@@ -77,14 +77,3 @@ def _history(garbage: Garbage) -> str:
             f"read them: {remedy('events forget', forgotten.slowest_reader)} if it never will"
         )
     return text
-
-
-def _as_dict(garbage: Garbage, older_than: dt.timedelta) -> Document:
-    return {
-        **attributes(garbage, "objects object_bytes"),
-        "leftovers": garbage.leftovers.count,
-        "leftover_bytes": garbage.leftovers.size,
-        **attributes(garbage.forgotten, "jobs events unread_events slowest_reader"),
-        "older_than_seconds": int(older_than.total_seconds()),
-        "removed": garbage.is_removed,
-    }

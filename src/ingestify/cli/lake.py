@@ -10,7 +10,6 @@ import click
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import explain_nothing, find_datasets
-from ingestify.cli.documents import dataset_with_quarantine, revision_documents
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
     NamedLake,
@@ -21,6 +20,7 @@ from ingestify.cli.options import (
     lake_options,
 )
 from ingestify.cli.output import time_text, write_fields, write_json, write_line
+from ingestify.documents.datasets import ListedDataset, ShownDataset, listed_dataset, shown_dataset
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
@@ -52,7 +52,7 @@ _states = click.option(
 )
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
-@json_option("One JSON object for each dataset.")
+@json_option("One JSON object for each dataset.", ListedDataset)
 @console_options
 @filter_arguments()
 def list_command(
@@ -79,7 +79,7 @@ def list_command(
             for dataset in store.iter_in_order(meant, limit):
                 found += 1
                 if console.as_json:
-                    write_json(dataset_with_quarantine(dataset, waiting.get(dataset.dataset_id, ())))
+                    write_json(listed_dataset(dataset, waiting.get(dataset.dataset_id, ())))
                 else:
                     _write_row(dataset, is_waited_for=dataset.dataset_id in waiting)
         if not found:
@@ -131,7 +131,7 @@ def _gaps(dataset: Dataset, *, is_waited_for: bool) -> list[str]:
 @click.command("show")
 @lake_options
 @dataset_options
-@json_option("As JSON.")
+@json_option("As JSON.", ShownDataset)
 @console_options
 @click.argument("dataset", metavar="ID|[PROVIDER/TYPE/]KEY=VALUE/…")
 def show_command(lake: NamedLake, filters: dict[str, Any], dataset: str, console: Console) -> None:
@@ -140,7 +140,7 @@ def show_command(lake: NamedLake, filters: dict[str, Any], dataset: str, console
         for found in find_datasets(store, dataset, **filters):
             waiting = store.quarantine.find_waiting(store.dataset_filter(dataset_id=found.dataset_id))
             if console.as_json:
-                write_json(dataset_with_quarantine(found, waiting, revisions=revision_documents(found)))
+                write_json(shown_dataset(found, waiting))
             else:
                 _show(found, waiting)
 

@@ -7,9 +7,9 @@ import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 
-from ingestify.cli.documents import Document
 from ingestify.cli.output import time_text, write_line
 from ingestify.clock import now
+from ingestify.documents.runs import LimitsDocument, limits_document
 from ingestify.domain.expression import Expression
 from ingestify.engine.report.health import WatchedPlan, WatchedSelector, watch
 from ingestify.progress.formatting import counted
@@ -37,15 +37,9 @@ class LimitReport:
         """Whether a limit is exceeded."""
         return bool(self.stale or self.failed or self.quarantined)
 
-    def as_dict(self, code: int) -> Document:
-        """Return it as JSON values."""
-        return {
-            "ok": not self.is_over,
-            "exit_code": code,
-            "stale": None if self.stale is None else [_as_dict(one) for one in self.stale],
-            "failed": None if self.failed is None else [_as_dict(one) for one in self.failed],
-            "quarantined": self.quarantined,
-        }
+    def as_document(self, code: int) -> LimitsDocument:
+        """Return its JSON document, with the exit code of the command."""
+        return limits_document(self.stale, self.failed, self.quarantined, code)
 
     def write_lines(self) -> None:
         """Write a line for each thing that exceeds a limit, and one line if nothing does."""
@@ -105,13 +99,3 @@ def _sum(selectors: Sequence[WatchedSelector]) -> int:
 
 def _title(one: WatchedSelector) -> str:
     return f"{one.source}: {one.name or one.dataset_type}"
-
-
-def _as_dict(one: WatchedSelector) -> Document:
-    return {
-        "source": one.source,
-        "dataset_type": one.dataset_type,
-        "selector_name": one.name or None,
-        "last_done_at": one.last_done_at,
-        "failed": one.failed,
-    }

@@ -195,9 +195,21 @@ bucket_option = click.option(
 )
 
 
-def json_option(text: str) -> Callable[[F], F]:
-    """Add --json with its help; the `Console` of the command knows whether it was given."""
-    return click.option("--json", "as_json", is_flag=True, help=text)
+class JsonOption(click.Option):
+    """The option --json of a command.
+
+    Attributes:
+        shapes: The shapes of the documents that the command writes (`ingestify.documents`).
+    """
+
+    def __init__(self, *arguments: Any, shapes: Sequence[type] = (), **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.shapes = shapes
+
+
+def json_option(text: str, *shapes: type) -> Callable[[F], F]:
+    """Add --json with its help and its shapes; the `Console` of the command knows whether it was given."""
+    return click.option("--json", "as_json", cls=JsonOption, shapes=shapes, is_flag=True, help=text)
 
 
 source_argument = click.argument("name", metavar="NAME")

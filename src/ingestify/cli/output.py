@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-import math
 import os
-import re
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from ingestify.documents.document import as_json
 from ingestify.progress.printable import JSON_UNSAFE, printable
 
 __all__ = [
@@ -63,9 +61,9 @@ def write_fields(*fields: tuple[str, str]) -> None:
         write_line(f"  {title:<24} {text}")
 
 
-def write_json(value: Any) -> None:
-    """Write JSON values as one line to stdout; raises the same as `write_line`."""
-    _write(json_text(value))
+def write_json(document: object) -> None:
+    """Write a document as one line of JSON to stdout; raises the same as `write_line`."""
+    _write(json_text(document))
 
 
 def write_document(text: str) -> None:
@@ -78,14 +76,13 @@ def _write(text: str) -> None:
         sys.stdout.write(text + "\n")
 
 
-def json_text(value: Any) -> str:
-    """Return JSON values as one line that every JSON parser reads, and that stdout can show.
+def json_text(document: object) -> str:
+    """Return a document as one line that every JSON parser reads, and that stdout can show.
 
-    NaN and infinities become null. Half of a surrogate pair becomes U+FFFD, as strict parsers refuse it even as an
-    escape. A character that stdout cannot encode, or that a terminal would obey, becomes an escape.
+    A character that stdout cannot encode, or that a terminal would obey, becomes an escape.
     """
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(_strict(value), ensure_ascii=not unicode, allow_nan=False)
+    text = json.dumps(as_json(document), ensure_ascii=not unicode, allow_nan=False)
     return JSON_UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
@@ -105,29 +102,6 @@ def abandon_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-
-
-_HALF = re.compile("[\ud800-\udfff]")
-
-
-def _strict(value: object) -> object:
-    """Return a value with the types of JSON; any other value, such as a date, becomes its text."""
-    if isinstance(value, str):
-        return value if value.isascii() else _HALF.sub("\ufffd", value)
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {_key(key): _strict(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_strict(one) for one in value]
-    return _strict(value.isoformat() if isinstance(value, dt.datetime) else str(value))
-
-
-def _key(key: object) -> object:
-    # Numbers, True and None are written as json.dumps does it; of other keys it knows only text.
-    return key if isinstance(key, (bool, int)) or key is None else _strict(str(key))
 
 
 def time_text(moment: dt.datetime | None) -> str:

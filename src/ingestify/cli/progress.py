@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from ingestify.cli.console import Console
-from ingestify.cli.documents import Document, attributes, job_document, task_document
 from ingestify.cli.logs import set_run_id, write_progress, write_stderr
 from ingestify.cli.output import OutputLost, flush, json_text, write_line
+from ingestify.documents.runs import job_line, left_out_line, planned_line, refetch_line, task_line
 from ingestify.domain.plan import LeftOutPlan
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.report.report import PlannedDataset
@@ -49,21 +49,19 @@ class RunView:
     def job_started(self, job: JobSummary) -> None:
         """A selector is being discovered."""
         if self._console.as_json:
-            self.write_json({"event": "job_started", **job_document(job)})
+            self.write_json(job_line("job_started", job))
 
     def job_ended(self, job: JobSummary) -> None:
         """A selector is done."""
         if self._console.as_json:
-            self.write_json({"event": "job_ended", **job_document(job)})
+            self.write_json(job_line("job_ended", job))
         elif self._shows_skipped and job.state is RunState.SKIPPED and not self._console.quiet:
             self.write_line(f"skipped: {job.source}: {job.selector_name}: {job.error}")
 
     def task_ended(self, job: JobSummary, task: TaskSummary) -> None:
         """A dataset changed or failed."""
         if self._console.as_json:
-            self.write_json(
-                {"event": "dataset", "source": job.source, "dataset_type": job.dataset_type, **task_document(task)}
-            )
+            self.write_json(task_line(job, task))
         elif self._console.verbose and task.outcome not in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED):
             lacks = f": {task.error}" if task.error else ""
             write_stderr(f"{task.outcome.value:<9} {task.name or task.identifier}{lacks}")
@@ -71,8 +69,7 @@ class RunView:
     def planned(self, dataset: PlannedDataset) -> None:
         """A dry run has decided about a dataset."""
         if self._console.as_json:
-            names = "action source provider dataset_type identifier name reasons files"
-            self.write_json({"event": "planned", **attributes(dataset, names)})
+            self.write_json(planned_line(dataset))
         elif not self._console.quiet and (self._console.verbose or dataset.action != "unchanged"):
             why = f"  ({'; '.join(dataset.reasons)})" if dataset.reasons else ""
             self.write_line(f"{dataset.action:<9}  {dataset.identifier}  {dataset.name}{why}")
@@ -82,7 +79,7 @@ class RunView:
     def tell_refetch(self, count: int) -> None:
         """Say how many datasets the run fetches in full."""
         if self._console.as_json:
-            self.write_json({"event": "refetch", "datasets": count})
+            self.write_json(refetch_line(count))
         else:
             self._console.tell(f"{counted(count, 'dataset')} of the lake to be fetched in full.")
 
@@ -90,8 +87,7 @@ class RunView:
         """Say which plans the run leaves out."""
         for plan in plans:
             if self._console.as_json:
-                what = {"source": plan.source_name, "dataset_type": plan.dataset_type, "reason": plan.why}
-                self.write_json({"event": "left_out", **what})
+                self.write_json(left_out_line(plan))
             else:
                 self._console.tell(f"left out: {plan}")
 
@@ -100,9 +96,9 @@ class RunView:
         if not self._console.quiet:
             self.write_line(f"{prefix}{summary_line(report)}")
 
-    def write_json(self, value: Document) -> None:
+    def write_json(self, document: object) -> None:
         """Write one line of JSON to stdout, unless stdout is lost."""
-        self.write_line(json_text(value))
+        self.write_line(json_text(document))
 
     def write_line(self, line: str) -> None:
         """Write one line to stdout and flush, unless stdout is lost."""

@@ -12,7 +12,6 @@ import click
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import the_one_that_begins
-from ingestify.cli.documents import entry_document
 from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SOME_FAILED, exit_code
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
@@ -27,6 +26,7 @@ from ingestify.cli.options import (
 from ingestify.cli.output import time_text, write_fields, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
+from ingestify.documents.datasets import EntryDocument, entry_document
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.engine.engine import IngestionEngine
@@ -66,7 +66,7 @@ def quarantine_command() -> None:
 @click.option(
     "--all", "show_all", is_flag=True, help="Also bundles that were accepted, discarded, or settled by a later run."
 )
-@json_option("One JSON object for each entry.")
+@json_option("One JSON object for each entry.", EntryDocument)
 @console_options
 @filter_arguments()
 def list_command(lake: NamedLake, filters: dict[str, Any], show_all: bool, console: Console) -> None:
@@ -89,7 +89,7 @@ def list_command(lake: NamedLake, filters: dict[str, Any], show_all: bool, conso
 @quarantine_command.command("show", short_help="Show one entry: its files, and what readers see instead.")
 @lake_options
 @bucket_option
-@json_option("As JSON.")
+@json_option("As JSON.", EntryDocument)
 @console_options
 @click.argument("entry_id", metavar="ENTRY")
 def show_command(lake: NamedLake, entry_id: str, console: Console) -> None:

@@ -30,7 +30,8 @@ from ingestify.cli.options import (
     parse_filters,
 )
 from ingestify.cli.progress import RunView
-from ingestify.cli.run_outcome import report_document, tell_outcome
+from ingestify.cli.run_outcome import tell_outcome
+from ingestify.documents.runs import JobLine, LeftOutLine, PlannedLine, RefetchLine, RunEndLine, TaskLine, run_end_line
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
 
@@ -85,7 +86,7 @@ _KEYS = ("state",)
     is_flag=True,
     help="Also request hosts that asked to be left alone until later, and forget that they asked.",
 )
-@json_option("JSON Lines on stdout.")
+@json_option("JSON Lines on stdout.", LeftOutLine, RefetchLine, JobLine, TaskLine, RunEndLine)
 @console_options
 @filter_arguments(*_KEYS)
 def run_command(
@@ -112,7 +113,7 @@ def run_command(
 @lake_options
 @dataset_options
 @_source_option
-@json_option("JSON Lines on stdout.")
+@json_option("JSON Lines on stdout.", LeftOutLine, JobLine, TaskLine, PlannedLine, RunEndLine)
 @console_options
 @filter_arguments(*_KEYS)
 def plan_command(lake: NamedLake, filters: dict[str, Any], source: str | None, console: Console) -> int:
@@ -145,7 +146,7 @@ def _run(
     if report.created_lake and not console.as_json:
         console.tell(f"Created the lake in {report.created_lake}.")
     if console.as_json:
-        view.write_json(report_document(report, code))
+        view.write_json(run_end_line(report, code))
     else:
         tell_outcome(report)
         view.summarize(report)

@@ -1,10 +1,9 @@
-"""What a run came to: in sentences on stderr, and as a JSON document."""
+"""What a run came to, in sentences on stderr."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingestify.cli.documents import Document, attributes
 from ingestify.cli.logs import write_stderr
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskSummary
 from ingestify.engine.report.left_alone import describe_left_alone
@@ -12,24 +11,9 @@ from ingestify.engine.report.report import one_line
 from ingestify.errors import DeadlineReached, FatalError, SourceError, StopProcessing
 from ingestify.remedies import remedy
 
-__all__ = ["report_document", "tell_outcome"]
+__all__ = ["tell_outcome"]
 
 SHOWN_FAILURES = 5
-
-
-def report_document(report: RunReport, code: int) -> Document:
-    """Return the last document of a run with --json."""
-    return {
-        "event": "run_ended",
-        **attributes(report, "run_id state"),
-        "exit_code": code,
-        "seconds": round(report.duration_seconds, 3),
-        **report.totals.as_dict(),
-        **attributes(report, "not_begun not_listed"),
-        "created_lake": report.created_lake or None,
-        "left_alone": [describe_left_alone(reason, *counts) for reason, counts in report.left_alone.items()],
-        "error": None if report.error is None else one_line(report.error),
-    }
 
 
 def tell_outcome(report: RunReport) -> None:

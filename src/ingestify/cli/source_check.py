@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingestify.cli.console import Console
-from ingestify.cli.documents import Document, attributes
 from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_OK
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
@@ -19,6 +18,7 @@ from ingestify.cli.options import (
     source_argument,
 )
 from ingestify.cli.output import write_line
+from ingestify.documents.sources import TrialDocument, trial_document
 from ingestify.masking import mask_text
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _SHOWN_KEYS = 12
 @click.command("check", short_help="Fetch one dataset of a source, and show what it is.")
 @lake_options
 @click.option("--dataset-type", metavar="TYPE", help="Which of its plans. Default: the first.")
-@json_option("As JSON.")
+@json_option("As JSON.", TrialDocument)
 @console_options
 @source_argument
 @filter_arguments()
@@ -49,7 +49,7 @@ def check_command(
 
     config = lake.place.config_for("what sources there are")
     trial = try_source(config, name, dataset_type=dataset_type, filters=filters)
-    console.show(trial, _as_json, _show)
+    console.show(trial, trial_document, _show)
     for problem in trial.problems:
         write_stderr(mask_text(f"wrong: {problem}"))
     return EXIT_FAILED if trial.problems else EXIT_OK
@@ -86,26 +86,3 @@ def _content_text(file: TriedFile) -> str:
 def _cut(text: str, most: int = 100) -> str:
     line = " ".join(mask_text(text).split("\n"))
     return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
-def _as_json(trial: SourceTrial) -> Document:
-    return {
-        **attributes(trial, "source provider dataset_type"),
-        **attributes(trial.report.totals, "requests received_bytes"),
-        "announced": trial.announced,
-        "dataset": None if trial.dataset is None else attributes(trial.dataset, "identifier name state metadata"),
-        "files": [
-            {
-                "file_id": file.file_id,
-                "data_serialization_format": file.format,
-                "size": file.size,
-                "content_type": file.content_type,
-                "begins": file.beginning[:_SHOWN_CHARACTERS].decode("utf-8", "replace"),
-                "keys": file.keys,
-                "items": file.items,
-            }
-            for file in trial.files
-        ],
-        "notes": trial.notes,
-        "problems": [mask_text(problem) for problem in trial.problems],
-    }

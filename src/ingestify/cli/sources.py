@@ -17,6 +17,7 @@ from ingestify.cli.options import console_options, json_option, source_argument
 from ingestify.cli.output import write_json, write_line
 from ingestify.cli.source_check import check_command
 from ingestify.config.ownership import check_found_folder
+from ingestify.documents.sources import SourceDocument, source_document
 from ingestify.errors import ConfigurationError
 from ingestify.sources.description import (
     SourceDescription,
@@ -44,7 +45,7 @@ sources_command.add_command(matches_command)
 
 
 @sources_command.command("list", short_help="List the sources, their providers and licences.")
-@json_option("One JSON object for each source.")
+@json_option("One JSON object for each source.", SourceDocument)
 @console_options
 def list_command(console: Console) -> None:
     """List the values of a source's `type:`, with the provider, a summary and the licence.
@@ -59,7 +60,7 @@ def list_command(console: Console) -> None:
             write_stderr(f"{name}: {error}")  # of an installed package; the others are listed
     if console.as_json:
         for one in descriptions:
-            write_json(one.as_dict())
+            write_json(source_document(one))
         return
     if sys.stdout.isatty():
         for one in descriptions:
@@ -89,7 +90,7 @@ def _write_table(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 @sources_command.command("describe", short_help="Show the options, feeds and licence of a source.")
-@json_option("As JSON.")
+@json_option("As JSON.", SourceDocument)
 @click.option("--schema", is_flag=True, help="The JSON schema of its configuration, for editors.")
 @console_options
 @source_argument
@@ -102,7 +103,7 @@ def describe_command(schema: bool, name: str, console: Console) -> None:
     if schema:
         write_json(get_schema(name))
         return
-    console.show(describe_source(name), SourceDescription.as_dict, _show)
+    console.show(describe_source(name), source_document, _show)
 
 
 def _find_own_sources(name: str) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
 
 import click
 
 from ingestify.cli.console import Console
-from ingestify.cli.documents import Document, job_document, task_document
 from ingestify.cli.exit_codes import EXIT_OK, EXIT_OVER_LIMIT
 from ingestify.cli.limits import Limits
 from ingestify.cli.options import Age, NamedLake, bucket_option, console_options, json_option, lake_options
 from ingestify.cli.output import time_text, write_json, write_line
+from ingestify.documents.runs import StatusDocument, status_document
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
 from ingestify.main.configuration import watched_plans
 from ingestify.progress.formatting import clock, counted, size, what_was_done
@@ -43,7 +42,7 @@ __all__ = ["status_command"]
 @click.option(
     "--max-quarantined", type=click.IntRange(min=0), metavar="N", help="Exit code 5 if more bundles wait in quarantine."
 )
-@json_option("As JSON.")
+@json_option("As JSON.", StatusDocument)
 @console_options
 def status_command(
     lake: NamedLake,
@@ -68,8 +67,8 @@ def status_command(
         grouped = _last_runs(store, runs, with_tasks=failed or console.as_json)
         gone = _runs_that_are_gone(store, grouped)
         if console.as_json:
-            limited = {} if report is None else {"limits": report.as_dict(code)}
-            write_json({**_lake_document(store), **limited, "runs": _run_documents(grouped, gone)})
+            exceeded = None if report is None else report.as_document(code)
+            write_json(status_document(store, grouped, gone, exceeded))
             return code
         _show_lake(store)
         if lake.bucket is not None and grouped:
@@ -81,29 +80,6 @@ def status_command(
         if report is not None:
             report.write_lines()
         return code
-
-
-def _lake_document(store: DatasetStore) -> Document:
-    lake = store.catalogue.lake.find()
-    return {
-        "bucket": store.bucket,
-        "lake_id": None if lake is None else lake.lake_id or None,
-        "epoch": None if lake is None else lake.epoch or None,
-        **store.totals(),
-        "waiting_in_quarantine": len(store.quarantine),
-    }
-
-
-def _run_documents(grouped: Mapping[str, Sequence[JobSummary]], gone: set[str]) -> list[Document]:
-    return [{"run_id": run_id, "jobs": [_as_dict(job, gone) for job in jobs]} for run_id, jobs in grouped.items()]
-
-
-def _as_dict(job: JobSummary, gone: set[str]) -> Document:
-    return {
-        **job_document(job),
-        "process_is_gone": job.state is RunState.RUNNING and job.run_id in gone,
-        "tasks": [task_document(task) for task in job.tasks],
-    }
 
 
 def _show_lake(store: DatasetStore) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from ingestify.cli.console import Console
-from ingestify.cli.documents import Document, damage_document
 from ingestify.cli.exit_codes import EXIT_DAMAGED, EXIT_OK
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import NamedLake, console_options, json_option, lake_options, name_of_bucket
 from ingestify.cli.output import flush, write_json, write_line
-from ingestify.domain.damage import Damage, DamageKind
+from ingestify.documents.keeping import DamageLine, RepairLine, VerifyEndLine, damage_line, repair_line, verify_end_line
+from ingestify.domain.damage import Damage
 from ingestify.engine.engine import IngestionEngine
 from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
 from ingestify.main.opening import open_engine
@@ -54,7 +54,7 @@ class _Share(click.ParamType[float]):
 @click.option(
     "--repair", "repairs", is_flag=True, help="Restore damaged files, or fetch them again; then verify once more."
 )
-@json_option("JSON Lines: one for each damage, and one at the end.")
+@json_option("JSON Lines: one for each damage, and one at the end.", DamageLine, RepairLine, VerifyEndLine)
 @console_options
 def verify_command(lake: NamedLake, share: float, seed: int | None, repairs: bool, console: Console) -> int:
     """Read every file of the lake, and compare it with the catalogue.
@@ -73,14 +73,15 @@ def verify_command(lake: NamedLake, share: float, seed: int | None, repairs: boo
     if repairs and report.left and not console.as_json:
         write_stderr("What is left:")
     for damage in report.left if repairs else ():
-        console.show(damage, lambda one: {"event": "left", **damage_document(one)}, _write_damage)
-    console.show(report, _totals, lambda one: _summarize(one, console))
-    return EXIT_DAMAGED if report.left else EXIT_OK
+        console.show(damage, lambda one: damage_line("left", one), _write_damage)
+    code = EXIT_DAMAGED if report.left else EXIT_OK
+    console.show(report, lambda one: verify_end_line(one, code), lambda one: _summarize(one, console))
+    return code
 
 
 def _tell_damage(damage: Damage, console: Console) -> None:
     if console.as_json:
-        write_json({"event": "damage", **damage_document(damage)})
+        write_json(damage_line("damage", damage))
     elif damage.is_failure or (console.verbose and not console.quiet):
         _write_damage(damage)
     flush()
@@ -88,7 +89,7 @@ def _tell_damage(damage: Damage, console: Console) -> None:
 
 def _tell_mended(mended: Repaired, console: Console) -> None:
     if console.as_json:
-        write_json({"event": "repair", "where": mended.where, "what": mended.what})
+        write_json(repair_line(mended))
     else:
         console.tell(f"{mended.where}: {mended.what}.")
 
@@ -111,23 +112,6 @@ class _Fetching:
         if wanted.bucket not in self._engines:
             self._engines[wanted.bucket] = self._stack.enter_context(open_engine(self._place, wanted.bucket))
         return fetch_anew(self._engines[wanted.bucket].run_report, wanted)
-
-
-def _totals(report: VerifyReport) -> Document:
-    counts = {kind.value: sum(one.kind is kind for one in report.damages) for kind in DamageKind}
-    return {
-        "event": "verify_ended",
-        "objects": report.objects,
-        "bytes": report.size,
-        "skipped": report.skipped,
-        "share": report.share,
-        "seed": report.seed if report.share < 1 else None,
-        "damages": len(report.damages),
-        "kinds": {kind: count for kind, count in counts.items() if count},
-        "orphans": report.orphans,
-        "left": len(report.left),
-        "exit_code": EXIT_DAMAGED if report.left else 0,
-    }
 
 
 def _summarize(report: VerifyReport, console: Console) -> None:

@@ -118,10 +118,6 @@ class SourceDescription:
     takes_any_option: bool
     loaders: tuple[LoaderDescription, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as JSON has them."""
-        return dataclasses.asdict(self)
-
 
 def source_types() -> list[str]:
     """Return the types with a name: those that are built in, and those of installed packages."""

@@ -8,6 +8,7 @@ import pytest
 
 from ingestify import get_datastore
 from ingestify.cli.app import run_command_line
+from tests.support.json_shapes import check_json
 
 CONFIG = """
 main:
@@ -49,9 +50,10 @@ class CommandLine:
         return out
 
     def try_to(self, *arguments: str) -> tuple[str, int]:
-        """Run one and return what it wrote to stdout, and its exit code."""
+        """Run one and return what it wrote to stdout, and its exit code. JSON has the shapes that the command names."""
         ended = run_command_line(list(arguments))
         out, self.err = self._capsys.readouterr()
+        check_json(arguments, out)
         return out, ended
 
 

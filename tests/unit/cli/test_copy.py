@@ -72,6 +72,8 @@ def test_damage_in_the_target_is_found_by_verify_with_exit_code_4(lake, other):
     shown = lake("copy", "--to", other, "--verify", code=4)
     assert "match_id=10" in shown
     assert shown.endswith("verified, 1 damaged\n")
+    damage, ended = map(json.loads, lake("copy", "--to", other, "--verify", "--json", code=4).splitlines())
+    assert (damage["event"], ended["damages"]) == ("damage", 1)
 
 
 def test_what_only_the_target_has_is_counted(lake, other):

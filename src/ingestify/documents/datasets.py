@@ -1,0 +1,302 @@
+"""The documents of datasets, of what waits in quarantine, and of events: `list`, `show`, `quarantine` and `events`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TypedDict
+
+from ingestify.documents.document import filled
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.event_reader import EventReaderState
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.json_value import JsonValue
+from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
+from ingestify.domain.revision import RevisionState
+from ingestify.remedies import remedy
+
+__all__ = [
+    "CurrentFile",
+    "DatasetDocument",
+    "EntryDocument",
+    "EventDataset",
+    "EventDocument",
+    "FailedEventDocument",
+    "ListedDataset",
+    "QuarantinedFile",
+    "ReaderDocument",
+    "RevisionDocument",
+    "ShownDataset",
+    "WaitingEntry",
+    "dataset_document",
+    "entry_document",
+    "event_document",
+    "listed_dataset",
+    "reader_document",
+    "shown_dataset",
+]
+
+
+class _Identity(TypedDict):
+    dataset_id: str
+    bucket: str
+    provider: str
+    dataset_type: str
+    identifier: Mapping[str, JsonValue]
+    name: str
+
+
+class CurrentFile(TypedDict):
+    """A current file of a dataset.
+
+    Attributes:
+        size: The provider's bytes.
+        tag: The sha256 of the provider's bytes, hexadecimal.
+        storage_path: The object's path below the lake's `file_url`.
+        revision_id: The revision that brought it.
+        modified_at: When the provider changed it, by the provider's word.
+    """
+
+    file_id: str
+    data_serialization_format: str
+    size: int
+    tag: str
+    storage_path: str
+    revision_id: int
+    modified_at: dt.datetime | None
+
+
+class DatasetDocument(_Identity):
+    """A dataset with its current files.
+
+    Attributes:
+        missing_feeds: The feeds that a complete dataset of its type has, and this one lacks.
+        left_out_files: File id to the reason why the provider's file is not in the lake.
+        broken_files: File id to what is wrong with a file that a person accepted.
+        created_at: When it came into the lake.
+        last_modified_at: When a file last changed, by the provider's word.
+        revision_id: The current revision.
+    """
+
+    state: DatasetState
+    missing_feeds: Sequence[str]
+    left_out_files: Mapping[str, str]
+    broken_files: Mapping[str, str]
+    metadata: Mapping[str, JsonValue]
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    last_modified_at: dt.datetime | None
+    revision_id: int | None
+    revision_state: RevisionState | None
+    files: Sequence[CurrentFile]
+
+
+class WaitingEntry(TypedDict):
+    """A bundle in quarantine that would replace the dataset.
+
+    Attributes:
+        reasons: Why it was rejected, a sentence each.
+        command: The command that shows more.
+    """
+
+    entry_id: str
+    created_at: dt.datetime
+    reasons: Sequence[str]
+    command: str
+
+
+class ListedDataset(DatasetDocument):
+    """A dataset, and what waits in quarantine to replace it."""
+
+    in_quarantine: Sequence[WaitingEntry]
+
+
+class RevisionDocument(TypedDict):
+    """A revision of a dataset.
+
+    Attributes:
+        description: Why it was made or invalidated.
+        source: Its origin: the names of the source, the run and the job, and the terms of the data.
+        modified_files: The ids of the files that it brought.
+        removed_file_ids: The files that the provider did not have any more.
+    """
+
+    revision_id: int
+    created_at: dt.datetime
+    state: RevisionState
+    description: str
+    source: Mapping[str, str]
+    modified_files: Sequence[str]
+    removed_file_ids: Sequence[str]
+
+
+class ShownDataset(DatasetDocument):
+    """A dataset with its revisions, oldest first, and what waits in quarantine to replace it."""
+
+    revisions: Sequence[RevisionDocument]
+    in_quarantine: Sequence[WaitingEntry]
+
+
+class EventDataset(_Identity):
+    """The dataset of an event."""
+
+    state: DatasetState
+    revision_id: int | None
+
+
+class _EventHead(TypedDict):
+    event_type: str
+    occurred_at: dt.datetime
+    position: int | None
+    lake_id: str
+    epoch: int
+    schema_version: int
+
+
+class _EventDetails(TypedDict, total=False):
+    reason: str
+    reasons: Sequence[str]
+    entry_id: str
+    decided_by: str
+    note: str
+    state: str
+
+
+class EventDocument(_EventHead, _EventDetails):
+    """An event of the log, with the dataset that it is about.
+
+    Attributes:
+        position: The number of the event in the log.
+        reason: Why a revision was invalidated.
+        reasons: Why a bundle was rejected.
+        entry_id: The entry of the quarantine.
+        decided_by: Who accepted or discarded it; `note` is what that person said.
+        state: What became of an entry that was withdrawn.
+    """
+
+    dataset: EventDataset
+
+
+class FailedEventDocument(TypedDict):
+    """An event on which a reader failed.
+
+    Attributes:
+        failures: How often.
+        is_parked: Whether the reader goes on after it.
+    """
+
+    position: int
+    failures: int
+    is_parked: bool
+    error: str
+    failed_at: dt.datetime
+
+
+class ReaderDocument(TypedDict):
+    """A reader of the event log.
+
+    Attributes:
+        position: The last event that it has processed; 0: none.
+        behind: How many events it has not read.
+    """
+
+    name: str
+    position: int
+    behind: int
+    failed: Sequence[FailedEventDocument]
+
+
+class QuarantinedFile(TypedDict):
+    """A file of an entry of the quarantine; its `storage_path` is empty after the entry was discarded."""
+
+    file_id: str
+    size: int
+    tag: str
+    storage_path: str
+
+
+class EntryDocument(TypedDict):
+    """An entry of the quarantine.
+
+    Attributes:
+        dataset_state: The state that the dataset would have.
+        reasons: Why it was rejected, a sentence each.
+        base_revision_id: The revision that was current then.
+        removed_file_ids: The files of the lake that the provider does not have any more.
+        source: Its origin: the names of the source, the run and the job.
+        checked_at: When the provider last served the same bundle.
+        retry_requested_at: When a person asked to fetch it again.
+        decided_by: Who accepted or discarded it; empty: nobody.
+    """
+
+    entry_id: str
+    bucket: str
+    provider: str
+    dataset_type: str
+    identifier: Mapping[str, JsonValue]
+    dataset_id: str
+    name: str
+    state: QuarantineState
+    dataset_state: DatasetState
+    reasons: Sequence[str]
+    base_revision_id: int | None
+    removed_file_ids: Sequence[str]
+    missing_feeds: Sequence[str]
+    source: Mapping[str, str]
+    created_at: dt.datetime
+    checked_at: dt.datetime
+    retry_requested_at: dt.datetime | None
+    decided_at: dt.datetime | None
+    decided_by: str
+    note: str
+    files: Sequence[QuarantinedFile]
+
+
+def dataset_document(dataset: Dataset) -> DatasetDocument:
+    """Return a dataset with its current files."""
+    return filled(DatasetDocument, dataset, **_current(dataset))
+
+
+def listed_dataset(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> ListedDataset:
+    """Return a dataset with the open entries of the quarantine that would replace it."""
+    return filled(ListedDataset, dataset, **_current(dataset), in_quarantine=_waiting_entries(waiting))
+
+
+def shown_dataset(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> ShownDataset:
+    """Return a dataset with its revisions, and the open entries of the quarantine that would replace it."""
+    revisions = [
+        filled(RevisionDocument, revision, modified_files=[file.file_id for file in revision.modified_files])
+        for revision in dataset.revisions
+    ]
+    more = {"revisions": revisions, "in_quarantine": _waiting_entries(waiting)}
+    return filled(ShownDataset, dataset, **_current(dataset), **more)
+
+
+def _current(dataset: Dataset) -> dict[str, object]:
+    revision = dataset.current_revision
+    return {
+        "revision_id": None if revision is None else revision.revision_id,
+        "revision_state": None if revision is None else revision.state,
+        "files": [filled(CurrentFile, file) for file in dataset.files.values()],
+    }
+
+
+def _waiting_entries(waiting: Sequence[WaitingBundle]) -> list[WaitingEntry]:
+    return [filled(WaitingEntry, one, command=remedy("quarantine show", one.entry_id).strip("'")) for one in waiting]
+
+
+def event_document(event: DatasetEvent) -> EventDocument:
+    """Return an event of the log with the dataset that it is about."""
+    revisions = event.dataset.revisions
+    last = revisions[-1].revision_id if revisions else None
+    return filled(EventDocument, event, dataset=filled(EventDataset, event.dataset, revision_id=last))
+
+
+def reader_document(reader: EventReaderState) -> ReaderDocument:
+    """Return a reader of the event log, with the events on which it failed."""
+    return filled(ReaderDocument, reader, failed=[filled(FailedEventDocument, one) for one in reader.failed])
+
+
+def entry_document(entry: QuarantineEntry) -> EntryDocument:
+    """Return an entry of the quarantine with its files."""
+    return filled(EntryDocument, entry, files=[filled(QuarantinedFile, file) for file in entry.files])
