@@ -87,7 +87,7 @@ class BundleType:
                 what its source announces.
         """
         broken, left_out = [], []
-        for look in looks:
+        for look in [look for look in looks if look.problem]:
             if look.is_broken:
                 broken.append(look.data_feed_key)
             elif look.is_left_out and not self.can_do_without(look.data_feed_key):

@@ -94,17 +94,16 @@ def leave_out_broken_files(bundle: LoadedBundle) -> None:
     entry = bundle.entry
     if entry is not None and not entry.is_open and bundle.equals_quarantined:
         return  # a person discarded this bundle
-    bad = []
+    broken, bad = False, {}
     for file_id, loaded in bundle.loaded.items():
         problem, decided_by = _problem_of(bundle, file_id, loaded)
         if problem:
-            loaded.feed = dataclasses.replace(loaded.feed, problem=problem, decided_by=decided_by)
-        feed = loaded.feed.data_feed_key
-        if loaded.kind in _WITH_BYTES and loaded.feed.problem and bundle.bundle_type.can_do_without(feed):
-            bad.append(file_id)
-    if bad and _something_is_left(bundle, bad):
-        for file_id in bad:
-            _leave_out(bundle, file_id, bundle.loaded[file_id].feed)
+            broken, loaded.feed = True, dataclasses.replace(loaded.feed, problem=problem, decided_by=decided_by)
+        feed = loaded.feed
+        if feed.problem and loaded.kind in _WITH_BYTES and bundle.bundle_type.can_do_without(feed.data_feed_key):
+            bad[file_id] = feed
+    if broken or bad:
+        _leave_out(bundle, bad if _something_is_left(bundle, bad) else {})
     _leave_out_as_decided(bundle)
 
 
@@ -150,25 +149,27 @@ def _something_is_left(bundle: LoadedBundle, bad: Collection[str]) -> bool:
     return any(file_id not in bad for file_id in (*there, *current))
 
 
-def _leave_out(bundle: LoadedBundle, file_id: str, known: FeedState) -> None:
-    loaded = bundle.loaded[file_id]
-    in_lake = bundle.existing is not None and file_id in bundle.existing.files
-    bundle.loaded[file_id] = dataclasses.replace(
-        loaded,  # with its staged file, which is discarded in the end
-        kind=FileKind.GONE if in_lake else FileKind.ABSENT,
-        feed=_as_left_out(loaded.feed, dataclasses.replace(known, left_out_tag=loaded.tag)),
-        draft=None,
-        findings=NOTHING_FOUND,
-    )
+def _leave_out(bundle: LoadedBundle, files: Mapping[str, FeedState]) -> None:
+    """Leave out files, for the reasons that are known."""
+    for file_id, known in files.items():
+        loaded = bundle.loaded[file_id]
+        in_lake = bundle.existing is not None and file_id in bundle.existing.files
+        bundle.loaded[file_id] = dataclasses.replace(
+            loaded,  # with its staged file, which is discarded in the end
+            kind=FileKind.GONE if in_lake else FileKind.ABSENT,
+            feed=_as_left_out(loaded.feed, dataclasses.replace(known, left_out_tag=loaded.tag)),
+            draft=None,
+            findings=NOTHING_FOUND,
+        )
+    bundle.compare()
 
 
 def _leave_out_as_decided(bundle: LoadedBundle) -> None:
     """Leave out the files that a person left out, if nothing else changed: then the person's decision still holds."""
     decided = {} if bundle.existing is None else bundle.existing.feeds
     new = bundle.new
-    if all(_is_what_was_left_out(decided.get(file_id), loaded) for file_id, loaded in new.items()):
-        for file_id in new:
-            _leave_out(bundle, file_id, decided[file_id])
+    if new and all(_is_what_was_left_out(decided.get(file_id), loaded) for file_id, loaded in new.items()):
+        _leave_out(bundle, {file_id: decided[file_id] for file_id in new})
 
 
 def _is_what_was_left_out(known: FeedState | None, loaded: LoadedResource) -> bool:

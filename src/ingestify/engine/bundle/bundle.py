@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType, is_named
 from ingestify.domain.change import metadata_text, stored_metadata_text
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.file import NO_VALIDATORS, FeedState, NewFile
+from ingestify.domain.file import NO_VALIDATORS, FeedState
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
@@ -31,9 +31,21 @@ class LoadedBundle:
         bundle_type: What a complete dataset holds.
         existing: The dataset as the lake has it, or None.
         entry: Its entry in the quarantine, or None.
-        loaded: File id to what came of each announced file. It may change.
+        loaded: File id to what came of each announced file. Whoever changes it, or what is announced, calls `compare`.
         plan: The plan that the dataset belongs to.
         unasked: The ids of files that the plan does not ask for. Nothing is concluded if they are not announced.
+
+    Attributes:
+        new: The files whose bytes the lake's current set does not have, in the announced order.
+        gone: Files of the lake of which the provider answers that it does not have them any more.
+        withdrawn: Files of the lake that came from this source, and that it no longer announces.
+        lost: Files of the lake that the provider no longer has. No file is, as long as none of those that are announced
+            was loaded.
+        lost_feeds: The feeds that a complete dataset needs, that the lake has, and that the provider no longer has.
+        removed: Files that leave the current set, as the provider no longer has them.
+        feeds: The feeds that the dataset will have.
+        missing_feeds: The required feeds that the dataset will lack, or have broken.
+        state: The state that the dataset will have.
     """
 
     def __init__(
@@ -54,21 +66,76 @@ class LoadedBundle:
         self._plan = plan
         self._unasked = unasked
         self._current = {} if existing is None else existing.files
+        self.compare()
 
-    @property
-    def new(self) -> Mapping[str, LoadedResource]:
-        """The files whose bytes the lake's current set does not have, in the announced order."""
-        return {
-            file_id: self.loaded[file_id]
-            for file_id in self.resource.files
-            if file_id in self.loaded and self._is_new(file_id, self.loaded[file_id])
+    def compare(self) -> None:
+        """Compare what is loaded with what the lake has."""
+        existing, files, loaded, current = self.existing, self.resource.files, self.loaded, self._current
+        self.new = {
+            file_id: one
+            for file_id in files
+            if (one := loaded.get(file_id)) is not None
+            and one.kind in (FileKind.NEW, FileKind.HELD)
+            and not (file_id in current and current[file_id].tag == one.tag)
         }
+        self.gone: tuple[str, ...] = ()
+        self.withdrawn: tuple[str, ...] = ()
+        if existing is not None and (loaded or not files):
+            self.gone = tuple(file_id for file_id, one in loaded.items() if one.kind is FileKind.GONE)
+            self.withdrawn = tuple(find_unannounced(existing, self.resource, self._plan))
+        self.lost = self.gone + self.withdrawn
+        self.lost_feeds = self._find_lost_feeds() if self.lost else ()
+        self.removed = self._find_removed() if self.lost else ()
+        self.feeds = self._feeds_without(self.removed)
+        looks = {file_id: one.feed for file_id, one in loaded.items()}
+        looks = looks if existing is None else {**existing.feeds, **looks}
+        self.missing_feeds = self.bundle_type.missing(self.feeds, looks.values())
+        self.state = self._find_state()
 
-    def _is_new(self, file_id: str, loaded: LoadedResource) -> bool:
-        if loaded.kind not in (FileKind.NEW, FileKind.HELD):
-            return False
-        current = self._current.get(file_id)
-        return current is None or current.tag != loaded.tag
+    def _find_lost_feeds(self) -> tuple[str, ...]:
+        """If no file at all is announced, each feed is needed: a dataset is never left without any file."""
+        lost = {self._current[file_id].data_feed_key for file_id in self.lost}
+        if not self.resource.files:
+            return tuple(sorted(lost))
+        lacking = self.bundle_type.lacking(self._feeds_without(self.lost))
+        return tuple(feed for wanted in lacking for feed in sorted(lost) if is_named(feed, wanted))
+
+    def _find_removed(self) -> tuple[str, ...]:
+        """Return the lost files that leave.
+
+        If another file is new, or the entry has changed, a lost file belongs to an older moment, and leaves. If nothing
+        else changed, it leaves if no complete dataset needs it, and if an earlier run found it lost: two runs have to
+        find the same. A file that is broken at the provider is not lost.
+        """
+        if self.new or (self.is_described_anew and not self.keeps_description):
+            return self.lost
+        return tuple(
+            file_id
+            for file_id in self.lost
+            if file_id not in self._unasked
+            and self._current[file_id].data_feed_key not in self.lost_feeds
+            and self._was_lost_before(file_id)
+            and not (file_id in self.loaded and self.loaded[file_id].feed.is_left_out)
+        )
+
+    def _was_lost_before(self, file_id: str) -> bool:
+        known = None if self.existing is None else self.existing.feeds.get(file_id)
+        return known is not None and is_known_lost(known)
+
+    def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
+        """Return the feeds that the provider has, and those that the lake keeps, also from another source."""
+        files = self.resource.files
+        there = {files[file_id].data_feed_key for file_id, one in self.loaded.items() if one.kind in _THERE}
+        return there | {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
+
+    def _find_state(self) -> DatasetState:
+        resource, existing = self.resource, self.existing
+        is_told = resource.post_load_files is None or bool(self.loaded)
+        if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
+            return existing.state  # post_load_files would tell the state, and was not called
+        return self.bundle_type.state_of(
+            resource.state, self.missing_feeds, is_empty=not self.feeds, has_files=bool(resource.files)
+        )
 
     @property
     def equals_quarantined(self) -> bool:
@@ -86,72 +153,9 @@ class LoadedBundle:
         kinds = {loaded.kind for loaded in self.loaded.values()}
         return FileKind.UNCHANGED in kinds and not self.removed and kinds <= {FileKind.UNCHANGED, FileKind.ABSENT}
 
-    @property
-    def held(self) -> Mapping[str, NewFile]:
-        """The new files that are in quarantine already, as the provider says."""
-        return {
-            file_id: loaded.draft
-            for file_id, loaded in self.new.items()
-            if loaded.kind is FileKind.HELD and loaded.draft is not None
-        }
-
-    @property
-    def gone(self) -> tuple[str, ...]:
-        """Files of the lake of which the provider answers that it does not have them any more."""
-        return tuple(file_id for file_id, loaded in self.loaded.items() if loaded.kind is FileKind.GONE)
-
-    @property
-    def withdrawn(self) -> tuple[str, ...]:
-        """Files of the lake that came from this source, and that it no longer announces."""
-        return tuple(find_unannounced(self.existing, self.resource, self._plan))
-
-    @property
-    def lost(self) -> tuple[str, ...]:
-        """Files of the lake that the provider no longer has."""
-        return self.gone + self.withdrawn
-
-    @property
-    def lost_feeds(self) -> tuple[str, ...]:
-        """The feeds that a complete dataset needs, that the lake has, and that the provider no longer has.
-
-        If no file at all is announced, each feed is needed: a dataset is never left without any file.
-        """
-        lost = {self._current[file_id].data_feed_key for file_id in self.lost}
-        if not self.resource.files:
-            return tuple(sorted(lost))
-        lacking = self.bundle_type.lacking(self._feeds_without(self.lost))
-        return tuple(feed for wanted in lacking for feed in sorted(lost) if is_named(feed, wanted))
-
     def is_unasked(self, file_id: str) -> bool:
         """Whether the plan does not ask for a file. Then nothing is concluded if it is not announced."""
         return file_id in self._unasked
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether its files were loaded, or none is announced."""
-        return bool(self.loaded) or not self.resource.files
-
-    @property
-    def removed(self) -> tuple[str, ...]:
-        """Files that leave the current set, as the provider no longer has them.
-
-        If another file is new, or the entry has changed, a lost file belongs to an older moment, and leaves. If nothing
-        else changed, it leaves if no complete dataset needs it, and if an earlier run found it lost: two runs have to
-        find the same. A file that is broken at the provider is not lost.
-        """
-        if not self.is_loaded:
-            return ()
-        if self.new or (self.is_described_anew and not self.keeps_description):
-            return self.lost
-        kept = set(self.lost_feeds)
-        return tuple(
-            file_id
-            for file_id in self.lost
-            if file_id not in self._unasked
-            and self._current[file_id].data_feed_key not in kept
-            and self._was_lost_before(file_id)
-            and not (file_id in self.loaded and self.loaded[file_id].feed.is_left_out)
-        )
 
     @property
     def is_described_anew(self) -> bool:
@@ -166,26 +170,19 @@ class LoadedBundle:
     @property
     def keeps_description(self) -> bool:
         """Whether the lake keeps name and metadata, as they belong to a lost file that is needed, and so stays."""
-        return self.is_loaded and not self.new and bool(self.lost_feeds)
+        return not self.new and bool(self.lost_feeds)
 
     @property
     def is_in_doubt(self) -> bool:
         """Whether a file is lost that stays until another run finds the same."""
-        if not self.is_loaded:
-            return False
         settled = {*self.removed, *self._unasked}
-        kept = set(self.lost_feeds)
-        return any(one not in settled and self._current[one].data_feed_key not in kept for one in self.lost)
-
-    def _was_lost_before(self, file_id: str) -> bool:
-        known = None if self.existing is None else self.existing.feeds.get(file_id)
-        return known is not None and is_known_lost(known)
+        return any(one not in settled and self._current[one].data_feed_key not in self.lost_feeds for one in self.lost)
 
     def feeds_of_withdrawn(self, *, rejected: bool = False) -> list[FeedState]:
         """Return what to remember of files that are no longer announced, and stay. They may be announced again."""
         known = {} if self.existing is None else self.existing.feeds
         leaving = () if rejected else (*self.removed, *self._unasked)
-        stay = [one for one in self.withdrawn if one not in leaving] if self.is_loaded else []
+        stay = [one for one in self.withdrawn if one not in leaving]
         return [
             dataclasses.replace(known[file_id], present=False, validators=NO_VALIDATORS, checked_at=now())
             if rejected
@@ -193,44 +190,6 @@ class LoadedBundle:
             for file_id in stay
             if file_id in known
         ]
-
-    @property
-    def _feeds_there(self) -> set[str]:
-        """The feeds that the provider has now."""
-        files = self.resource.files
-        return {files[file_id].data_feed_key for file_id, one in self.loaded.items() if one.kind in _THERE}
-
-    def _feeds_without(self, file_ids: Collection[str]) -> set[str]:
-        """The feeds that the provider has, and those that the lake keeps, also from another source."""
-        kept = {file.data_feed_key for file_id, file in self._current.items() if file_id not in file_ids}
-        return self._feeds_there | kept
-
-    @property
-    def lacking_feeds(self) -> tuple[str, ...]:
-        """The required feeds of which the dataset will have no file."""
-        return self.bundle_type.lacking(self._feeds_without(self.removed))
-
-    @property
-    def missing_feeds(self) -> tuple[str, ...]:
-        """The required feeds that the dataset will lack, or have broken."""
-        return self._missing(self._feeds_without(self.removed))
-
-    def _missing(self, feeds: set[str]) -> tuple[str, ...]:
-        known = {} if self.existing is None else dict(self.existing.feeds)
-        known |= {file_id: loaded.feed for file_id, loaded in self.loaded.items()}
-        return self.bundle_type.missing(feeds, known.values())
-
-    @property
-    def state(self) -> DatasetState:
-        """The state that the dataset will have."""
-        resource, existing = self.resource, self.existing
-        feeds = self._feeds_without(self.removed)
-        is_told = resource.post_load_files is None or bool(self.loaded)
-        if existing is not None and not is_told and existing.state is not DatasetState.MISSING:
-            return existing.state  # post_load_files would tell the state, and was not called
-        return self.bundle_type.state_of(
-            resource.state, self._missing(feeds), is_empty=not feeds, has_files=bool(resource.files)
-        )
 
 
 def find_unannounced(existing: Dataset | None, resource: DatasetResource, plan: IngestionPlan) -> list[str]:

@@ -47,7 +47,8 @@ def find_lost(store: DatasetStore, bundle: LoadedBundle, moment: dt.datetime) ->
     A file in quarantine may have lost its object, for instance after a discard. A file that was left out may
     be correct by now.
     """
-    lost = [file_id for file_id, held in bundle.held.items() if not _is_stored(store, held, moment)]
+    held = {file_id: one.draft for file_id, one in bundle.new.items() if one.kind is FileKind.HELD}
+    lost = [file_id for file_id, draft in held.items() if draft is not None and not _is_stored(store, draft, moment)]
     return lost + wanted_unconditionally(bundle)
 
 

@@ -136,7 +136,7 @@ class DatasetIngest:
                 return await self._stays_in_quarantine()
             # 4. Publish the objects, also those of a rejected bundle, and commit.
             published = publish(self._store, fetched.discovered, bundle)
-            return await self._commit(published, rejected)
+            return await self._commit(bundle, published, rejected)
 
     async def _ingest_description(self) -> Outcome:
         """Commit a changed name, state or metadata. No file is asked for, and the quarantine stays as it is.
@@ -150,7 +150,7 @@ class DatasetIngest:
             and (entry is None or entry.is_open)
             and is_any_announced_anew(existing.feeds, self._fetched.resource)
         )
-        return await self._commit(keeps_entry=True, keeps_description=keeps_description)
+        return await self._commit(self._fetched.bundle, keeps_entry=True, keeps_description=keeps_description)
 
     # ---- loading ---------------------------------------------------------------------------------------
 
@@ -198,6 +198,7 @@ class DatasetIngest:
             if post_load is not None:
                 self._fetched.is_post_loaded = True
                 _call_post_load(post_load, bundle, seen)
+                bundle.compare()
                 seen.state = bundle.state
             return find_rejection_reasons(bundle, seen, self._checks, self._run.rules.shrunk) if bundle.new else ()
         finally:
@@ -207,6 +208,7 @@ class DatasetIngest:
 
     async def _commit(
         self,
+        bundle: LoadedBundle,
         published: dict[str, NewFile] | None = None,
         rejected: tuple[str, ...] = (),
         *,
@@ -216,14 +218,14 @@ class DatasetIngest:
         """Commit what differs from the lake, if anything does.
 
         Args:
+            bundle: The files together.
             published: The new files, by file id.
             rejected: Why the bundle goes into quarantine.
             keeps_entry: Whether the dataset's entry in the quarantine stays as it is.
             keeps_description: Whether the lake keeps the name and metadata that it has.
         """
-        fetched, discovered, existing = self._fetched, self._fetched.discovered, self._decision.existing
+        discovered, existing = self._fetched.discovered, self._decision.existing
         entry = None if keeps_entry else self._decision.entry
-        bundle = fetched.bundle
         kept = existing if keeps_description or bundle.keeps_description else None
         change = self._make_change(bundle, published or {}, rejected, entry, kept)
         warn_of_missing_feeds(bundle, discovered, self._source_context)
@@ -333,7 +335,7 @@ class DatasetIngest:
         if existing is None:
             return Outcome(None, None, current=True)
         # The files of the bundle were discarded, but a new description of the dataset is committed.
-        return await self._commit(keeps_entry=True)
+        return await self._commit(self._fetched.bundle, keeps_entry=True)
 
     def _failed(self, error: Exception) -> Outcome:
         """End a dataset that failed. What the lake has of it stays."""

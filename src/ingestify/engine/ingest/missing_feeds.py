@@ -21,7 +21,7 @@ def warn_of_missing_feeds(bundle: LoadedBundle, discovered: Discovered, source_c
     """Warn of files that the provider no longer has, and of feeds that a dataset lacks: once for each dataset type."""
     resource = bundle.resource
     removed = bundle.removed
-    for file_id in bundle.lost if bundle.is_loaded else ():
+    for file_id in bundle.lost:
         if file_id in removed:
             what = "it leaves the current revision, and stays in those before it"
         elif bundle.is_unasked(file_id):
@@ -47,14 +47,14 @@ def warn_of_missing_feeds(bundle: LoadedBundle, discovered: Discovered, source_c
             f" ({problem})" if problem else "",
             what,
         )
+    if resource.state is not DatasetState.COMPLETE or not bundle.missing_feeds:
+        return
     # A file that is broken, or that a person left out, is told of elsewhere: the settings do not change that.
     left_out_feeds = {
         resource.files[file_id].data_feed_key for file_id, one in bundle.loaded.items() if one.feed.is_left_out
     }
-    missing = tuple(feed for feed in bundle.lacking_feeds if feed not in left_out_feeds)
-    if resource.state is not DatasetState.COMPLETE or not missing:
-        return
-    if source_context.tells_first("lacks", resource.dataset_type, *missing):
+    missing = tuple(feed for feed in bundle.bundle_type.lacking(bundle.feeds) if feed not in left_out_feeds)
+    if missing and source_context.tells_first("lacks", resource.dataset_type, *missing):
         logger.warning(
             "%s: %s lacks %s, so its state is %s, as for other datasets of this type. If a %s of '%s' never has more, "
             "set `requires` under dataset_types, or bundle_types of its source.",
