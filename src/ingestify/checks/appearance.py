@@ -37,6 +37,7 @@ _SIGNATURES = (
     (b"\x1aE\xdf\xa3", "a Matroska video"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document of the old kind"),
 )
+_BEGINNINGS = tuple(signature for signature, _ in _SIGNATURES)
 # Printable signatures: a text can begin with them, so they count only for a binary file.
 _PRINTABLE_SIGNATURES = (
     (b"PAR1", "Parquet"),
@@ -48,9 +49,8 @@ _PRINTABLE_SIGNATURES = (
 
 def binary_kind(head: bytes) -> str:
     """Return the kind of a binary file, such as `a ZIP archive`; empty if its signature is unknown or printable."""
-    for signature, name in _SIGNATURES:
-        if head.startswith(signature):
-            return name
+    if head.startswith(_BEGINNINGS):
+        return next(name for signature, name in _SIGNATURES if head.startswith(signature))
     return "an MP4 video" if head[:1] == b"\0" and head[4:8] == b"ftyp" else ""
 
 

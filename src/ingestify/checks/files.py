@@ -122,27 +122,24 @@ def check_stream(
 
 
 def _check(content: Content, serialization_format: str | None, shapes: Sequence[Any]) -> Findings:
+    declared = (serialization_format or "").lower()
     try:
-        return Findings(parsed=_examine(content, (serialization_format or "").lower(), shapes))
+        return Findings(parsed=_examine(content, declared, shapes))
     except Problem as problem:
-        return Findings(str(problem), appearance.is_page_instead(content.head(), _last_part(serialization_format)))
+        return Findings(str(problem), appearance.is_page_instead(content.head(), formats.last_part(declared)))
     except (RecursionError, MemoryError) as error:
         return Findings(f"it is too large, or nested too deeply, to be read here ({type(error).__name__})")
 
 
-def _last_part(serialization_format: str | None) -> str:
-    return formats.last_part(serialization_format or "")
-
-
 def _examine(content: Content, serialization_format: str, shapes: Sequence[Any]) -> Mapping[Any, Any]:
     """Return the decoded values, or raise a Problem."""
-    file_format = _last_part(serialization_format)
+    file_format = formats.last_part(serialization_format)
     head = content.head()
     known = file_format in _CHECKS or file_format in formats.GZIP
     expected = file_format.upper() if known else "the file itself"
     appearance.check_any(head, len(head) if content.size is None else content.size, file_format, expected)
     is_packed = file_format in formats.GZIP
-    inner = _last_part(serialization_format.rpartition(".")[0]) if is_packed else file_format
+    inner = formats.last_part(serialization_format.rpartition(".")[0]) if is_packed else file_format
     if formats.is_text(file_format) and appearance.binary_kind(head):
         # A provider may call a gzip file JSON. The lake keeps its bytes, and a reader gets what is inside.
         if not head.startswith(GZIP_MAGIC):

@@ -19,20 +19,19 @@ class Utf8:
     """
 
     def __init__(self, start: int = 0) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._position = start
+        self._rest = b""  # the beginning of a character
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
         """Check the next bytes, or raise a Problem with the position of the wrong byte."""
-        pending = len(self._decoder.getstate()[0])
-        if pending or not chunk.isascii():
-            try:
-                self._decoder.decode(chunk, final)
-            except UnicodeDecodeError as error:
-                found = error.object[error.start]
-                position = self._position - pending + error.start
-                raise Problem(f"it is not UTF-8: byte {position} is 0x{found:02x}") from error
-        self._position += len(chunk)
+        chunk = self._rest + chunk
+        try:
+            checked = len(chunk) if chunk.isascii() else codecs.utf_8_decode(chunk, "strict", final)[1]
+        except UnicodeDecodeError as error:
+            position, found = self._position + error.start, chunk[error.start]
+            raise Problem(f"it is not UTF-8: byte {position} is 0x{found:02x}") from error
+        self._position += checked
+        self._rest = chunk[checked:]
 
     def end(self) -> None:
         """Raise a Problem if the last character is cut."""

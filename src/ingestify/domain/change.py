@@ -103,10 +103,14 @@ class DatasetChange:
     settlement: Settlement | None = None
     removals_seen: int = 0
     revalidates: bool = False
+    stored_metadata: str = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not is_storable(self.description):
             object.__setattr__(self, "description", storable(self.description))
+        is_kept = self.existing is not None and self.metadata is self.existing.metadata
+        text = stored_metadata_text(self.metadata) if is_kept else metadata_text(self.metadata)
+        object.__setattr__(self, "stored_metadata", text)
 
     @property
     def expected_revision_count(self) -> int:
@@ -114,22 +118,8 @@ class DatasetChange:
         return 0 if self.existing is None else len(self.existing.revisions)
 
     @property
-    def stored_metadata(self) -> str:
-        """The metadata as it is stored. Metadata that the lake has already is kept as it is.
-
-        Raises:
-            SourceError: It is new, and not JSON that every database keeps.
-        """
-        is_kept = self.existing is not None and self.metadata is self.existing.metadata
-        return stored_metadata_text(self.metadata) if is_kept else metadata_text(self.metadata)
-
-    @property
     def is_news(self) -> bool:
-        """Whether the change changes anything.
-
-        Raises:
-            SourceError: The metadata is not JSON.
-        """
+        """Whether the change changes anything."""
         existing = self.existing
         if existing is None or self.files or self.removed_file_ids or self.rejected or self.settlement is not None:
             return True

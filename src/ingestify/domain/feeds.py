@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from ingestify.errors import ConfigurationError
 
-__all__ = ["DEFAULT_FEED", "DataSpecVersionCollection", "file_id"]
+__all__ = ["DEFAULT_FEED", "DataSpecVersionCollection", "HasFileId", "file_id"]
 
 DEFAULT_FEED = "default"
 """The key that gives the version of every feed that is not named."""
@@ -15,6 +15,21 @@ DEFAULT_FEED = "default"
 def file_id(data_feed_key: str, data_spec_version: str) -> str:
     """Return the id of a file within its dataset: `events__v8`."""
     return f"{data_feed_key}__{data_spec_version}"
+
+
+class HasFileId:
+    """A file of a feed in a version."""
+
+    __slots__ = ()
+
+    data_feed_key: str
+    data_spec_version: str
+
+    @property
+    def file_id(self) -> str:
+        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
+        # As `file_id` writes it. Several are needed for each file of a run, and a call would take twice as long.
+        return f"{self.data_feed_key}__{self.data_spec_version}"
 
 
 class DataSpecVersionCollection(Mapping[str, tuple[str, ...]]):

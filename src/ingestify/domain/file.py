@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from ingestify.domain.announcement import read_time
 from ingestify.domain.dump import Dumped
-from ingestify.domain.feeds import file_id
+from ingestify.domain.feeds import HasFileId
 from ingestify.domain.text import storable
 from ingestify.errors import SourceError
 
@@ -64,7 +64,7 @@ ANY_URL = "*"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _StoredFile(Dumped):
+class _StoredFile(HasFileId, Dumped):
     """What a file of the lake is, whether or not it is part of a revision."""
 
     data_feed_key: str
@@ -77,11 +77,6 @@ class _StoredFile(Dumped):
     storage_compression_method: str
     storage_path: str
     modified_at: dt.datetime | None
-
-    @property
-    def file_id(self) -> str:
-        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
-        return file_id(self.data_feed_key, self.data_spec_version)
 
     def _dumped_values(self) -> dict[str, object]:
         return {"file_id": self.file_id, **Dumped._dumped_values(self)}
@@ -220,7 +215,7 @@ class _Utf8Reader(io.RawIOBase):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, init=False, eq=False)
-class DraftFile(Dumped):
+class DraftFile(HasFileId, Dumped):
     """A file that a loader brings and that is not in the lake yet.
 
     Attributes:
@@ -318,11 +313,6 @@ class DraftFile(Dumped):
         end = self.stream.seek(0, io.SEEK_END)
         self.stream.seek(position)
         return end - position
-
-    @property
-    def file_id(self) -> str:
-        """`{data_feed_key}__{data_spec_version}`."""
-        return file_id(self.data_feed_key, self.data_spec_version)
 
     def _dumped_values(self) -> dict[str, object]:
         # Not the stream, which can be read once.

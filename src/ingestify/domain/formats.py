@@ -51,6 +51,7 @@ _BY_CONTENT_TYPE = {
 }
 
 
+@functools.lru_cache(maxsize=256)
 def last_part(serialization_format: str) -> str:
     """Return `gz` for `csv.gz`, in lower case."""
     return serialization_format.lower().rpartition(".")[2]

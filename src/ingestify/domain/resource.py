@@ -15,7 +15,7 @@ from ingestify.domain import formats
 from ingestify.domain.announcement import is_time, read_time, text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.dump import Dumped
-from ingestify.domain.feeds import file_id
+from ingestify.domain.feeds import HasFileId
 from ingestify.domain.file import LONGEST_FILE_ID, DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Selector
@@ -55,7 +55,7 @@ def _is_passing(key: str) -> bool:
 
 
 @dataclasses.dataclass(slots=True)
-class FileResource(Dumped):
+class FileResource(HasFileId, Dumped):
     """One file that a provider has. Made by `DatasetResource.add_file`.
 
     Attributes:
@@ -98,11 +98,6 @@ class FileResource(Dumped):
         self.check()
 
     @property
-    def file_id(self) -> str:
-        """`{data_feed_key}__{data_spec_version}`, unique within a dataset."""
-        return file_id(self.data_feed_key, self.data_spec_version)
-
-    @property
     def announced(self) -> str | None:
         """The announced version, as a text for a comparison with the one before; None: there is none."""
         if self.content_version is not None:
@@ -139,7 +134,9 @@ class FileResource(Dumped):
         if not isinstance(url, str):
             return ""
         parts = urllib.parse.urlsplit(url)
-        asked = [*urllib.parse.parse_qsl(parts.query, keep_blank_values=True), *_pairs(self.http_options.get("params"))]
+        asked = _pairs(self.http_options.get("params"))
+        if parts.query:
+            asked += urllib.parse.parse_qsl(parts.query, keep_blank_values=True)
         kept = sorted(f"{key}={value}" for key, value in asked if not _is_passing(key))
         text = "\n".join((f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}", *kept))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -166,7 +163,7 @@ class FileResource(Dumped):
                 f"{self._where}: its data_feed_key and data_spec_version may have {LONGEST_FILE_ID - 2} characters "
                 f"together, and its data_serialization_format {formats.LONGEST}."
             )
-        if not is_storable(known_as) or not is_storable(form):
+        if not is_storable(known_as + form):
             raise SourceError(f"{self._where} has a name with a NUL or half of a character, which no database keeps.")
         if not (type(self.last_modified) is dt.datetime and self.last_modified.tzinfo is dt.UTC):  # mostly it is
             self._take_time()

@@ -125,4 +125,4 @@ def pick_file(files: tuple[File, ...], data_feed_key: str, data_spec_version: st
     if not found:
         wanted = data_feed_key if data_spec_version is None else f"{data_feed_key} {data_spec_version}"
         raise _no_file(wanted, files)
-    return max(found, key=lambda file: _version_order(file.data_spec_version))
+    return found[0] if len(found) == 1 else max(found, key=lambda file: _version_order(file.data_spec_version))

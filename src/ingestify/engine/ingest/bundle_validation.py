@@ -87,16 +87,9 @@ class CheckedBundle:
         self.state: DatasetState = bundle.state
         self.existing: Dataset | None = bundle.existing
         self._files = _files_of(bundle, store)
-
-    @property
-    def files(self) -> Mapping[str, BundleFile]:
-        """File id to file."""
-        return cast("Mapping[str, BundleFile]", self._files)
-
-    @property
-    def feeds(self) -> list[str]:
-        """The feeds that are there."""
-        return list(dict.fromkeys(file.data_feed_key for file in self._files.values()))
+        self._stored = tuple([one.file for one in self._files.values()])
+        self.files = cast("Mapping[str, BundleFile]", self._files)
+        self.feeds = list(dict.fromkeys([file.data_feed_key for file in self._stored]))
 
     def find_file(self, data_feed_key: str) -> BundleFile | None:
         """Return the file of a feed in its highest version, or None."""
@@ -104,7 +97,7 @@ class CheckedBundle:
 
     def require_file(self, data_feed_key: str, data_spec_version: str | None = None) -> BundleFile:
         """Return the file of a feed, or raise a LoadError."""
-        chosen = pick_file(tuple(one.file for one in self._files.values()), data_feed_key, data_spec_version)
+        chosen = pick_file(self._stored, data_feed_key, data_spec_version)
         return cast(BundleFile, self._files[chosen.file_id])
 
     get_file = require_file
@@ -132,9 +125,10 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
             opens = stored.open_stream if staged is None else staged.open
             files[stored.file_id] = CheckedFile(stored.file, opens, is_new=False)
     number = 0 if bundle.existing is None else len(bundle.existing.revisions)
+    moment = now()
     for file_id, one in bundle.new.items():
         assert one.draft is not None, "a new file has a draft"
-        file = one.draft.in_revision(number, now())
+        file = one.draft.in_revision(number, moment)
         open_stream = store.opener(file) if one.staged is None else one.staged.open
         files[file_id] = CheckedFile(file, open_stream, is_new=True, parsed=one.findings.parsed)
     return files

@@ -81,7 +81,8 @@ class KnownFiles:
 
     def kind_of(self, file: FileResource, tag: str) -> FileKind | None:
         """Return UNCHANGED or HELD for bytes that the lake or the quarantine has; else None."""
-        current, held = self.current.get(file.file_id), self.held.get(file.file_id)
+        known_as = file.file_id
+        current, held = self.current.get(known_as), self.held.get(known_as)
         if current is not None and current.tag == tag:
             return FileKind.UNCHANGED
         return FileKind.HELD if held is not None and held.tag == tag and held.storage_path else None
