@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from ingestify.domain.identifier import Identifier
     from ingestify.domain.plan import IngestionPlan
     from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-    from ingestify.domain.resource import DatasetResource, FileResource, UnreadableEntry
+    from ingestify.domain.resource import DatasetResource, FileHttpOptions, FileResource, UnreadableEntry
     from ingestify.domain.revision import Revision, RevisionState
     from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
     from ingestify.domain.selector import Selector
     from ingestify.domain.source import Source
     from ingestify.domain.subscriber import Subscriber
     from ingestify.engine.adopting import AdoptionReport
+    from ingestify.engine.calls.reading import AutoIngestOptions
     from ingestify.engine.engine import IngestionEngine
     from ingestify.engine.mirroring import CopyReport
     from ingestify.engine.offer import OfferList
@@ -96,13 +97,14 @@ _MODULES = {
     "domain.identifier": ("Identifier",),
     "domain.plan": ("IngestionPlan",),
     "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
-    "domain.resource": ("DatasetResource", "FileResource", "UnreadableEntry"),
+    "domain.resource": ("DatasetResource", "FileHttpOptions", "FileResource", "UnreadableEntry"),
     "domain.revision": ("Revision", "RevisionState"),
     "domain.run": ("Counters", "JobSummary", "RunReport", "RunState", "TaskOutcome", "TaskSummary"),
     "domain.selector": ("Selector",),
     "domain.source": ("Source",),
     "domain.subscriber": ("Subscriber",),
     "engine.adopting": ("AdoptionReport",),
+    "engine.calls.reading": ("AutoIngestOptions",),
     "engine.engine": ("IngestionEngine",),
     "engine.mirroring": ("CopyReport",),
     "engine.offer": ("OfferList",),
@@ -134,6 +136,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 
 __all__ = [
     "AdoptionReport",
+    "AutoIngestOptions",
     "Bundle",
     "BundleCheck",
     "BundleType",
@@ -162,6 +165,7 @@ __all__ = [
     "FetchPolicy",
     "File",
     "FileCollection",
+    "FileHttpOptions",
     "FileResource",
     "Garbage",
     "Identifier",

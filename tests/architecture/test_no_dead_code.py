@@ -38,6 +38,8 @@ USERS = (
     "from_dict",  # DataSpecVersionCollection
     "file_*",  # keyword arguments of retrieve_http
     "http_*",
+    "if_offline",  # options of auto_ingest
+    "use_open_data",
     "job_started",  # a listener's methods
     "job_ended",
     "planned",

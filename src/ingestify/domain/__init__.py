@@ -26,6 +26,7 @@ Reading:
 expression, condition                 expressions over selectors and datasets
 expression_syntax, expression_tree    their grammar, and the pieces of their syntax trees
 comparison, operations                how their values compare, and what they compute
+readable_files, json_value            the files of a dataset, and JSON values, as types
 listing_order, wording                the order and the words of listings
 html_table, text_table, text          results as tables, and text that can be stored
 

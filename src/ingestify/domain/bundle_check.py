@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Protocol
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.json_value import JsonValue
 
 __all__ = ["Bundle", "BundleCheck", "BundleFile"]
 
@@ -48,7 +49,7 @@ class BundleFile(Protocol):
     def read(self) -> bytes:
         """Return the content, as `stream` has it."""
 
-    def json(self) -> Any:
+    def json(self) -> JsonValue:
         """Return the content as plain JSON values; parsed once, however many checks ask."""
 
     def json_as(self, shape: Any) -> Any:
@@ -89,7 +90,7 @@ class Bundle(Protocol):
         """For people."""
 
     @property
-    def metadata(self) -> Mapping[str, Any]:
+    def metadata(self) -> Mapping[str, JsonValue]:
         """What the source says of it besides its files."""
 
     @property

@@ -7,15 +7,21 @@ import datetime as dt
 import enum
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from ingestify.domain.dump import Dumped
 from ingestify.domain.file import FeedState, File
 from ingestify.domain.html_table import html_table
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.json_value import JsonValue
+from ingestify.domain.readable_files import ReadableFile, ReadableFiles
 from ingestify.domain.revision import FilesById, Revision, RevisionState
 from ingestify.errors import LoadError
 from ingestify.suggestion import did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = [
     "DATASET_COLUMNS",
@@ -99,7 +105,9 @@ class DatasetSummary:
 class FileReader(Protocol):
     """The lake that a dataset was read from."""
 
-    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
+    def load_files(
+        self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
+    ) -> ReadableFiles:
         """Return the dataset's current files."""
 
 
@@ -126,7 +134,7 @@ class Dataset(Dumped):
     identifier: Identifier
     name: str
     state: DatasetState
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, JsonValue]
     created_at: dt.datetime
     updated_at: dt.datetime
     last_modified_at: dt.datetime | None
@@ -202,7 +210,7 @@ class Dataset(Dumped):
         records: str | None = None,
         encoding: str | None = None,
         **options: Any,
-    ) -> Any:
+    ) -> pl.DataFrame:
         """Return a feed as a polars DataFrame with a row for each record; see `store.reading.data_frame`.
 
         Example::
@@ -233,11 +241,11 @@ class Dataset(Dumped):
         records: str | None = None,
         encoding: str | None = None,
         **options: Any,
-    ) -> Any:
+    ) -> pd.DataFrame:
         """Return a feed as a pandas DataFrame likewise; nested objects are dotted columns. Needs the extra `pandas`."""
         return self._get_file(data_feed_key, data_spec_version).to_pandas(records, encoding, **options)
 
-    def _get_file(self, data_feed_key: str, data_spec_version: str | None) -> Any:
+    def _get_file(self, data_feed_key: str, data_spec_version: str | None) -> ReadableFile:
         reader: FileReader | None = self.__dict__.get("_reader")
         if reader is None:
             raise LoadError(
@@ -367,7 +375,13 @@ class DatasetCollection(Sequence[Dataset]):
     def __iter__(self) -> Iterator[Dataset]:
         return iter(self._datasets)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Dataset: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Dataset]: ...
+
+    def __getitem__(self, index: int | slice) -> Dataset | Sequence[Dataset]:
         return self._datasets[index]
 
     def __repr__(self) -> str:

@@ -6,11 +6,11 @@ import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Mapping
-from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, NewFile
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.json_value import JsonValue
 from ingestify.masking import mask_text
 
 __all__ = ["QuarantineEntry", "QuarantineState", "WaitingBundle"]
@@ -67,7 +67,7 @@ class QuarantineEntry:
     removed_file_ids: tuple[str, ...]
     missing_feeds: tuple[str, ...]
     feeds: Mapping[str, FeedState]
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, JsonValue]
     base_revision_id: int | None
     source: Mapping[str, str]
     created_at: dt.datetime

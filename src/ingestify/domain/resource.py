@@ -9,22 +9,31 @@ import json
 import logging
 import urllib.parse
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from ingestify.domain import formats
 from ingestify.domain.announcement import is_time, read_time, text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.dump import Dumped
+from ingestify.domain.error_response import FindError
 from ingestify.domain.feeds import HasFileId
 from ingestify.domain.file import LONGEST_FILE_ID, DraftFile, NotModifiedFile
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.json_value import JsonValue
 from ingestify.domain.selector import Selector
 from ingestify.domain.text import is_storable
 from ingestify.domain.told_once import warn_once
 from ingestify.errors import DuplicateFile, SourceError
 from ingestify.masking import is_secret_key, mask_url, masked_repr
 
-__all__ = ["HTTP_OPTIONS", "DatasetResource", "FileLoader", "FileResource", "PostLoadFiles", "UnreadableEntry"]
+__all__ = [
+    "DatasetResource",
+    "FileHttpOptions",
+    "FileLoader",
+    "FileResource",
+    "PostLoadFiles",
+    "UnreadableEntry",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +47,40 @@ PostLoadFiles = Callable[["DatasetResource", Mapping[str, Any], Dataset | None],
 """`(dataset_resource, files, existing_dataset)`; `files` maps file ids to what is new or in the lake, each with
 `stream`, `read()`, `json()` and the attributes of `File`."""
 
-HTTP_OPTIONS = frozenset(
-    {"auth", "headers", "params", "ignore_not_found", "ignore_not_ready", "recheck_after_seconds", "pager"}
-    | {"find_error", "timeout", "verify", "cookies"}
-)
-"""The keys that `http_options` may have."""
+
+class FileHttpOptions(TypedDict, total=False):
+    """The `http_options` of a file: how its URL is requested.
+
+    Attributes:
+        auth: User and password, a `domain.ports.Authorization`, or a callable that is given each request, as in
+            `requests`.
+        headers: Further headers.
+        params: Further parameters of the query.
+        cookies: Name to value, or cookies of `http.cookiejar`.
+        timeout: Seconds, or two numbers: for connecting and for reading.
+        verify: False: any certificate is accepted; a path: the certificates that this file trusts.
+        ignore_not_found: A 404 leaves the file out.
+        ignore_not_ready: An answer without a body leaves the file out, or as the lake has it.
+        recheck_after_seconds: How long a 404 is believed while no timestamp moves; None: each run asks again.
+        pager: How to get further pages; see `ingestify.fetch.paging.pages`.
+        find_error: A response that it calls an error fails the dataset, and nothing of it is stored. A response of more
+            than 4 MB is no error.
+    """
+
+    auth: Any
+    headers: Mapping[str, str] | None
+    params: Mapping[str, Any] | None
+    cookies: Any
+    timeout: float | tuple[float, float] | None
+    verify: bool | str
+    ignore_not_found: bool
+    ignore_not_ready: bool
+    recheck_after_seconds: float | None
+    pager: Any
+    find_error: FindError | None
+
+
+_HTTP_OPTIONS = FileHttpOptions.__annotations__.keys()
 
 
 def _pairs(params: Any) -> list[tuple[str, str]]:
@@ -61,14 +99,7 @@ class FileResource(HasFileId, Dumped):
     Attributes:
         last_modified: When it changed, by the provider's word, in UTC. None: unknown, so each run requests it.
         json_content: The content itself, as JSON values.
-        url: Where it is. `http_options` may hold `auth` (user and password, a `domain.ports.Authorization`, or a
-            callable that is given each request, as in `requests`), `headers`, `params`, `cookies`, `timeout` (seconds,
-            or two numbers: for connecting and for reading), `verify` (False: any certificate; a path: those that this
-            file trusts), `ignore_not_found` (a 404 leaves the file out), `ignore_not_ready` (an answer without a body
-            leaves it out, or as the lake has it), `recheck_after_seconds` (how long such a 404 is believed while no
-            timestamp moves; None: each run asks again), `pager`, and `find_error` (a `FindError` of
-            `domain.error_response`: a response that it calls an error fails the dataset, and nothing of it is stored; a
-            response of more than 4 MB is no error).
+        url: Where it is; `http_options` says how it is requested, see `FileHttpOptions`.
         file_loader: A callable that brings the content; see `FileLoader`.
         content_version: A text that differs whenever the bytes may differ, such as the size and time in a listing. It
             decides in place of the time. None: the time decides.
@@ -82,9 +113,9 @@ class FileResource(HasFileId, Dumped):
     last_modified: dt.datetime | None
     data_feed_key: str
     data_spec_version: str = "v1"
-    json_content: Any = None
+    json_content: JsonValue = None
     url: str | None = None
-    http_options: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
+    http_options: FileHttpOptions = dataclasses.field(default_factory=FileHttpOptions, repr=False)
     data_serialization_format: str | None = None
     file_loader: FileLoader | None = None
     loader_kwargs: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False)
@@ -167,15 +198,15 @@ class FileResource(HasFileId, Dumped):
             raise SourceError(f"{self._where} has a name with a NUL or half of a character, which no database keeps.")
         if not (type(self.last_modified) is dt.datetime and self.last_modified.tzinfo is dt.UTC):  # mostly it is
             self._take_time()
-        self.http_options = dict(self.http_options) if self.http_options else {}
+        self.http_options = {**self.http_options} if self.http_options else {}
         self.loader_kwargs = dict(self.loader_kwargs) if self.loader_kwargs else {}
         if self.loader_kwargs and self.url is not None and self.file_loader is None:
             self._take_over_loader_kwargs()
-        if self.http_options and not self.http_options.keys() <= HTTP_OPTIONS:
+        if self.http_options and not self.http_options.keys() <= _HTTP_OPTIONS:
             raise SourceError(
                 f"{self._where} has the unknown http_options "
-                f"{', '.join(sorted(self.http_options.keys() - HTTP_OPTIONS))}; "
-                f"there are {', '.join(sorted(HTTP_OPTIONS))}."
+                f"{', '.join(sorted(self.http_options.keys() - _HTTP_OPTIONS))}; "
+                f"there are {', '.join(sorted(_HTTP_OPTIONS))}."
             )
         if (self.json_content is not None) + (self.url is not None) + (self.file_loader is not None) > 1:
             contents = [name for name in ("json_content", "url", "file_loader") if getattr(self, name) is not None]
@@ -272,7 +303,7 @@ class DatasetResource(Dumped):
         dataset_type: str,
         provider: str | None = None,
         name: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
         state: DatasetState | str = DatasetState.COMPLETE,
         fetch_policy_config: Mapping[str, Any] | None = None,
         post_load_files: PostLoadFiles | None = None,
@@ -284,7 +315,7 @@ class DatasetResource(Dumped):
         self.dataset_type = dataset_type
         self.provider = provider
         self.name = name
-        self.metadata: dict[str, Any] = dict(metadata) if metadata else {}
+        self.metadata: dict[str, JsonValue] = dict(metadata) if metadata else {}
         self._state = state if isinstance(state, DatasetState) else DatasetState.parse(state)
         self.fetch_policy_config: dict[str, Any] = dict(fetch_policy_config) if fetch_policy_config else {}
         self.post_load_files = post_load_files
@@ -315,9 +346,9 @@ class DatasetResource(Dumped):
         last_modified: dt.datetime | str | float | None,
         data_feed_key: str,
         data_spec_version: str = "v1",
-        json_content: Any = None,
+        json_content: JsonValue = None,
         url: str | None = None,
-        http_options: Mapping[str, Any] | None = None,
+        http_options: FileHttpOptions | None = None,
         data_serialization_format: str | None = None,
         file_loader: FileLoader | None = None,
         loader_kwargs: Mapping[str, Any] | None = None,

@@ -22,7 +22,7 @@ from ingestify.domain.selector import Filters, Selector, given_filters
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.calls.offline import OfflineReader
-from ingestify.engine.calls.reading import Reader, auto_ingest_options, error_to_raise
+from ingestify.engine.calls.reading import AutoIngestOptions, Reader, auto_ingest_options, error_to_raise
 from ingestify.engine.calls.shown_reading import iter_shown
 from ingestify.engine.calls.shown_run import ShownRun
 from ingestify.engine.calls.streaming import Stream, in_collections
@@ -49,6 +49,7 @@ from ingestify.store.reading.nothing_found import NamesOfSources
 if TYPE_CHECKING:
     from ingestify.engine.mirroring import CopyReport
     from ingestify.engine.verifying import VerifyReport
+    from ingestify.store.dataset_store import KloppyDataset
 
 __all__ = ["IngestionEngine"]
 
@@ -182,7 +183,7 @@ class IngestionEngine:
         refetch: bool = False,
         progress: bool | None = None,
         raise_errors: bool = False,
-        auto_ingest_config: Mapping[str, Any] | None = None,
+        auto_ingest_config: AutoIngestOptions | None = None,
         async_yield_events: Literal[False] = False,
         **selector: Any,
     ) -> RunReport: ...
@@ -201,7 +202,7 @@ class IngestionEngine:
         refetch: bool = False,
         progress: bool | None = None,
         raise_errors: bool = False,
-        auto_ingest_config: Mapping[str, Any] | None = None,
+        auto_ingest_config: AutoIngestOptions | None = None,
         async_yield_events: bool = False,
         **selector: Any,
     ) -> RunReport | Iterator[DomainEvent]:
@@ -320,7 +321,7 @@ class IngestionEngine:
         source: str | None,
         dataset_type: str | None,
         selector: Mapping[str, Any],
-        auto_ingest_config: Mapping[str, Any] | None = None,
+        auto_ingest_config: AutoIngestOptions | None = None,
         **options: Any,
     ) -> tuple[IngestionRun, list[IngestionPlan]]:
         left_out = self.find_left_out(source, dataset_type)
@@ -365,9 +366,36 @@ class IngestionEngine:
 
     # ---- reading the lake ------------------------------------------------------------------------------
 
+    @overload
     def iter_datasets(
         self,
-        auto_ingest: bool | Mapping[str, Any] = False,
+        auto_ingest: bool | AutoIngestOptions = False,
+        provider: str | None = None,
+        dataset_type: str | None = None,
+        dataset_id: str | Sequence[str] | None = None,
+        dataset_state: StateArgument = None,
+        batch_size: int = 1000,
+        yield_dataset_collection: Literal[False] = False,
+        where: str | None = None,
+        state: StateArgument = None,
+        progress: bool | None = None,
+        **selector: Any,
+    ) -> Iterator[Dataset]: ...
+
+    @overload
+    def iter_datasets(
+        self,
+        auto_ingest: bool | AutoIngestOptions = False,
+        provider: str | None = None,
+        dataset_type: str | None = None,
+        *,
+        yield_dataset_collection: Literal[True],
+        **options: Any,
+    ) -> Iterator[DatasetCollection]: ...
+
+    def iter_datasets(
+        self,
+        auto_ingest: bool | AutoIngestOptions = False,
         provider: str | None = None,
         dataset_type: str | None = None,
         dataset_id: str | Sequence[str] | None = None,
@@ -378,7 +406,7 @@ class IngestionEngine:
         state: StateArgument = None,
         progress: bool | None = None,
         **selector: Any,
-    ) -> Iterator[Any]:
+    ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
         """Yield datasets of the lake, if wanted after an ingest.
 
         If another run works on the same datasets, this call waits for it, so that it yields current datasets. Leaving
@@ -458,7 +486,7 @@ class IngestionEngine:
 
     def _choose_plans(
         self,
-        options: Mapping[str, Any],
+        options: AutoIngestOptions,
         filters: Filters,
         provider: str | None,
         source: str | None,
@@ -582,7 +610,9 @@ class IngestionEngine:
         datasets: Iterator[Any] = self.store.iter_matching(wanted, explains=not waiting)
         return DatasetList(sorted(datasets, key=_place_of), {one.dataset_id for one in waiting})
 
-    def load_dataset_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
+    def load_dataset_with_kloppy(
+        self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any
+    ) -> KloppyDataset:
         """Read a dataset from the lake with kloppy.
 
         Example::

@@ -8,13 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Self
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset, FileReader
 from ingestify.domain.event_reader import FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import Catalogue, JobLock
+from ingestify.domain.readable_files import ReadableFiles
 from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.domain.text import problem_of_name
 from ingestify.errors import ConfigurationError, StoreError
@@ -175,7 +176,9 @@ class EventReader:
             lock.release()
         return code
 
-    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
+    def load_files(
+        self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
+    ) -> ReadableFiles:
         """Return the files of an event's dataset; see `DatasetStore.load_files`.
 
         Raises:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ingestify.domain.json_value import JsonValue
 from ingestify.domain.ports import Usage
 from ingestify.errors import SourceError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES, TooLarge, read_entries, read_json
@@ -59,7 +60,7 @@ class BufferedResponse:
             text = self.content.decode("utf-8", "replace")
         return text.removeprefix("\ufeff")
 
-    def json(self) -> Any:
+    def json(self) -> JsonValue:
         """Return the body's JSON values; see `fetch.json_values`.
 
         Raises:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import abc
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.resource import DatasetResource, UnreadableEntry
+from ingestify.domain.resource import DatasetResource, FileHttpOptions, UnreadableEntry
 from ingestify.errors import SourceError
 from ingestify.sources.base_url import BaseUrlSource
 from ingestify.sources.entries import Found, Selectors, read_entries
@@ -40,7 +40,7 @@ class ImpectIterations(BaseUrlSource):
     identifier_keys = ("iteration_id", "match_id")
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
-    _http_options: Mapping[str, Any] = {}
+    _http_options = FileHttpOptions()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every iteration."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ingestify.domain.dataset import DatasetState
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, FileHttpOptions
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import match_name
 
@@ -28,8 +28,8 @@ def find_match(
     selector: Mapping[str, Any],
     wanted: list[tuple[str, str]],
     url_of: Callable[[str, str], str],
-    http_options: Mapping[str, Any],
-    http_options_360: Mapping[str, Any],
+    http_options: FileHttpOptions,
+    http_options_360: FileHttpOptions,
 ) -> DatasetResource:
     """Return the dataset of an entry of the index.
 

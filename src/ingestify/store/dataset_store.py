@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
@@ -26,6 +26,12 @@ from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.nothing_found import iter_identifier_keys
 from ingestify.store.removal import remove_orphans_of_commit
 from ingestify.store.writing import DatasetWriter
+
+if TYPE_CHECKING:
+    from kloppy.domain import EventDataset, TrackingDataset
+
+    KloppyDataset: TypeAlias = EventDataset | TrackingDataset | Any
+    """Any: which of them it is, or what else a loader of an installed package returns, is known only at runtime."""
 
 __all__ = ["DatasetStore"]
 
@@ -193,7 +199,7 @@ class DatasetStore(DatasetWriter):
         self.delete_datasets([known])
         return [known.dataset_id]
 
-    def load_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> Any:
+    def load_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> KloppyDataset:
         """Read a dataset with kloppy; see `IngestionEngine.load_dataset_with_kloppy`.
 
         Without `loader`, the format is the one that the source named at the ingest, else that of the provider.

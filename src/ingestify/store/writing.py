@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from ingestify.checks.files import check_bytes, check_stream
 from ingestify.clock import now
@@ -19,6 +18,7 @@ from ingestify.domain.change import DatasetChange
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import LONGEST_FILE_ID, NO_VALIDATORS, DraftFile, FeedState, NewFile
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.json_value import JsonValue
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import HeadMoved
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
@@ -53,7 +53,7 @@ class DatasetWriter(DatasetReader):
         dataset_identifier: Identifier | Mapping[str, object],
         name: str,
         state: DatasetState | str = DatasetState.COMPLETE,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
         files: Mapping[str, DraftFile] | Iterable[DraftFile] = (),
         revision_source: Mapping[str, str] | None = None,
         description: str = "",
@@ -112,7 +112,7 @@ class DatasetWriter(DatasetReader):
         dataset: Dataset,
         name: str | None = None,
         state: DatasetState | str | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, JsonValue] | None = None,
         files: Mapping[str, DraftFile] | Iterable[DraftFile] = (),
         revision_source: Mapping[str, str] | None = None,
         description: str = "",

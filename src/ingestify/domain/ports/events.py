@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DomainEvent
+from ingestify.domain.readable_files import ReadableFiles
 
 __all__ = ["DatasetStorePort", "EventPublisher"]
 
@@ -30,5 +31,7 @@ class DatasetStorePort(Protocol):
 
     bucket: str
 
-    def load_files(self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False) -> Any:
+    def load_files(
+        self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
+    ) -> ReadableFiles:
         """Return the dataset's current files; see `DatasetStore.load_files`."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ingestify.domain.error_response import FindError
+from ingestify.domain.json_value import JsonValue
 
 __all__ = ["Auth", "Authorization", "HttpClientPort", "Response"]
 
@@ -56,7 +57,7 @@ class Response(Protocol):
     def text(self) -> str:
         """The body as text."""
 
-    def json(self) -> Any:
+    def json(self) -> JsonValue:
         """Return the body's JSON values. Raises a SourceError that names the URL if the body is not JSON."""
 
 
@@ -96,7 +97,7 @@ class HttpClientPort(Protocol):
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
-    ) -> Any:
+    ) -> JsonValue:
         """Return a response's JSON values; the arguments are those of `get`.
 
         Raises:
@@ -111,7 +112,7 @@ class HttpClientPort(Protocol):
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         auth: Auth = None,
-    ) -> Any:
+    ) -> JsonValue:
         """Return the entries of a JSON list as a sequence that reads each of them when it is asked for, and keeps none.
 
         The arguments are those of `get`. A large index takes little more memory so than its text.

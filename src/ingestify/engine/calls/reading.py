@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypedDict, TypeVar
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DomainEvent
+from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.json_value import JsonValue
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.run import RunReport
@@ -19,11 +21,31 @@ from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["AUTO_INGEST_OPTIONS", "Reader", "auto_ingest_options", "error_to_raise"]
+__all__ = ["AutoIngestOptions", "Reader", "auto_ingest_options", "error_to_raise"]
 
-AUTO_INGEST_OPTIONS = frozenset(
-    {"enabled", "streaming", "use_open_data", "configuration", "data_spec_versions", "if_offline"}
-)
+
+class AutoIngestOptions(TypedDict, total=False):
+    """The options of `auto_ingest`.
+
+    Attributes:
+        enabled: False: nothing is ingested.
+        streaming: Yield each dataset once, the moment it is current.
+        use_open_data: Ingest the provider's open data, without a plan; `provider` and `dataset_type` must be given.
+        configuration: That of the source of the open data, such as `{"base_url": …}`.
+        data_spec_versions: The feeds of the open data and their versions, as in a plan.
+        if_offline: Where a provider cannot be reached, `"serve"` (the default) yields what the lake has, after one
+            warning; `"error"` raises.
+    """
+
+    enabled: bool
+    streaming: bool
+    use_open_data: bool
+    configuration: Mapping[str, JsonValue]
+    data_spec_versions: DataSpecVersionCollection | Mapping[str, str | Sequence[str]] | None
+    if_offline: Literal["serve", "error"]
+
+
+_OPTION_NAMES = AutoIngestOptions.__annotations__.keys()
 _IF_OFFLINE = ("serve", "error")
 
 T = TypeVar("T")
@@ -172,7 +194,7 @@ def error_to_raise(shown: ShownRun, report: RunReport, *, raise_errors: bool) ->
     return report.error if raise_errors or report.error is shown.run.stop.reason else None
 
 
-def auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]:
+def auto_ingest_options(auto_ingest: bool | AutoIngestOptions) -> AutoIngestOptions:
     """Return the options of `auto_ingest` as a dict.
 
     Raises:
@@ -182,12 +204,12 @@ def auto_ingest_options(auto_ingest: bool | Mapping[str, Any]) -> dict[str, Any]
         raise ConfigurationError(
             f'auto_ingest is {auto_ingest!r}; write True, or a dict such as {{"streaming": True}}.'
         )
-    options = {"enabled": auto_ingest} if isinstance(auto_ingest, bool) else dict(auto_ingest)
-    if unknown := sorted(set(options) - AUTO_INGEST_OPTIONS):
-        meant = did_you_mean(unknown[0], AUTO_INGEST_OPTIONS) or "."
+    options: AutoIngestOptions = {"enabled": auto_ingest} if isinstance(auto_ingest, bool) else {**auto_ingest}
+    if unknown := sorted(set(options) - _OPTION_NAMES):
+        meant = did_you_mean(unknown[0], _OPTION_NAMES) or "."
         raise ConfigurationError(
             f"auto_ingest has the unknown option '{unknown[0]}'{meant} There are "
-            f"{', '.join(sorted(AUTO_INGEST_OPTIONS))}; "
+            f"{', '.join(sorted(_OPTION_NAMES))}; "
             f'the options of a source go into configuration, such as {{"configuration": {{"base_url": …}}}}.'
         )
     if options.get("if_offline", "serve") not in _IF_OFFLINE:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ingestify.errors import SourceError
 from ingestify.fetch.paging.pages import get_param, with_param
 from ingestify.fetch.request import origin
 from ingestify.masking import mask_url
-from ingestify.sources.rest.authorization import Credentials
+from ingestify.sources.rest.authorization import Credentials, RequestOptions
 from ingestify.sources.template import Scope, Template, as_text
 
 __all__ = ["Addresses"]
@@ -65,7 +64,7 @@ class Addresses:
                     checked = with_param(checked, name, value)
         return checked
 
-    def get_options(self, url: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    def get_options(self, url: str, parameters: Mapping[str, str]) -> RequestOptions:
         """Return the options of a request: its parameters and, for the origin of the base URL, the credentials."""
         if self._is_own(url):
             return self._credentials.as_options(parameters)

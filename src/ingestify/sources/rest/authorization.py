@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypedDict
 from urllib.parse import quote_plus
 
 from pydantic import Field
@@ -65,6 +65,14 @@ class ClientCredentialsAuth(Section):
 Auth = Annotated[BasicAuth | BearerAuth | ApiKeyAuth | ClientCredentialsAuth, Field(discriminator="type")]
 
 
+class RequestOptions(TypedDict, total=False):
+    """The options of a request that depend on its host: for `http_options` of a file, and for `self.http`."""
+
+    auth: tuple[str, str] | Authorization
+    headers: dict[str, str]
+    params: dict[str, str]
+
+
 class Credentials:
     """The credentials of requests to the provider's own host. Safe to use from any thread.
 
@@ -84,14 +92,20 @@ class Credentials:
         self.headers = dict(headers or {})
         self.parameters = dict(parameters or {})
 
-    def as_options(self, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def as_options(self, parameters: Mapping[str, str] | None = None) -> RequestOptions:
         """Return the options for `http_options` and for `self.http`.
 
         Args:
             parameters: The parameters of the request itself.
         """
-        options = {"auth": self.auth, "headers": self.headers, "params": {**(parameters or {}), **self.parameters}}
-        return {name: value for name, value in options.items() if value}
+        options = RequestOptions()
+        if self.auth:
+            options["auth"] = self.auth
+        if self.headers:
+            options["headers"] = self.headers
+        if params := {**(parameters or {}), **self.parameters}:
+            options["params"] = params
+        return options
 
     def __repr__(self) -> str:
         return "Credentials(…)"

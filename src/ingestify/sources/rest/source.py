@@ -11,7 +11,7 @@ from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.error_response import FindError
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.resource import DatasetResource
+from ingestify.domain.resource import DatasetResource, FileHttpOptions
 from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, SourceError
@@ -130,13 +130,16 @@ class RestSource(Source):
                 f"selectors, or to the call's filters."
             ) from error
         options = self._addresses.get_options(url, _find_parameters(settings.parameters, scope))
-        options["find_error"] = self._find_error(settings.error or find_error_in_index)
+        find_error = self._find_error(settings.error or find_error_in_index)
         number = 0
         if settings.paging is None:
-            responses = iter([self.http.get(url, **options)])
+            responses = iter([self.http.get(url, find_error=find_error, **options)])
         else:
             responses = self.http.iter_pages(
-                url, make_pager(settings.paging, settings.items, self._addresses.get_next), **options
+                url,
+                make_pager(settings.paging, settings.items, self._addresses.get_next),
+                find_error=find_error,
+                **options,
             )
         for response in responses:
             body = response.json()
@@ -231,8 +234,8 @@ class RestSource(Source):
             last_modified_grain=grain,
         )
 
-    def _http_options(self, settings: Feed, url: str, scope: Scope) -> dict[str, Any]:
-        options = self._addresses.get_options(url, _find_parameters(settings.parameters, scope))
+    def _http_options(self, settings: Feed, url: str, scope: Scope) -> FileHttpOptions:
+        options = FileHttpOptions()
         if settings.ignore_not_found:
             options["ignore_not_found"] = True
         if settings.recheck_after_seconds is not None:
@@ -243,7 +246,7 @@ class RestSource(Source):
             options["ignore_not_ready"] = True
         if (find_error := self._find_error(settings.error)) is not None:
             options["find_error"] = find_error
-        return options
+        return {**options, **self._addresses.get_options(url, _find_parameters(settings.parameters, scope))}
 
     def _find_error(self, error: FindError | None) -> FindError | None:
         """Return the check of responses for an error and, if the description has one, for a used-up quota."""

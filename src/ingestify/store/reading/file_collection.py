@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, overload
 
 from ingestify.domain.dump import Dumped
 from ingestify.domain.file import File
+from ingestify.domain.json_value import JsonValue
 from ingestify.domain.revision import FilesById, pick_file
 from ingestify.store.reading.data_frame import read_pandas, read_polars
 from ingestify.store.reading.stored_content import StoredContent
@@ -96,7 +97,7 @@ class LoadedFile(Dumped):
         """Return the content as text."""
         return self.read().decode(encoding)
 
-    def json(self) -> Any:
+    def json(self) -> JsonValue:
         """Return the content as JSON values."""
         return json.loads(self.read())
 
