@@ -16,6 +16,8 @@ from ingestify.errors import LoadError
 from ingestify.sources import wyscout_github
 from ingestify.sources.registry import make_open_data_source
 
+from ingestify.testing.github import GithubSimulator
+
 from .open_data_mirrors import (
     lfs_pointer,
     mirror_impect,
@@ -166,33 +168,34 @@ def test_open_data_streams_without_any_configuration(tmp_path: Path, excerpts: P
         assert events == [200, 304]
 
 
-def test_after_a_push_is_known_whole_competitions_are_skipped(tmp_path: Path, excerpts: Path):
-    mirror = tmp_path / "mirror"
-    shutil.copytree(excerpts / "wyscout", mirror)
-    for match_id in (2516751, 2058017, 1694440):
-        copy = mirror / "processed-v2" / "files" / f"{match_id}.json"
-        copy.write_bytes((mirror / "processed-v2" / "files" / "2516739.json").read_bytes())
-    repository = mirror / "repository.json"
-    write_json(repository, {"pushed_at": "2024-05-01T10:00:00Z"})
-    with StaticServer(mirror, by_etag=True) as server:
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-        def run() -> tuple[Any, list[tuple[str, int]]]:
-            api_url = f"{server.url}/repository.json"
-            with ingesting(tmp_path / "lake", server, "wyscout", "match", api_url=api_url) as engine:
-                return load(engine), sorted(server.requests)
+
+def test_what_is_unchanged_at_a_commit_is_not_requested(tmp_path: Path, excerpts: Path):
+    files = files_below(excerpts / "wyscout")
+    events = "processed-v2/files"
+    files |= {f"{events}/{match_id}.json": files[f"{events}/2516739.json"] for match_id in (2516751, 2058017, 1694440)}
+    with GithubSimulator(files) as github:
+
+        def run() -> tuple[Any, list[str]]:
+            github.clear_requests()
+            options = {"base_url": github.raw_url, "api_url": github.api_url}
+            source = make_open_data_source("wyscout", options)
+            with get_dev_engine(source, "match", dev_dir=tmp_path / "lake") as engine:
+                totals = load(engine)
+            return totals, sorted(path.partition("/")[2] for path in github.requests_of("raw"))
 
         assert run()[0].new == 4
         totals, requests = run()
-        assert totals.unchanged == 4
-        assert requests == [("/raw_data/matches.zip", 200), ("/repository.json", 200)]
-        write_json(repository, {"pushed_at": "2024-05-02T10:00:00Z"})
+        assert (totals.unchanged, totals.requests, requests) == (4, 3, ["raw_data/matches.zip"])
+        github.push({f"{events}/2058017.json": files[f"{events}/2516739.json"] + b"\n"})
+        totals, requests = run()
+        assert (totals.unchanged, totals.revised) == (3, 1)
+        assert requests == [f"{events}/2058017.json", "raw_data/matches.zip"]
+        github.api_requests_left, github.has_git = 0, False
         totals, requests = run()
         assert totals.unchanged == 4
-        assert [status for _, status in requests].count(304) == 4
-        repository.unlink()  # the API does not answer
-        totals, requests = run()
-        assert totals.unchanged == 4
-        assert [status for _, status in requests].count(304) == 4
 
 
 # ---- Sportec -------------------------------------------------------------------------------------------

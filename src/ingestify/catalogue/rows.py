@@ -83,7 +83,8 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
     """Return the JSON text of feed states.
 
     The object maps a file id to [present, modified, ETag, Last-Modified, checked, asked for, announced, settled]. A
-    file with a problem has a ninth item: [problem, tag of the content that is left out, who decided].
+    file with a problem has a ninth item: [problem, tag of the content that is left out, who decided]. A file with a
+    content id has it as the tenth item; its ninth may be empty.
     """
     if isinstance(feeds, Feeds):
         return feeds.text
@@ -98,11 +99,19 @@ def feeds_to_text(feeds: Mapping[str, FeedState]) -> str:
                 feed.asked_for,
                 feed.announced,
                 int(feed.settled),
-                *([[feed.problem, feed.left_out_tag, feed.decided_by]] if feed.problem else ()),
+                *_further(feed),
             ]
             for file_id, feed in feeds.items()
         }
     )
+
+
+def _further(feed: FeedState) -> tuple[object, ...]:
+    """Return the last items of a feed state, which many feed states do not have."""
+    problem = [feed.problem, feed.left_out_tag, feed.decided_by] if feed.problem else []
+    if feed.content_id:
+        return problem, feed.content_id
+    return (problem,) if problem else ()
 
 
 _ADOPTED = f',"{ANY_URL}",'
@@ -131,7 +140,7 @@ class Feeds(Mapping[str, FeedState]):
     def __getitem__(self, file_id: str) -> FeedState:
         present, modified_at, etag, last_modified, checked_at, asked_for, *said = self._rows()[file_id]
         # Older rows have six parts, without the announced value: there the time is the value.
-        announced, settled, *problem = said or (
+        announced, settled, *further = said or (
             None if modified_at is None else text_of_time(_from_iso(modified_at)),
             1,
         )
@@ -144,7 +153,8 @@ class Feeds(Mapping[str, FeedState]):
             asked_for,
             announced,
             bool(settled),
-            *(problem[0] if problem else ()),
+            *((further[0] if further else ()) or ("", "", "")),
+            *further[1:],
         )
 
     @property

@@ -11,7 +11,14 @@ from ingestify.domain.file import FeedState
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.revision import RevisionState
 
-__all__ = ["FetchPolicy", "absent_and_due", "is_announced_anew", "is_any_announced_anew", "reasons_to_fetch", "why_due"]
+__all__ = [
+    "FetchPolicy",
+    "absent_and_due",
+    "is_announced_anew",
+    "is_any_announced_anew",
+    "reasons_to_fetch",
+    "why_due",
+]
 
 
 class FetchPolicy:
@@ -73,8 +80,15 @@ def _never_sure(
 
 def is_announced_anew(file: FileResource, known: FeedState) -> bool:
     """Return whether the announced version of a file differs from the one that was last confirmed."""
+    if is_other_content(file, known):
+        return True
     is_announced = file.content_version is not None or file.last_modified is not None
     return is_announced and not file.known_unchanged and not file.is_announced_as(known.announced)
+
+
+def is_other_content(file: FileResource, known: FeedState) -> bool:
+    """Return whether the source says that a file has other bytes than those that were last confirmed."""
+    return bool(known.content_id) and file.content_id is not None and file.content_id != known.content_id
 
 
 def is_any_announced_anew(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
@@ -100,13 +114,18 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
         return known.problem if known.decided_by else f"its newest version is left out: {known.problem}"
     if file.known_unchanged:
         return ""
+    if is_other_content(file, known):
+        return "other content"
+    if file.content_id is not None and not (known.content_id or known.is_adopted):
+        return "it came before the source knew what its content is"
+    is_same_content = file.content_id is not None and file.content_id == known.content_id
     if file.content_version is None and file.last_modified is None:
-        return "checked in each run, because no time is announced for it"
+        return "" if is_same_content else "checked in each run, because no time is announced for it"
     if not file.is_announced_as(known.announced):
         if file.content_version is not None:
             return "another version"
         return f"changed {_shown(file.announced)}, was {_shown(known.announced)}"
-    if not known.settled:
+    if not known.settled and not is_same_content:
         return f"was confirmed so soon after {_shown(file.announced)} that it may have changed once more"
     return ""
 
@@ -133,6 +152,8 @@ def _may_be_absent(file: FileResource, known: FeedState | None) -> bool:
 
 def _why_absence_due(file: FileResource, known: FeedState) -> str:
     """Return why a file with an allowed 404 is requested again: it is announced anew, or the last request is old."""
+    if file.content_id is not None:
+        return "was not there, and is there now"
     if is_announced_anew(file, known):
         return "was not there, and is announced again"
     recheck_after_seconds = file.http_options.get("recheck_after_seconds")

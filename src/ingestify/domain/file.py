@@ -145,6 +145,8 @@ class FeedState:
             out.
         left_out_tag: The sha256 of the bytes that are left out; empty: none are.
         decided_by: Who accepted the file although it is broken, or left it out; empty: its own check left it out.
+        content_id: The content id under which the source announced the bytes that the lake has, or that were left out
+            (`domain.content_id`); empty: none is known.
     """
 
     file_id: str
@@ -158,6 +160,7 @@ class FeedState:
     problem: str = ""
     left_out_tag: str = ""
     decided_by: str = ""
+    content_id: str = ""
 
     @property
     def data_feed_key(self) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 from ingestify.domain import formats
 from ingestify.domain.announcement import is_time, read_time, text_of_time
+from ingestify.domain.content_id import is_content_id
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.dump import Dumped
 from ingestify.domain.error_response import FindError
@@ -106,6 +107,11 @@ class FileResource(HasFileId, Dumped):
         last_modified_grain: How long `last_modified` stays the same while the file may change: a day for a date. None:
             by the digits of the time (`domain.announcement`).
         known_unchanged: Whether the source knows that the file is as in the lake, for example from a feed of changes.
+        content_id: What the bytes are, by a name that anybody can compute from them, such as
+            `domain.content_id.git_blob("e69d…")`: the file is not requested if the lake has these bytes, and bytes that
+            come and are others are an error. With a file loader, it is the loader that compares. None: not known.
+        pinned_url: A URL at which the same bytes stay for ever, because it names a version of all of the provider's
+            data, such as a commit. It is requested in place of `url`, to which the validators belong all the same.
         data_serialization_format: `json`, `csv`, …; None: by the content, the URL, or the Content-Type.
     """
 
@@ -122,6 +128,8 @@ class FileResource(HasFileId, Dumped):
     content_version: str | None = None
     last_modified_grain: dt.timedelta | None = None
     known_unchanged: bool = False
+    content_id: str | None = None
+    pinned_url: str | None = None
 
     __repr__ = masked_repr  # a URL may be signed
 
@@ -211,8 +219,16 @@ class FileResource(HasFileId, Dumped):
         if (self.json_content is not None) + (self.url is not None) + (self.file_loader is not None) > 1:
             contents = [name for name in ("json_content", "url", "file_loader") if getattr(self, name) is not None]
             raise SourceError(f"{self._where} has {' and '.join(contents)}; give one of them.")
+        self._check_version()
+
+    def _check_version(self) -> None:
         if self.content_version is not None and not isinstance(self.content_version, str):
             raise SourceError(f"{self._where} has content_version {self.content_version!r}; it must be a text or None.")
+        if self.content_id is not None and not is_content_id(self.content_id):
+            raise SourceError(
+                f"{self._where} has content_id {self.content_id!r}; it must be git-blob: and 40 hexadecimal digits, "
+                f"sha256: and 64, or None."
+            )
         grain = self.last_modified_grain
         if grain is not None and not (isinstance(grain, dt.timedelta) and grain >= dt.timedelta()):
             raise SourceError(
@@ -255,6 +271,7 @@ class FileResource(HasFileId, Dumped):
             "data_serialization_format": self.data_serialization_format,
             "last_modified": self.last_modified,
             "content_version": self.content_version,
+            "content_id": self.content_id,
             "url": None if self.url is None else mask_url(self.url),
             "json_content": self.json_content,
         }
@@ -294,6 +311,9 @@ class DatasetResource(Dumped):
         post_load_files: `(dataset_resource, files, existing_dataset)`, called in a worker thread after all
             files are loaded and before anything is saved; `files` maps file ids to what is new or in the lake.
             It may set `dataset_resource.state`.
+        snapshot: The name of an unchanging version of all of the provider's data, such as a commit, to which the entry
+            and all files belong. Then the dataset is of one moment, and nothing is requested twice to make sure. It is
+            kept with each revision. None: the provider may change its data at any time.
         **ignored: Other keywords, of which a warning tells.
     """
 
@@ -307,6 +327,7 @@ class DatasetResource(Dumped):
         state: DatasetState | str = DatasetState.COMPLETE,
         fetch_policy_config: Mapping[str, Any] | None = None,
         post_load_files: PostLoadFiles | None = None,
+        snapshot: str | None = None,
         **ignored: object,
     ) -> None:
         if ignored:
@@ -319,6 +340,7 @@ class DatasetResource(Dumped):
         self._state = state if isinstance(state, DatasetState) else DatasetState.parse(state)
         self.fetch_policy_config: dict[str, Any] = dict(fetch_policy_config) if fetch_policy_config else {}
         self.post_load_files = post_load_files
+        self.snapshot = snapshot
         self.files: dict[str, FileResource] = {}
         self.error: BaseException | None = None
         self.postponed: str | None = None
@@ -355,6 +377,8 @@ class DatasetResource(Dumped):
         content_version: str | None = None,
         last_modified_grain: dt.timedelta | None = None,
         known_unchanged: bool = False,
+        content_id: str | None = None,
+        pinned_url: str | None = None,
         **ignored: object,
     ) -> DatasetResource:
         """Announce a file; see `FileResource` for the arguments. Returns itself, to chain.
@@ -382,6 +406,8 @@ class DatasetResource(Dumped):
             content_version=content_version,
             last_modified_grain=last_modified_grain,
             known_unchanged=known_unchanged,
+            content_id=content_id,
+            pinned_url=pinned_url,
         )
         known_as = file.file_id
         if known_as in self.files:

@@ -7,7 +7,7 @@ import threading
 
 from ingestify.domain.ports import FetchContext, Usage
 
-__all__ = ["current_context", "reset_context", "set_context"]
+__all__ = ["current_context", "current_run", "reset_context", "set_context"]
 
 _outside_a_run = FetchContext(Usage(), threading.Event())
 _current: contextvars.ContextVar[FetchContext] = contextvars.ContextVar(
@@ -28,3 +28,9 @@ def reset_context(token: contextvars.Token[FetchContext]) -> None:
 def current_context() -> FetchContext:
     """Return the context of the current thread; outside an engine's run, one that nobody reads or stops."""
     return _current.get()
+
+
+def current_run() -> threading.Event | None:
+    """Return what stops the run of the current thread, by which runs can be told apart; outside of a run, None."""
+    context = _current.get()
+    return None if context is _outside_a_run else context.stop

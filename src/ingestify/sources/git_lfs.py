@@ -10,6 +10,7 @@ import os
 import re
 from typing import BinaryIO
 
+from ingestify.domain.content_id import git_blob_of
 from ingestify.domain.file import DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.resource import FileResource
 from ingestify.errors import IntegrityError, SourceError
@@ -66,8 +67,8 @@ def load_lfs_file(
 ) -> DraftFile | NotModifiedFile | None:
     """Load a file that may be in Git LFS. A file loader; worker threads call it.
 
-    A run in which nothing changed costs one conditional request for the pointer. The hash in a new pointer says whether
-    the lake has the bytes already.
+    A run in which nothing changed costs one conditional request for the pointer, and none if the source knows the
+    content id of what is at the URL. The hash in a new pointer says whether the lake has the bytes already.
 
     Args:
         file_resource: The announced file.
@@ -80,9 +81,14 @@ def load_lfs_file(
     Raises:
         FetchError: A request failed.
         SourceError: There is a pointer and no media_url; or the pointer cannot be read.
-        IntegrityError: The bytes do not have the size and hash of the pointer.
+        IntegrityError: The bytes do not have the size and hash of the pointer, or what is at the URL does not have its
+            content id.
     """
-    found = _retrieve(file_resource, url, current_file, validators, ignore_not_found=ignore_not_found)
+    url, expected = file_resource.pinned_url or url, file_resource.content_id
+    if expected is None:
+        found = _retrieve(file_resource, url, current_file, validators, ignore_not_found=ignore_not_found)
+    else:
+        found = _retrieve_listed(file_resource, url, expected, current_file)
     if not isinstance(found, DraftFile):
         return found
     try:
@@ -121,6 +127,36 @@ def _retrieve(
         file_data_spec_version=file.data_spec_version,
         file_data_serialization_format=file.data_serialization_format,
     )
+
+
+def _retrieve_listed(
+    file: FileResource, url: str, expected: str, current_file: File | None
+) -> DraftFile | NotModifiedFile:
+    """Return a file, or its pointer, of which the content id is known.
+
+    Raises:
+        IntegrityError: It has other bytes.
+    """
+    found = _retrieve(file, url, None, Validators())
+    assert isinstance(found, DraftFile), "asked for in full"
+    try:
+        size = found.stream.seek(0, os.SEEK_END)
+        found.stream.seek(0)
+        came = git_blob_of(found.stream, size)
+        found.stream.seek(0)
+        if came != expected:
+            raise IntegrityError(
+                f"{mask_url(url)} has {size:,} bytes with the content id {came}, and the provider's list names "
+                f"{expected}; the next run asks again."
+            )
+        is_same = current_file is not None and current_file.tag == found.compute_tag()
+    except BaseException:
+        found.stream.close()
+        raise
+    if is_same:
+        found.stream.close()
+        return NotModifiedFile(None, "the provider has the same bytes", found.validators)
+    return found
 
 
 def _verify(media: DraftFile, pointer: LfsPointer, media_url: str) -> None:

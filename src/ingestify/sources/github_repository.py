@@ -1,25 +1,15 @@
-"""A GitHub repository: the URLs of its parts, and the time of the last push."""
+"""A branch of a GitHub repository: the URLs of its parts."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-import logging
 import urllib.parse
 
-from ingestify.clock import as_utc
-from ingestify.domain.ports import HttpClientPort
-from ingestify.errors import FetchError, SourceError
+__all__ = ["GithubRepository"]
 
-__all__ = ["STALE_FOR", "GithubRepository", "find_last_push"]
-
-logger = logging.getLogger(__name__)
-
-RAW_HOST = "raw.githubusercontent.com"
-MEDIA_HOST = "media.githubusercontent.com"
-
-STALE_FOR = dt.timedelta(minutes=10)
-"""Twice the 5 minutes for which the raw host caches files (Cache-Control: max-age=300)."""
+_RAW_URL = "https://raw.githubusercontent.com"
+_MEDIA_URL = "https://media.githubusercontent.com/media"
+_API_HOST = "api.github.com"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,48 +21,60 @@ class GithubRepository:
         name: The repository's name.
         branch: The branch.
         folder: A folder of the branch; empty: its root.
+        raw_url: The URL of the host that serves files, to which owner, name, branch and path are added.
+        api_url: The URL of the repository in the API.
     """
 
     owner: str
     name: str
     branch: str
-    folder: str = ""
+    folder: str
+    raw_url: str
+    api_url: str
 
     @classmethod
-    def find(cls, raw_url: str) -> GithubRepository | None:
-        """Return the repository and folder of a URL of raw files; None for a URL of another host."""
-        parts = urllib.parse.urlsplit(raw_url)
-        names = parts.path.strip("/").split("/", 3)
-        if (parts.hostname or "") != RAW_HOST or len(names) < 3:
-            return None
-        return cls(*names)
+    def find(cls, base_url: str, api_url: str | None = None) -> GithubRepository | None:
+        """Return the repository of a URL of raw files.
 
-    @property
-    def api_url(self) -> str:
-        """The URL of the repository in GitHub's API."""
-        return f"https://api.github.com/repos/{self.owner}/{self.name}"
+        Args:
+            base_url: `https://raw.githubusercontent.com/{owner}/{name}/{branch}/{folder}`; or with another host and any
+                path before the owner, if there is an API.
+            api_url: `https://api.github.com/repos/{owner}/{name}`, or the same at another host. None: GitHub's.
+
+        Returns:
+            None if the URLs have other forms.
+        """
+        if api_url is None:
+            if not base_url.startswith(f"{_RAW_URL}/"):
+                return None
+            raw_url, rest = _RAW_URL, base_url.removeprefix(_RAW_URL)
+        else:
+            name = "/".join(urllib.parse.urlsplit(api_url).path.rstrip("/").split("/")[-2:])
+            raw_url, found, rest = base_url.partition(f"/{name}/")
+            if not found:
+                return None
+            rest = f"{name}/{rest}"
+        parts = rest.strip("/").split("/", 3)
+        if len(parts) < 3:
+            return None
+        owner, name, branch, folder = (*parts, "")[:4]
+        return cls(owner, name, branch, folder, raw_url, api_url or f"https://{_API_HOST}/repos/{owner}/{name}")
+
+    def url_at(self, ref: str) -> str:
+        """Return the URL of the folder at a branch or commit, to which the paths of files are added."""
+        return _joined(self.raw_url, self.owner, self.name, ref, self.folder)
 
     @property
     def media_url(self) -> str:
-        """The URL of the files in Git LFS, to which the paths of the raw host are added."""
-        return "/".join(
-            part for part in (f"https://{MEDIA_HOST}/media", self.owner, self.name, self.branch, self.folder) if part
-        )
+        """The URL of the files in Git LFS at GitHub, to which the paths of the folder are added."""
+        return _joined(_MEDIA_URL, self.owner, self.name, self.branch, self.folder)
+
+    @property
+    def git_url(self) -> str:
+        """The URL of the repository for Git's own protocol."""
+        scheme, host, *_ = urllib.parse.urlsplit(self.api_url)
+        return f"{scheme}://{'github.com' if host == _API_HOST else host}/{self.owner}/{self.name}.git"
 
 
-def find_last_push(http: HttpClientPort, api_url: str) -> dt.datetime | None:
-    """Return when somebody last pushed to a repository; None if the API does not say it.
-
-    The API takes 60 requests an hour from one address, which several people may share. For some minutes after a push
-    (STALE_FOR) the raw host may still serve older files.
-
-    Args:
-        http: The source's client.
-        api_url: `https://api.github.com/repos/{owner}/{name}`: https://docs.github.com/rest/repos/repos.
-    """
-    try:
-        document = http.get_json(api_url, headers={"Accept": "application/vnd.github+json"})
-        return as_utc(dt.datetime.fromisoformat(document["pushed_at"]))
-    except (FetchError, SourceError, KeyError, TypeError, ValueError) as error:
-        logger.info("%s does not say when somebody last pushed, so each file is requested: %s", api_url, error)
-        return None
+def _joined(*parts: str) -> str:
+    return "/".join(part for part in parts if part)

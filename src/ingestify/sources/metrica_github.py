@@ -46,8 +46,8 @@ class MetricaGithub(GithubSource):
     Args:
         name: The source's name in the configuration.
         base_url: The data root, for a mirror: it has `{base_url}/Sample_Game_1/`. None: GitHub.
-        api_url: The repository in GitHub's API: if nobody pushed since the last run, the run requests no files.
-            None: found from a `base_url` of GitHub; empty: never requested.
+        api_url: The repository in GitHub's API, which says at which commit it is and which files changed. None: found
+            from a `base_url` of GitHub; empty: never requested.
     """
 
     provider = "metrica"
@@ -60,7 +60,7 @@ class MetricaGithub(GithubSource):
     )
     licence = "free to use; acknowledge the source in whatever is public"
     attribution = "Data by Metrica Sports (https://github.com/metrica-sports/sample-data)."
-    hosts = ("raw.githubusercontent.com", "api.github.com")
+    hosts = ("raw.githubusercontent.com", "api.github.com", "github.com")
     redirect_hosts = ("*.githubusercontent.com",)
 
     def __init__(self, name: str, base_url: str | None = None, api_url: str | None = None) -> None:
@@ -69,7 +69,8 @@ class MetricaGithub(GithubSource):
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
         """Return one selector for all games, which belong to no competition."""
         self._bundle_type(dataset_type)
-        return [{"_name": "Metrica sample data", **self._hints()}]
+        commit = self._commit.get(self._find_commit)
+        return [{"_name": "Metrica sample data", **({} if commit is None else commit.version_of(""))}]
 
     def find_datasets(
         self,
@@ -79,10 +80,11 @@ class MetricaGithub(GithubSource):
         match_id: MatchIds = None,
         **_: Any,
     ) -> Iterator[list[DatasetResource]]:
-        """Yield the games in one list, without a request."""
+        """Yield the games in one list."""
         self._bundle_type(dataset_type, data_spec_versions)
+        commit = self._commit.get(self._find_commit)
         yield [
-            self._dataset(game, files[dataset_type], dataset_type, data_spec_versions)
+            self._pinned(commit, self._dataset(game, files[dataset_type], dataset_type, data_spec_versions))
             for game, files in _GAMES.items()
             if same(match_id, game)
         ]

@@ -17,6 +17,8 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.entries import Found, Selectors, distinct, read_entries
 from ingestify.sources.git_lfs import load_lfs_file
+from ingestify.sources.github_commit import Commit
+from ingestify.sources.github_repository import GithubRepository
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import MatchIds, add_url, match_name, may_be, name_of
 from ingestify.sources.recent_response import RecentResponse
@@ -30,6 +32,8 @@ MATCH = BundleType("match", requires=("match",), optional=("dynamic_events", "ph
 
 _PLAYED = ("closed", "live")
 """The index calls a match of 2019 `live`, and a match that has all of its files `not_started`."""
+
+_INDEX, _MATCHES = "matches.json", "matches"
 
 _SEASON = ("competition_id", "season_id")
 """The keys of a season in the current layout."""
@@ -54,8 +58,8 @@ class SkillCornerGithub(GithubSource):
     Args:
         name: The source's name in the configuration.
         base_url: The data root, for a mirror: it has `{base_url}/matches.json`. None: GitHub.
-        api_url: The repository in GitHub's API: if nobody pushed since the last run, the run requests no files.
-            None: found from a `base_url` of GitHub; empty: never requested.
+        api_url: The repository in GitHub's API, which says at which commit it is and which files changed. None: found
+            from a `base_url` of GitHub; empty: never requested.
         media_url: The URL of the files in Git LFS, with the same paths as `base_url`. None: found from a `base_url` of
             GitHub.
     """
@@ -66,7 +70,7 @@ class SkillCornerGithub(GithubSource):
     bundle_types = (MATCH, TRACKING)
     licence = "MIT"
     attribution = "Data by SkillCorner (https://skillcorner.com), opened with PySport."
-    hosts = ("raw.githubusercontent.com", "media.githubusercontent.com", "api.github.com")
+    hosts = ("raw.githubusercontent.com", "media.githubusercontent.com", "api.github.com", "github.com")
     redirect_hosts = ("*.githubusercontent.com",)
 
     def __init__(
@@ -76,14 +80,15 @@ class SkillCornerGithub(GithubSource):
         if media_url:
             self._media_url: str | None = self._checked_url("media_url", media_url).rstrip("/")
         else:
-            self._media_url = None if self._repository is None else self._repository.media_url
-        self._index = RecentResponse[list[Any]]()
+            at_github = GithubRepository.find(self._base_url)
+            self._media_url = None if at_github is None else at_github.media_url
+        self._index = RecentResponse[tuple[Commit | None, list[Any]]]()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the competitions and seasons of `matches.json`; for the older layout one selector for all matches."""
         self._bundle_type(dataset_type)
-        hints = self._hints()
-        entries = self._entries()
+        commit, entries = self._entries()
+        hints = {} if commit is None else commit.version_of(_INDEX, _MATCHES)
         is_current = any(isinstance(entry, dict) and entry.get(key) is not None for entry in entries for key in _SEASON)
 
         def read(entry: dict[str, Any]) -> dict[str, Any]:
@@ -107,23 +112,26 @@ class SkillCornerGithub(GithubSource):
         """Yield the matches of one season in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         season = {"competition_id": competition_id, "season_id": season_id}
+        commit, entries = self._entries()
         yield read_entries(
-            self._entries(),
+            entries,
             self._index_url,
             "match {id}",
             ("id", *(key for key, value in season.items() if value is not None)),
-            lambda entry: self._dataset(entry, dataset_type, wanted),
+            lambda entry: self._pinned(commit, self._dataset(entry, dataset_type, wanted, commit)),
             lambda entry: may_be(entry, {**season, "id": match_id}),
         )
 
     @property
     def _index_url(self) -> str:
-        return f"{self._base_url}/matches.json"
+        return f"{self._base_url}/{_INDEX}"
 
-    def _entries(self) -> list[Any]:
-        return self._index.get(lambda: self._get_entries(self._index_url))
+    def _entries(self) -> tuple[Commit | None, list[Any]]:
+        return self._index.get(lambda: self._read_at_commit(_INDEX, self._get_entries))
 
-    def _dataset(self, entry: dict[str, Any], dataset_type: str, wanted: list[tuple[str, str]]) -> DatasetResource:
+    def _dataset(
+        self, entry: dict[str, Any], dataset_type: str, wanted: list[tuple[str, str]], commit: Commit | None
+    ) -> DatasetResource:
         match_id = entry["id"]
         keys = {key: entry[key] for key in _SEASON if entry.get(key) is not None}
         date, kick_off = _split(entry.get("date_time"))
@@ -145,17 +153,28 @@ class SkillCornerGithub(GithubSource):
         files = _CURRENT if "competition_id" in keys else _OLDER
         for feed, version in wanted:
             if feed in files:
-                path = f"matches/{match_id}/{files[feed].format(id=match_id)}"
+                path = f"{_MATCHES}/{match_id}/{files[feed].format(id=match_id)}"
                 may_be_absent = not is_played or feed not in ("match", "metadata")
-                self._add(resource, feed, version, path, may_be_absent=may_be_absent)
+                self._add(resource, feed, version, path, commit, may_be_absent=may_be_absent)
         return resource
 
-    def _add(self, resource: DatasetResource, feed: str, version: str, path: str, *, may_be_absent: bool) -> None:
+    def _add(
+        self,
+        resource: DatasetResource,
+        feed: str,
+        version: str,
+        path: str,
+        commit: Commit | None,
+        *,
+        may_be_absent: bool,
+    ) -> None:
         url = f"{self._base_url}/{path}"
         if not path.endswith(".jsonl"):
             add_url(resource, feed, version, url, may_be_absent=may_be_absent)
             return
         media_url = None if self._media_url is None else f"{self._media_url}/{path}"
+        if media_url is not None and commit is not None:
+            media_url = commit.pinned(media_url)
         resource.add_file(
             None,
             feed,

@@ -18,7 +18,9 @@ from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.entries import Found, Selectors, read_entries, read_lists
-from ingestify.sources.open_data import MatchIds, OpenDataSource, may_be
+from ingestify.sources.github_commit import Commit
+from ingestify.sources.github_source import GithubSource
+from ingestify.sources.open_data import MatchIds, may_be
 from ingestify.sources.statsbomb_matches import (
     FIRST_MATCHES,
     MATCH_KEYS,
@@ -35,7 +37,7 @@ BASE_URL = "https://raw.githubusercontent.com/statsbomb/open-data/master/data"
 _FOLDERS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty"}
 
 
-class StatsBombGithub(OpenDataSource):
+class StatsBombGithub(GithubSource):
     """Matches of the StatsBomb open data; dataset type `match`.
 
     The feeds are `match` (its entry in the index), `lineups`, `events`, and `360-frames` for the matches that have
@@ -48,6 +50,8 @@ class StatsBombGithub(OpenDataSource):
         base_url: The data root, for a mirror: it has `{base_url}/competitions.json`. None: GitHub.
         recheck_missing_360_after_seconds: How long a missing 360 file that the index has announced is not requested
             again, unless its time in the index changes. (It appears hours after the match.)
+        api_url: The repository in GitHub's API, which says at which commit it is and which files changed. None: found
+            from a `base_url` of GitHub; empty: never requested.
     """
 
     provider = "statsbomb"
@@ -59,18 +63,30 @@ class StatsBombGithub(OpenDataSource):
     former_versions = ("v1-open-data",)
     licence = "StatsBomb Public Data User Agreement: https://github.com/statsbomb/open-data/blob/master/LICENSE.pdf"
     attribution = "Data by StatsBomb; name it as the source and show its logo in whatever is public."
-    hosts = ("raw.githubusercontent.com",)
-    change_signal = "last_updated and last_updated_360 of each match in the index"
+    hosts = ("raw.githubusercontent.com", "api.github.com", "github.com")
+    change_signal = (
+        "the Git blob id of each file at one commit (two requests); at a mirror last_updated and last_updated_360 of "
+        "each match in the index"
+    )
 
-    def __init__(self, name: str, base_url: str | None = None, recheck_missing_360_after_seconds: float = 60.0) -> None:
-        super().__init__(name, BASE_URL if base_url is None else base_url)
+    def __init__(
+        self,
+        name: str,
+        base_url: str | None = None,
+        recheck_missing_360_after_seconds: float = 60.0,
+        api_url: str | None = None,
+    ) -> None:
+        super().__init__(name, BASE_URL if base_url is None else base_url, api_url)
         self._recheck_after_seconds = float(recheck_missing_360_after_seconds)
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every competition and season of `competitions.json`."""
         self._bundle_type(dataset_type)
-        url = f"{self._base_url}/competitions.json"
-        return read_entries(self._get_entries(url), url, SEASON_NAME, SEASON_KEYS, _selector)
+        path = "competitions.json"
+        commit, entries = self._read_at_commit(path, self._get_entries)
+        return read_entries(
+            entries, f"{self._base_url}/{path}", SEASON_NAME, SEASON_KEYS, lambda entry: _selector(entry, commit)
+        )
 
     def find_datasets(
         self,
@@ -84,13 +100,14 @@ class StatsBombGithub(OpenDataSource):
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season in lists."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        url = f"{self._base_url}/matches/{competition_id}/{season_id}.json"
+        path = _index_path(competition_id, season_id)
+        commit, entries = self._read_at_commit(path, self.http.get_entries)
         yield from read_lists(
-            self.http.get_entries(url),
-            url,
+            entries,
+            f"{self._base_url}/{path}",
             MATCH_NAME,
             MATCH_KEYS,
-            lambda entry: self._match(entry, competition_id, season_id, wanted),
+            lambda entry: self._pinned(commit, self._match(entry, competition_id, season_id, wanted)),
             lambda entry: may_be(entry, {"match_id": match_id}),
             id_key="match_id",
             first=FIRST_MATCHES,
@@ -110,7 +127,12 @@ class StatsBombGithub(OpenDataSource):
         )
 
 
-def _selector(entry: dict[str, Any]) -> dict[str, Any]:
+def _index_path(competition_id: object, season_id: object) -> str:
+    return f"matches/{competition_id}/{season_id}.json"
+
+
+def _selector(entry: dict[str, Any], commit: Commit | None) -> dict[str, Any]:
+    path = _index_path(entry["competition_id"], entry["season_id"])
     names = [str(entry.get(key) or "") for key in ("competition_name", "season_name")]
     return {
         "competition_id": entry["competition_id"],
@@ -118,4 +140,5 @@ def _selector(entry: dict[str, Any]) -> dict[str, Any]:
         "_name": " ".join(names).strip() or None,
         "_competition_name": entry.get("competition_name"),
         "_season_name": entry.get("season_name"),
+        **({} if commit is None else commit.version_of(path, *_FOLDERS.values())),
     }

@@ -24,6 +24,7 @@ from ingestify.domain.resource import DatasetResource
 from ingestify.errors import SourceError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES, read_json
 from ingestify.sources.entries import Found, Selectors, distinct, list_of, read_entries
+from ingestify.sources.github_commit import Commit
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import MatchIds, add_url, match_name, may_be, same
 from ingestify.sources.recent_response import RecentResponse
@@ -45,6 +46,8 @@ COMPETITIONS = {
     795: "Spanish La Liga",
 }
 
+_INDEX, _FILES = "raw_data/matches.zip", "processed-v2/files"
+
 _MATCH_NAME, _MATCH_KEYS = "match {wyId}", ("wyId", "competitionId", "seasonId", "dateutc")
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -59,8 +62,8 @@ class WyscoutGithub(GithubSource):
     Args:
         name: The source's name in the configuration.
         base_url: The repository's root, for a mirror: it has `{base_url}/raw_data/matches.zip`. None: GitHub.
-        api_url: The repository in GitHub's API: if nobody pushed since the last run, the run requests no files.
-            None: found from a `base_url` of GitHub; empty: never requested.
+        api_url: The repository in GitHub's API, which says at which commit it is and which files changed. None: found
+            from a `base_url` of GitHub; empty: never requested.
     """
 
     provider = "wyscout"
@@ -72,18 +75,18 @@ class WyscoutGithub(GithubSource):
         "Pappalardo, L., Cintia, P., Rossi, A. et al.: A public data set of spatio-temporal match events in soccer "
         "competitions. Scientific Data 6, 236 (2019), https://doi.org/10.1038/s41597-019-0247-7."
     )
-    hosts = ("raw.githubusercontent.com", "api.github.com")
+    hosts = ("raw.githubusercontent.com", "api.github.com", "github.com")
     redirect_hosts = ("*.githubusercontent.com",)
 
     def __init__(self, name: str, base_url: str | None = None, api_url: str | None = None) -> None:
         super().__init__(name, BASE_URL if base_url is None else base_url, api_url)
-        self._index = RecentResponse[list[Any]]()
+        self._index = RecentResponse[tuple[Commit | None, list[Any]]]()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the seven competitions, each of one season."""
         self._bundle_type(dataset_type)
-        hints = self._hints()
-        entries = self._entries()
+        commit, entries = self._entries()
+        hints = {} if commit is None else commit.version_of(_INDEX, _FILES)
 
         def read(entry: dict[str, Any]) -> dict[str, Any]:
             return {"competition_id": entry["competitionId"], "season_id": entry["seasonId"], **hints}
@@ -108,7 +111,7 @@ class WyscoutGithub(GithubSource):
     ) -> Iterator[list[Found]]:
         """Yield the matches of one season in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        entries = self._entries()
+        commit, entries = self._entries()
         season = _season_of(entries, competition_id, season_id)
         chosen = {"competitionId": competition_id, "seasonId": season_id, "wyId": match_id}
         yield read_entries(
@@ -116,7 +119,7 @@ class WyscoutGithub(GithubSource):
             self._index_url,
             _MATCH_NAME,
             _MATCH_KEYS,
-            lambda entry: self._match(entry, season, wanted),
+            lambda entry: self._pinned(commit, self._match(entry, season, wanted)),
             lambda entry: may_be(entry, chosen),
         )
 
@@ -152,19 +155,18 @@ class WyscoutGithub(GithubSource):
             if feed == "match":
                 resource.add_file(None, feed, version, json_content=entry)
             else:
-                url = f"{self._base_url}/processed-v2/files/{match_id}.json"
+                url = f"{self._base_url}/{_FILES}/{match_id}.json"
                 add_url(resource, feed, version, url, may_be_absent=True)
         return resource
 
     @property
     def _index_url(self) -> str:
-        return f"{self._base_url}/raw_data/matches.zip"
+        return f"{self._base_url}/{_INDEX}"
 
-    def _entries(self) -> list[Any]:
-        return self._index.get(self._get_index)
+    def _entries(self) -> tuple[Commit | None, list[Any]]:
+        return self._index.get(lambda: self._read_at_commit(_INDEX, self._get_index))
 
-    def _get_index(self) -> list[Any]:
-        url = self._index_url
+    def _get_index(self, url: str) -> list[Any]:
         try:
             return [
                 entry

@@ -15,5 +15,7 @@ A simulated season, also for `ingestify demo`:
 - simulator: StatsBomb's open data on loopback, over provider_state (its current documents).
 - season: a season of invented matches, over invented.
 
+- github: a repository at GitHub on loopback: its files, its API, and Git's protocol.
+
 All providers on loopback are made with watched_provider (requests and faults) and loopback (the HTTP server).
 """

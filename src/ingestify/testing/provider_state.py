@@ -89,12 +89,15 @@ class ProviderState:
 
     def prepare(self) -> None:
         """Make all documents now."""
-        self.find("competitions.json")
-        for competition_id, season_id in self._seasons:
-            self.find(f"matches/{competition_id}/{season_id}.json")
-        for match_id in self._season_of:
-            for folder in _FOLDERS:
-                self.find(f"{folder}/{match_id}.json")
+        self.bodies()
+
+    def bodies(self) -> dict[str, bytes]:
+        """Return all documents, by their path below the data root."""
+        paths = ["competitions.json"]
+        paths += [f"matches/{competition_id}/{season_id}.json" for competition_id, season_id in self._seasons]
+        paths += [f"{folder}/{match_id}.json" for match_id in self._season_of for folder in _FOLDERS]
+        found = {path: self.find(path) for path in paths}
+        return {path: document.body for path, document in found.items() if document is not None}
 
     def match_ids(self) -> list[int]:
         """Return the numbers of all matches."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
 import json
 from typing import Any
 
@@ -86,18 +85,26 @@ def test_a_match_that_the_index_calls_not_started_may_have_nothing_yet(entries):
     assert all(file.http_options["ignore_not_found"] for file in match.files.values())
 
 
-def test_at_github_the_media_host_and_the_last_push_are_known(entries):
+def test_at_github_the_media_host_and_the_commit_are_known(entries):
     made = SkillCornerGithub("sk")
-    api = "https://api.github.com/repos/SkillCorner/opendata"
-    attached(made, {f"{BASE_URL}/matches.json": entries, api: {"pushed_at": "2025-06-01T12:00:00Z"}})
+    api, sha = "https://api.github.com/repos/SkillCorner/opendata", "c" * 40
+    raw = f"https://raw.githubusercontent.com/SkillCorner/opendata/{sha}/data"
+    frames = "matches/1886347/1886347_tracking_extrapolated.jsonl"
+    listed = {"sha": "t" * 40, "tree": [{"path": f"data/{frames}", "type": "blob", "sha": "b" * 40}]}
+    answers = {f"{raw}/matches.json": entries, f"{api}/commits/master": sha.encode()}
+    attached(made, {**answers, f"{api}/git/trees/{sha}?recursive=1": listed})
     (selector,) = made.discover_selectors("tracking")
-    assert selector["_last_modified"] == dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
-    assert selector["_grain"] == dt.timedelta(minutes=10), "so long the raw host may serve what was before the push"
+    assert len(selector["_version"]) == 64
     (tracking,) = find(made, "tracking", match_id=1886347)
-    media_url = tracking.files["frames__v1"].loader_kwargs["media_url"]
-    assert media_url.startswith("https://media.githubusercontent.com/media/SkillCorner/opendata/master/data/matches/")
+    file = tracking.files["frames__v1"]
+    assert (file.pinned_url, file.content_id) == (f"{raw}/{frames}", f"git-blob:{'b' * 40}")
+    assert file.loader_kwargs["url"] == f"{BASE_URL}/{frames}", "its validators belong to the branch"
+    assert file.loader_kwargs["media_url"] == (
+        f"https://media.githubusercontent.com/media/SkillCorner/opendata/{sha}/data/{frames}"
+    )
+    assert tracking.snapshot == sha
     never = attached(SkillCornerGithub("sk", api_url=""), {f"{BASE_URL}/matches.json": entries})
-    assert "_last_modified" not in never.discover_selectors("match")[0]
+    assert "_version" not in never.discover_selectors("match")[0]
     assert len(never.http.asked) == 1
 
 

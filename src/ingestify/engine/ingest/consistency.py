@@ -64,6 +64,8 @@ class ConsistencyCheck:
             Whether the provider changed the dataset meanwhile. Then the bundle is another one: all checks start again.
         """
         fetched = self._fetched
+        if fetched.resource.snapshot is not None:
+            return False  # the entry and all files are of the same moment, whatever the provider does meanwhile
         while True:
             uncertain = find_uncertain(
                 fetched.resource.files,

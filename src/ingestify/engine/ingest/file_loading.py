@@ -6,17 +6,19 @@ import dataclasses
 import datetime as dt
 import hashlib
 import inspect
+import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from ingestify.checks.error_response import find_error
 from ingestify.checks.files import check_bytes, check_stream
 from ingestify.domain import formats
+from ingestify.domain.content_id import git_blob_of, is_git_blob, sha256
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.error_response import refuse_error
-from ingestify.domain.file import NO_VALIDATORS, DraftFile, NewFile, NotModifiedFile, Validators
+from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NewFile, NotModifiedFile, Validators
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStatus
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import FileResource
@@ -28,6 +30,7 @@ from ingestify.engine.bundle.volatile import Differences, differences_between, d
 from ingestify.engine.ingest.consistency_rules import MOST_BYTES_IN_FULL
 from ingestify.engine.ingest.known_files import KnownFiles
 from ingestify.errors import IntegrityError, SourceError, StoreError
+from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.staging import StagedFile
@@ -111,6 +114,8 @@ class FileLoading:
         """
         if not self._unconditional and is_known_to_be_bad(file, self._known.feeds.get(file.file_id)):
             return self._known.unchanged(file, NO_VALIDATORS)
+        if not self._unconditional and self._known.holds(file, self._content_id_of):
+            return self._known.unchanged(file, self._known.feeds[file.file_id].validators)
         if file.url is not None:
             return self._load_url(file, unconditional=self._unconditional, may_skip=may_skip)
         if file.json_content is not None:
@@ -160,7 +165,11 @@ class FileLoading:
     def as_announced(self, file: FileResource, loaded: LoadedResource) -> LoadedResource:
         """Return what came of a file that is announced otherwise by now."""
         feed = self._known.feed_of(
-            file, present=loaded.feed.present, validators=loaded.feed.validators, date=loaded.date
+            file,
+            present=loaded.feed.present,
+            validators=loaded.feed.validators,
+            date=loaded.date,
+            content_id=loaded.feed.content_id,
         )
         return dataclasses.replace(loaded, feed=feed)
 
@@ -223,11 +232,12 @@ class FileLoading:
         assert file.url is not None
         options = file.http_options
         return FetchRequest(
-            url=file.url,
+            url=file.pinned_url or file.url,
             headers=options.get("headers") or {},
             params=options.get("params") or {},
             auth=options.get("auth"),
-            ignore_not_found=bool(options.get("ignore_not_found")),
+            # What the provider lists is there: a 404 means that the URL does not fit.
+            ignore_not_found=bool(options.get("ignore_not_found")) and file.content_id is None,
             ignore_not_ready=bool(options.get("ignore_not_ready")),
             validators=validators,
             data_serialization_format=file.serialization_format,
@@ -259,7 +269,12 @@ class FileLoading:
                 raise SourceError(
                     f"the loader of '{file.file_id}' returned a NotModifiedFile, and the lake has no such file"
                 )
-            feed = self._known.feed_of(file, modified_at=draft.modified_at, validators=draft.validators or validators)
+            feed = self._known.feed_of(
+                file,
+                modified_at=draft.modified_at,
+                validators=draft.validators or validators,
+                content_id=file.content_id or "",
+            )
             return LoadedResource(FileKind.UNCHANGED, feed, tag=current.tag, size=current.size)
         if not isinstance(draft, DraftFile):
             raise SourceError(
@@ -310,6 +325,7 @@ class FileLoading:
 
         def check(body: bytes) -> None:
             nonlocal findings
+            _verify_content(file, staged, lambda: io.BytesIO(body))
             if file.url is not None:
                 refuse_error(file.http_options.get("find_error"), body, file.url)
             is_seen = seen is not None and seen.tag == staged.tag
@@ -317,11 +333,17 @@ class FileLoading:
                 findings = check_bytes(body, chosen, shapes)
 
         was_checked = staged.complete(check)
+        if not was_checked:
+            _verify_content(file, staged, staged.open)
         if seen is not None and seen.tag == staged.tag:
             return seen
         kind = self._known.kind_of(file, staged.tag) or FileKind.NEW
         feed = self._known.feed_of(
-            file, modified_at=arrival.modified_at, validators=arrival.validators, date=arrival.date
+            file,
+            modified_at=arrival.modified_at,
+            validators=arrival.validators,
+            date=arrival.date,
+            content_id=file.content_id or "",
         )
         loaded = LoadedResource(kind, feed, tag=staged.tag, size=staged.size, date=arrival.date)
         if seen is not None:
@@ -338,6 +360,14 @@ class FileLoading:
         if kind is FileKind.NEW:
             loaded.draft = _draft_of(file, staged, chosen, arrival.content_type, feed.modified_at)
         return loaded
+
+    def _content_id_of(self, stored: File) -> str:
+        """Return the content id of a file of the lake; empty: its object is damaged."""
+        try:
+            with self._store.opener(stored)() as stream:
+                return git_blob_of(stream, stored.size)
+        except (StoreError, IntegrityError):
+            return ""
 
     def _compare(self, file: FileResource, staged: StagedFile, loaded: LoadedResource, seen: LoadedResource) -> None:
         """Note in what a file differs from what came of it before in this run."""
@@ -383,6 +413,33 @@ class _DiscardedOnError:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._staged.discard()
+
+
+def _verify_content(file: FileResource, staged: StagedFile, opened: Callable[[], BinaryIO]) -> None:
+    """Compare the bytes of a file with the content id under which it is announced.
+
+    Args:
+        file: The file.
+        staged: Its bytes, with their tag and size.
+        opened: Opens its bytes.
+
+    Raises:
+        IntegrityError: Other bytes came.
+    """
+    wanted = file.content_id
+    if wanted is None or file.file_loader is not None:  # a loader compares what it asks for itself
+        return
+    if is_git_blob(wanted):
+        with opened() as stream:
+            came = git_blob_of(stream, staged.size)
+    else:
+        came = sha256(staged.tag)
+    if came != wanted:
+        raise IntegrityError(
+            f"{mask_url(file.pinned_url or file.url or file.file_id)} has {staged.size:,} bytes with the content id "
+            f"{came}, and the provider's list names {wanted}: a cache or a mirror serves another version, or something "
+            f"on the way changed it; the next run asks again."
+        )
 
 
 def _json_text(value: Any) -> str:

@@ -285,6 +285,7 @@ class DatasetIngest:
                 **discovered.job.plan.source.terms,
                 # So that a reader of the lake without its configuration loads it all the same.
                 **({"loader": self._loader} if self._loader else {}),
+                **({"snapshot": resource.snapshot} if resource.snapshot else {}),
             },
             missing_feeds=bundle.missing_feeds,
             removed_file_ids=bundle.removed,

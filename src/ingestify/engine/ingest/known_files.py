@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ingestify.clock import now
 from ingestify.domain.announcement import is_settled, read_http_date
+from ingestify.domain.content_id import is_git_blob, sha256
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_announced_anew
 from ingestify.domain.file import NO_VALIDATORS, FeedState, File, NewFile, Validators
@@ -62,10 +63,35 @@ class KnownFiles:
             return NO_VALIDATORS  # those of a response that it is absent are not those of the older bytes
         if not known.is_of(file.asked_for):
             return NO_VALIDATORS  # they belong to another URL
+        if file.content_id is not None:
+            return NO_VALIDATORS  # the lake has other bytes, and that is known without the provider's word
         if is_announced_anew(file, known):
             # The index says that it changed. A Last-Modified does not refute that: it may be set to any date.
             return Validators(known.validators.etag)
         return known.validators
+
+    def holds(self, file: FileResource, content_id_of: Callable[[File], str]) -> bool:
+        """Whether the lake or the quarantine has the bytes that the source announces by their content id.
+
+        Args:
+            file: The file, as it is announced.
+            content_id_of: Computes the content id of a file of the lake, by its bytes. It is called for what came into
+                the lake without one.
+        """
+        known, wanted = self.feeds.get(file.file_id), file.content_id
+        if known is None or wanted is None:
+            return False
+        if known.content_id:
+            is_there = known.is_left_out or (
+                known.present and (file.file_id in self.current or file.file_id in self.held)
+            )
+            return is_there and known.content_id == wanted
+        stored = self.held.get(file.file_id) or self.current.get(file.file_id)
+        if stored is None or not known.present or file.file_loader is not None:
+            return False
+        if isinstance(stored, File) and is_git_blob(wanted):
+            return content_id_of(stored) == wanted
+        return sha256(stored.tag) == wanted
 
     def is_known_from_quarantine(self, file: FileResource) -> bool:
         """Whether there is no reason to ask again for a file of a bundle in quarantine."""
@@ -95,6 +121,7 @@ class KnownFiles:
         modified_at: dt.datetime | None = None,
         validators: Validators = NO_VALIDATORS,
         date: str | None = None,
+        content_id: str = "",
     ) -> FeedState:
         """Return what is known of a file after it was asked for now.
 
@@ -104,6 +131,7 @@ class KnownFiles:
             modified_at: When it changed, by its loader. None: as it was announced.
             validators: Those of the response.
             date: The Date of the response. None: the earlier one of the index counts.
+            content_id: That of the bytes; empty: not known.
         """
         known = self.feeds.get(file.file_id)
         if file.known_unchanged and known is not None and present:
@@ -123,6 +151,7 @@ class KnownFiles:
             asked_for=file.asked_for,
             announced=announced,
             settled=settled,
+            content_id=content_id,
         )
 
     def _is_settled(self, announced: dt.datetime | None, grain: dt.timedelta | None, date: str | None) -> bool:
@@ -141,8 +170,9 @@ class KnownFiles:
 
     def unchanged(self, file: FileResource, validators: Validators, date: str | None = None) -> LoadedResource:
         """Return a file that is unchanged, as the provider says, or as is known without a request."""
-        feed = self.feed_of(file, validators=validators, date=date)
         known = self.feeds.get(file.file_id)
+        content_id = file.content_id or ("" if known is None else known.content_id)
+        feed = self.feed_of(file, validators=validators, date=date, content_id=content_id)
         if known is not None and known.is_left_out:
             return still_left_out(known, feed, in_lake=file.file_id in self.current, date=date)
         held = self.held.get(file.file_id)
@@ -171,5 +201,5 @@ class KnownFiles:
             return self.absent(file, result)
         kept = self.unchanged(file, validators, result.date)
         # The announced version is that of the file to come. Without one, the next run asks for it.
-        kept.feed = dataclasses.replace(kept.feed, modified_at=None, announced=None)
+        kept.feed = dataclasses.replace(kept.feed, modified_at=None, announced=None, content_id="")
         return kept
