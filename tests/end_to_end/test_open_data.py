@@ -15,7 +15,6 @@ from ingestify import IngestionEngine, get_dev_engine, get_engine
 from ingestify.errors import LoadError
 from ingestify.sources import wyscout_github
 from ingestify.sources.registry import make_open_data_source
-
 from ingestify.testing.github import GithubSimulator
 
 from .open_data_mirrors import (

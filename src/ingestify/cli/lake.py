@@ -155,7 +155,7 @@ def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
         ("state", dataset.state.value + lacks),
         ("in the lake since", time_text(dataset.created_at)),
         ("changed by the provider", time_text(dataset.last_modified_at)),
-        *((name, source[name]) for name in ("loader", "licence", "attribution") if source.get(name)),
+        *((name, source[name]) for name in ("loader", "snapshot", "licence", "attribution") if source.get(name)),
     )
     for revision in dataset.revisions:
         changed = ", ".join(

@@ -116,7 +116,8 @@ class RevisionDocument(TypedDict):
 
     Attributes:
         description: Why it was made or invalidated.
-        source: Its origin: the names of the source, the run and the job, and the terms of the data.
+        source: Its origin: the names of the source, the run and the job, the terms of the data, and the `snapshot`: the
+            commit that it is of, if the provider has such.
         modified_files: The ids of the files that it brought.
         removed_file_ids: The files that the provider did not have any more.
     """

@@ -114,18 +114,21 @@ def why_due(file: FileResource, known: FeedState | None) -> str:
         return known.problem if known.decided_by else f"its newest version is left out: {known.problem}"
     if file.known_unchanged:
         return ""
-    if is_other_content(file, known):
-        return "other content"
-    if file.content_id is not None and not (known.content_id or known.is_adopted):
-        return "it came before the source knew what its content is"
     is_same_content = file.content_id is not None and file.content_id == known.content_id
+    if file.content_id is not None and not (is_same_content or known.is_adopted):
+        return "other content" if known.content_id else "its content was not compared with the provider's list yet"
+    return _why_announcement_due(file, known, is_same_content=is_same_content)
+
+
+def _why_announcement_due(file: FileResource, known: FeedState, *, is_same_content: bool) -> str:
+    """Return why the time or version of a file that is there makes it due; empty if it does not."""
     if file.content_version is None and file.last_modified is None:
         return "" if is_same_content else "checked in each run, because no time is announced for it"
     if not file.is_announced_as(known.announced):
         if file.content_version is not None:
             return "another version"
         return f"changed {_shown(file.announced)}, was {_shown(known.announced)}"
-    if not known.settled and not is_same_content:
+    if not (known.settled or is_same_content):
         return f"was confirmed so soon after {_shown(file.announced)} that it may have changed once more"
     return ""
 

@@ -80,6 +80,8 @@ def test_refs_that_are_none_say_nothing(refs: bytes):
 
 def test_a_list_that_never_ends_is_given_up():
     endless = {"sha": ROOT, "tree": [{"path": "data", "type": "tree", "sha": TREE}], "truncated": True}
-    documents = {f"{API}/git/trees/{name}": endless for name in (f"{SHA}?recursive=1", SHA, f"{TREE}?recursive=1", TREE)}
+    documents = {
+        f"{API}/git/trees/{name}": endless for name in (f"{SHA}?recursive=1", SHA, f"{TREE}?recursive=1", TREE)
+    }
     commit = find({f"{API}/commits/main": SHA.encode(), **documents}, folder="data/data/data")
     assert (commit.sha, commit.blobs) == (SHA, None)
