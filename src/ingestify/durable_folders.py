@@ -8,15 +8,13 @@ folders that were found are synced like folders that were made. Each is remember
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
-__all__ = ["DurableFolders", "durable_folders", "sync", "sync_folder"]
+__all__ = ["DurableFolders", "durable_folders", "sync", "sync_folder", "sync_names"]
 
 REMEMBERED = 10_000
 """The most folders that are remembered. One more clears the memory, and then folders are synced again when needed."""
@@ -49,7 +47,6 @@ class DurableFolders:
 
     def __init__(self) -> None:
         self._inodes: dict[str, int] = {}  # another folder of the same name is another folder
-        self._listed: set[str] = set()
         self._lock = threading.Lock()
 
     def settle(self, folders: Iterable[str]) -> None:
@@ -72,40 +69,48 @@ class DurableFolders:
         if not settled:
             return
         are_all_there = True
-        for parent in {os.path.dirname(folder) for folder in settled}:  # noqa: PTH120 - a Path takes longer
+        for parent in {os.path.dirname(folder) for folder in settled}:
             try:
-                settled = {**self._siblings(parent), **settled}
-                _sync_names(parent)
+                sync_names(parent)
             except FileNotFoundError:
                 are_all_there = False
         if are_all_there:
             self._remember(settled)
 
-    def make(self, folder: Path, made: Callable[[], object] = lambda: None) -> None:
+    def make(self, folder: str, made: Callable[[], object] = lambda: None) -> None:
         """Create a folder and its parents, unless they exist; `settle` makes them durable.
 
         Args:
-            folder: The folder.
+            folder: Its absolute path.
             made: Called after each folder that was created.
 
         Raises:
             OSError: A folder could not be created. FileNotFoundError: Another process removed one meanwhile.
         """
-        missing = []
-        while not folder.is_dir():
-            missing.append(folder)
-            folder = folder.parent
-        for new in reversed(missing):
-            with self._lock:
-                self._inodes.pop(str(new), None)  # the one that was known is gone, and a new one may get its inode
-            try:
-                new.mkdir(exist_ok=True)
-            except FileExistsError:
-                if os.path.lexists(new) and not new.is_dir():
-                    raise
-                # It was removed between `mkdir`, which found it there, and its look at what is there.
-                raise FileNotFoundError(errno.ENOENT, "the folder was removed meanwhile", str(new)) from None
-            made()
+        try:
+            self._make_one(folder, made)
+        except FileNotFoundError:
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                raise
+            self.make(parent, made)
+            self._make_one(folder, made)
+
+    def _make_one(self, folder: str, made: Callable[[], object]) -> None:
+        with self._lock:
+            self._inodes.pop(folder, None)  # if the one that was known is gone, the new one may get its inode
+        try:
+            os.mkdir(folder)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            if os.path.isdir(folder):
+                return
+            if os.path.lexists(folder):
+                raise
+            # It was removed between `mkdir`, which found it there, and the look at what is there.
+            raise FileNotFoundError(errno.ENOENT, "the folder was removed meanwhile", folder) from None
+        made()
 
     def _find_unknown(self, folder: str) -> dict[str, int]:
         """Return a folder and its parents with their inodes, up to a known one or to the top of the disk."""
@@ -114,44 +119,23 @@ class DurableFolders:
             status = os.lstat(folder)
             if self._inodes.get(folder) == status.st_ino:
                 return unknown
-            parent = os.path.dirname(folder)  # noqa: PTH120
+            parent = os.path.dirname(folder)
             if stat.S_ISLNK(status.st_mode):
                 unknown.update(self._find_unknown(os.path.realpath(folder)))
-            elif parent == folder or os.stat(parent).st_dev != status.st_dev:  # noqa: PTH116
+            elif parent == folder or os.stat(parent).st_dev != status.st_dev:
                 return unknown
             unknown[folder] = status.st_ino
             folder = parent
-
-    def _siblings(self, parent: str) -> dict[str, int]:
-        """Return the folders in `parent`, whose names the next sync of `parent` writes to the disk too.
-
-        So a run that corrects the matches of a season, each in a folder of its own, syncs the season's folder once.
-        """
-        with self._lock:
-            if parent in self._listed:
-                return {}
-            self._listed.add(parent)
-        try:
-            return dict(itertools.islice(_iter_folders(parent), REMEMBERED // 4))
-        except PermissionError:
-            return {}
 
     def _remember(self, settled: dict[str, int]) -> None:
         with self._lock:
             if len(self._inodes) + len(settled) > REMEMBERED:
                 self._inodes.clear()
-                self._listed.clear()
             self._inodes.update(settled)
 
 
-def _iter_folders(parent: str) -> Iterator[tuple[str, int]]:
-    with os.scandir(parent) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield entry.path, entry.inode()
-
-
-def _sync_names(parent: str) -> None:
+def sync_names(parent: str) -> None:
+    """Wait until the disk has the names in a folder, unless it can only be older than the lake."""
     try:
         sync_folder(parent)
     except FileNotFoundError:

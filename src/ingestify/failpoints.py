@@ -40,7 +40,8 @@ NAMES = (
     "publish.begun",  # all files of a bundle are staged and judged, none has its name
     "publish.folder_made",  # a folder was made for them
     "publish.renamed",  # one file got its name; others may not have theirs
-    "publish.synced",  # all have theirs, durably, and no row names them
+    "publish.synced",  # all have theirs, which are on the disk, and no row names them
+    "commit.settled",  # all folders above the files of a group of datasets are on the disk
     "commit.begun",  # a transaction is open, nothing is written
     "commit.written",  # all rows are written, and not committed
     "commit.done",  # they are committed, and nobody was told

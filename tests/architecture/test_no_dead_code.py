@@ -49,7 +49,7 @@ USERS = (
 )
 """Names that users of the package call, or that are called by name."""
 
-FIELDS = ("changed_ns", "device", "storage_bytes")
+FIELDS = ("changed_ns", "device", "inode", "storage_bytes")
 """Parts of a value that is compared as a whole, or read by name from a row."""
 
 ELSEWHERE = ("migrations/versions", "testing/hostile")

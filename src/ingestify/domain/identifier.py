@@ -22,6 +22,7 @@ Scalar = str | int | float | bool | None
 
 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 LONGEST_IDENTIFIER = 512
@@ -198,7 +199,7 @@ class Identifier(dict[str, Any]):
 
     def to_json(self) -> str:
         """Return the JSON text that keeps key order and value types."""
-        return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
+        return _encode(self)
 
     def __eq__(self, other: object) -> bool:
         if self is other:

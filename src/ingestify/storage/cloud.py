@@ -91,6 +91,9 @@ class CloudStorage:
             _raise_the_worst(uploads)
         failpoint("publish.synced")
 
+    def settle(self) -> None:
+        """Do nothing: what a server has acknowledged is durable."""
+
     def _upload(self, temporary: TemporaryObject, path: str) -> None:
         assert isinstance(temporary, CloudTemporary)
         import obstore  # an extra

@@ -6,11 +6,12 @@ import contextlib
 import errno
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from ingestify.errors import LakeUnwritable, StoreError
 
-__all__ = ["TranslatedErrors", "begin_sync", "make_disk_error"]
+__all__ = ["begin_sync", "make_disk_error", "translated"]
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
@@ -32,28 +33,13 @@ def make_disk_error(action: str, path: Path | str, error: OSError) -> StoreError
     return kind(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
 
 
-class TranslatedErrors:
-    """A context manager that translates an `OSError` of its block with `make_disk_error`.
-
-    It is a class, as each file of a run enters ten of them, and a generator takes twice as long.
-
-    Args:
-        action: See `make_disk_error`.
-        path: The file or folder.
-    """
-
-    __slots__ = ("_action", "_path")
-
-    def __init__(self, action: str, path: Path | str) -> None:
-        self._action = action
-        self._path = path
-
-    def __enter__(self) -> None:
-        """Do nothing."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, OSError):
-            raise make_disk_error(self._action, self._path, error) from error
+@contextlib.contextmanager
+def translated(action: str, path: Path | str) -> Iterator[None]:
+    """Translate an `OSError` of the block with `make_disk_error`. What each file does has a `try` of its own."""
+    try:
+        yield
+    except OSError as error:
+        raise make_disk_error(action, path, error) from error
 
 
 def begin_sync(descriptor: int, size: int) -> None:

@@ -1,8 +1,8 @@
 """Objects on a local disk, with the standard library: durable, atomic, immutable.
 
 This order survives a power loss: the temporary file is synced; it is renamed to a name with the hash of its content;
-its folder is synced, and every folder above it that may not be on the disk yet. Only then may the catalogue commit a
-row that names the object.
+its folder is synced. Before a group of datasets is committed, the folders above theirs are synced, each once. Only then
+may the catalogue commit a row that names the object.
 """
 
 from __future__ import annotations
@@ -10,22 +10,25 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
+import functools
 import itertools
 import os
+import secrets
 import shutil
-import uuid
+import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from ingestify.clock import now
 from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
-from ingestify.durable_folders import durable_folders, sync, sync_folder
+from ingestify.durable_folders import durable_folders, sync, sync_folder, sync_names
 from ingestify.errors import IntegrityError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
 from ingestify.remedies import remedy
-from ingestify.storage.disk import TranslatedErrors, make_disk_error
+from ingestify.storage.disk import make_disk_error
 from ingestify.storage.leftovers import NOTES_SUFFIX, PARTIAL_SUFFIX, Leftover, find_leftovers
 from ingestify.storage.local_temporary import LocalPartial, LocalTemporary
 from ingestify.storage.object_path import check_object_path
@@ -53,15 +56,26 @@ class LocalStorage:
         self._root = str(self.root)
         self._staging = self.root / STAGING_FOLDER
         self._has_cleared = False
+        self._prefix = secrets.token_hex(6)
+        self._count = itertools.count()
+        self._unsettled: deque[str] = deque()
+        """The folders of published objects whose own names, and those above, may not be on the disk."""
+        self._settling = threading.Lock()
 
     def __repr__(self) -> str:
         return self._root
 
     def create_temporary(self) -> TemporaryObject:
         """Begin an object in the staging folder."""
-        path = self._staging / uuid.uuid4().hex
-        with TranslatedErrors("write", path):
+        path = f"{self._root}/{STAGING_FOLDER}/{self._make_name()}"
+        try:
             return LocalTemporary(path)
+        except OSError as error:
+            raise make_disk_error("write", path, error) from error
+
+    def _make_name(self) -> str:
+        """Return the name of a temporary file: of a forked process, of its storage, and a count."""
+        return f"{os.getpid():08x}{self._prefix}{next(self._count):012x}"
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:
         """Take the partial file of a key in the staging folder; see `domain.ports.Storage.take_partial`.
@@ -76,7 +90,7 @@ class LocalStorage:
     def _take_partial(self, key: str, *, create: bool) -> LocalPartial | None:
         if create:
             with contextlib.suppress(OSError):  # create_temporary raises it
-                durable_folders.make(self._staging)
+                durable_folders.make(str(self._staging))
         try:
             notes = LockedFile.take(self._staging / (key + NOTES_SUFFIX), create=create)
         except OSError:
@@ -84,7 +98,7 @@ class LocalStorage:
         if notes is None:
             return None
         try:
-            return LocalPartial(self._staging / (key + PARTIAL_SUFFIX), notes)
+            return LocalPartial(str(self._staging / (key + PARTIAL_SUFFIX)), notes)
         except OSError:
             notes.remove()
             return None
@@ -97,16 +111,20 @@ class LocalStorage:
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
         """Rename finished temporary files to their final names, and sync the folders of these names."""
-        folders: dict[str, None] = {}
+        folders: set[str] = set()
         for temporary, path in objects:
             assert isinstance(temporary, LocalTemporary)
             final = self._resolve(path)
-            folder = os.path.dirname(final)  # noqa: PTH120 - thousands of these: a Path takes longer than the rename
-            with TranslatedErrors("write", final):
+            folder = os.path.dirname(final)
+            try:
+                if folder not in folders:
+                    folders.add(folder)
+                    _make_folder(folder)
                 self._rename(temporary.path, final, folder)
                 failpoint("publish.renamed")
-                temporary.is_published = True
-            folders[folder] = None
+            except OSError as error:
+                raise make_disk_error("write", final, error) from error
+            temporary.is_published = True
         for folder in folders:
             try:
                 sync_folder(folder)
@@ -114,43 +132,54 @@ class LocalStorage:
                 continue  # a deletion has emptied and removed it meanwhile
             except OSError as error:
                 raise make_disk_error("sync", folder, error) from error
-        try:
-            durable_folders.settle(folders)
-        except OSError as error:
-            raise make_disk_error("sync", error.filename or "the folders of " + self._root, error) from error
+        self._unsettled.extend(folders)
         failpoint("publish.synced")
 
-    def _rename(self, temporary: Path, final: str, folder: str) -> None:
+    def settle(self) -> None:
+        """Sync the folders above those of published objects, each once for all of them."""
+        with self._settling:  # whoever comes meanwhile waits until the syncs are done
+            folders = {self._unsettled.popleft() for _ in range(len(self._unsettled))}
+            # A bucket's folder may be a link; what is below it is made here.
+            above = {os.path.dirname(folder) if "/" in folder[len(self._root) + 1 :] else folder for folder in folders}
+            try:
+                for folder in above:
+                    with contextlib.suppress(FileNotFoundError):  # removed by a deletion
+                        sync_names(folder)
+                durable_folders.settle(above)
+            except OSError as error:
+                self._unsettled.extend(folders)
+                raise make_disk_error("sync", error.filename or "the folders of " + self._root, error) from error
+
+    def _rename(self, temporary: str, final: str, folder: str) -> None:
         for _ in range(FOLDER_TRIES):
             try:
-                os.replace(temporary, final)  # noqa: PTH105 - for the same reason
+                os.replace(temporary, final)
             except FileNotFoundError:
-                # Its folder is not there yet, or a deletion has just removed it because it was empty.
-                if not temporary.exists():
+                # A deletion has just removed its folder because it was empty.
+                if not os.path.lexists(temporary):
                     raise
-                with contextlib.suppress(FileNotFoundError):  # removed meanwhile; the next try makes it again
-                    durable_folders.make(Path(folder), lambda: failpoint("publish.folder_made"))
+                _make_folder(folder)
             except OSError as error:
-                if error.errno != errno.EXDEV or temporary.parent != self._staging:
+                if error.errno != errno.EXDEV or Path(temporary).parent != self._staging:
                     raise
                 temporary = self._copy_to_disk_of(final, temporary)
             else:
                 return
         raise FileNotFoundError(errno.ENOENT, "its folder is being removed again and again", final)
 
-    def _copy_to_disk_of(self, final: str, temporary: Path) -> Path:
+    def _copy_to_disk_of(self, final: str, temporary: str) -> str:
         """Move a finished temporary file to the disk of its bucket, durably. Returns its new path."""
-        there = self._staging_beside(Path(final))
+        there = str(self._staging_beside(Path(final)))
         durable_folders.make(there)
-        copy = there / uuid.uuid4().hex
+        copy = f"{there}/{self._make_name()}"
         try:
             shutil.copyfile(temporary, copy)
-            with copy.open("r+b") as written:
+            with open(copy, "r+b") as written:
                 sync(written.fileno())
         except BaseException:
-            copy.unlink(missing_ok=True)
+            Path(copy).unlink(missing_ok=True)
             raise
-        temporary.unlink()
+        os.unlink(temporary)
         return copy
 
     def _staging_beside(self, final: Path) -> Path:
@@ -211,8 +240,8 @@ class LocalStorage:
             return False
         # The file is moved aside first: if somebody has just published another file there, it is moved back.
         staging = self._staging_beside(final)
-        durable_folders.make(staging)
-        aside = staging / uuid.uuid4().hex
+        durable_folders.make(str(staging))
+        aside = staging / self._make_name()
         final.replace(aside)
         if aside.stat().st_ino != before.st_ino:
             aside.replace(final)
@@ -305,3 +334,11 @@ class LocalStorage:
         """Return the absolute path of an object."""
         check_object_path(path)
         return f"{self._root}/{path}"
+
+
+def _make_folder(folder: str) -> None:
+    """Make the folder of an object, unless it is there, or a deletion is removing it: the rename finds that out."""
+    try:
+        durable_folders.make(folder, functools.partial(failpoint, "publish.folder_made"))
+    except FileNotFoundError:
+        return

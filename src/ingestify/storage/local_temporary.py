@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import BinaryIO
 
 from ingestify.durable_folders import durable_folders, sync
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
-from ingestify.storage.disk import TranslatedErrors, begin_sync
+from ingestify.storage.disk import begin_sync, make_disk_error, translated
 
 __all__ = ["LocalPartial", "LocalTemporary"]
+
+_EXISTING = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+_NEW = _EXISTING | os.O_EXCL
 
 _HINT_BYTES = 16 << 20
 """After so many bytes of a large file the system is told to begin to write them to the disk."""
@@ -31,59 +33,69 @@ class LocalTemporary:
     _unhinted = 0
     is_published = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self.path = path
         try:
-            self._file: BinaryIO | None = path.open("xb", buffering=0)
+            self._descriptor: int | None = os.open(path, _NEW, 0o666)
         except FileNotFoundError:
-            durable_folders.make(path.parent)
-            self._file = path.open("xb", buffering=0)
+            durable_folders.make(os.path.dirname(path))
+            self._descriptor = os.open(path, _NEW, 0o666)
         failpoint("staging.created")
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
-        assert self._file is not None, "written to after finish()"
+        assert self._descriptor is not None, "written to after finish()"
         view = memoryview(data)
-        with TranslatedErrors("write", self.path):
+        try:
             while view:
-                view = view[self._file.write(view) :]
+                view = view[os.write(self._descriptor, view) :]
             failpoint("staging.written")
+        except OSError as error:
+            raise make_disk_error("write", self.path, error) from error
         self._unhinted += len(data)
         if self._unhinted >= _HINT_BYTES:
-            begin_sync(self._file.fileno(), self._unhinted)
+            begin_sync(self._descriptor, self._unhinted)
             self._unhinted = 0
 
     def restart(self) -> None:
         """Remove the bytes that were written."""
-        assert self._file is not None, "restarted after finish()"
-        with TranslatedErrors("write", self.path):
-            self._file.seek(0)
-            self._file.truncate()
+        self._cut(0)
+
+    def _cut(self, size: int) -> None:
+        assert self._descriptor is not None, "cut after finish()"
+        with translated("write", self.path):
+            os.lseek(self._descriptor, size, os.SEEK_SET)
+            os.ftruncate(self._descriptor, size)
 
     def finish(self) -> None:
         """Make the bytes durable."""
-        if self._file is None:
+        if self._descriptor is None:
             return
-        with TranslatedErrors("write", self.path):
-            sync(self._file.fileno())
-            self._file.close()
+        try:
+            sync(self._descriptor)
+            self._close()
             failpoint("staging.synced")
-        self._file = None
+        except OSError as error:
+            raise make_disk_error("write", self.path, error) from error
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def open(self) -> BinaryIO:
         """Read back the bytes that were written so far."""
-        with TranslatedErrors("read", self.path):
-            return self.path.open("rb")
+        with translated("read", self.path):
+            return open(self.path, "rb")
 
     def discard(self) -> None:
         """Remove the file, unless it was published."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
-        if not self.is_published:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+        if self.is_published:
+            return
+        with contextlib.suppress(OSError):
+            self._close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
 
 
 class LocalPartial(LocalTemporary):
@@ -94,30 +106,27 @@ class LocalPartial(LocalTemporary):
         notes: The file of notes. A process that has locked it has the partial file.
     """
 
-    def __init__(self, path: Path, notes: LockedFile) -> None:
+    def __init__(self, path: str, notes: LockedFile) -> None:
         self.path = path
         self._notes = notes
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        self._file = os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0)
+        self._descriptor = os.open(path, _EXISTING, 0o666)
 
     def read_notes(self) -> bytes:
         """Return the notes so far."""
-        with TranslatedErrors("read", self._notes.path):
+        with translated("read", self._notes.path):
             return self._notes.read()
 
     def add_note(self, note: bytes) -> None:
         """Append to the notes."""
-        with TranslatedErrors("write", self._notes.path):
+        with translated("write", self._notes.path):
             self._notes.append(note)
             failpoint("partial.noted")
 
     def cut(self, size: int, notes_size: int) -> None:
         """Cut the file and its notes to these sizes in bytes."""
-        assert self._file is not None, "cut after finish()"
-        with TranslatedErrors("write", self.path):
+        with translated("write", self._notes.path):
             self._notes.cut(notes_size)
-            self._file.seek(size)
-            self._file.truncate()
+        self._cut(size)
 
     def restart(self) -> None:
         """Remove the bytes that were written, and their notes."""
@@ -128,10 +137,8 @@ class LocalPartial(LocalTemporary):
         if self.is_published:
             self.discard()
             return
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+        with contextlib.suppress(OSError):
+            self._close()
         self._notes.close()
 
     def discard(self) -> None:

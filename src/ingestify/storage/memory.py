@@ -61,6 +61,9 @@ class MemoryStorage:
                 content = bytes(temporary.buffer)
                 self._objects[path] = (content, StoredObject(path, len(content), now()))
 
+    def settle(self) -> None:
+        """Memory needs no sync."""
+
     def open(self, path: str) -> BinaryIO:
         """Open an object for reading."""
         with self._lock:

@@ -8,6 +8,8 @@ from ingestify.errors import StoreError
 
 __all__ = ["check_object_path"]
 
+_NO_NAMES = frozenset({"", ".", ".."})
+
 
 def check_object_path(path: str) -> None:
     """Refuse a path that is empty, or leads out of the lake.
@@ -17,5 +19,5 @@ def check_object_path(path: str) -> None:
     """
     # A backslash is a part of a name, as in lakes of the published package, except where it separates folders.
     leaves = "\0" in path or (os.sep == "\\" and "\\" in path)
-    if not path or leaves or any(part in ("", ".", "..") for part in path.split("/")):
+    if leaves or not _NO_NAMES.isdisjoint(path.split("/")):
         raise StoreError(f"'{path}' is no path inside the lake.")

@@ -1,4 +1,4 @@
-"""The check that a commit names only objects that are in the storage, although others remove objects meanwhile."""
+"""The checks that a commit names only objects that are durable, and are there although others remove objects."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from ingestify.domain.ports import ObjectsInDoubt, RemovalsPort, Storage
 from ingestify.errors import SaveError
+from ingestify.failpoints import failpoint
 from ingestify.remedies import remedy
 
 __all__ = ["ObjectsGone", "Presence"]
@@ -31,7 +32,7 @@ class ObjectsGone(Exception):
 
 
 class Presence:
-    """Lets commits name only objects that are in the storage.
+    """Lets commits name only objects that are in the storage, and stay there after a power loss.
 
     Attributes:
         removals_seen: The last known removal that has ended. A writer reads it before it writes objects, and gives it
@@ -44,7 +45,7 @@ class Presence:
         self.removals_seen = 0
 
     def commit(self, removals_seen: int, commit: Callable[[int], T]) -> T:
-        """Call `commit` until it succeeds.
+        """Settle what was published, and call `commit` until it succeeds.
 
         Args:
             removals_seen: The last removal that had ended before the objects were written.
@@ -53,7 +54,10 @@ class Presence:
         Raises:
             ObjectsGone: Some objects are gone; nothing was committed.
             SaveError: Somebody is removing some of the objects, and does not end.
+            StoreError: The objects could not be made durable.
         """
+        self._storage.settle()
+        failpoint("commit.settled")
         until = time.monotonic() + LONGEST_REMOVAL_SECONDS
         while True:
             try:

@@ -150,6 +150,10 @@ class FaultyStorage:
             assert isinstance(temporary, _FaultyTemporary)
             self._faults.around("publish", self._inner.publish, [(temporary.inner, path)])
 
+    def settle(self) -> None:
+        """Make what was published durable."""
+        self._faults.around("settle", self._inner.settle)
+
     def open(self, path: str) -> BinaryIO:
         """Open an object."""
         return self._faults.around("open", self._inner.open, path)

@@ -33,6 +33,7 @@ def put(storage: Storage, path: str, content: bytes) -> None:
     temporary.write(content)
     temporary.finish()
     storage.publish([(temporary, path)])
+    storage.settle()
     temporary.discard()
 
 

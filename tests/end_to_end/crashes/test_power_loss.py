@@ -6,6 +6,7 @@ what a disk must have kept of all that when a transaction is committed: POSIX pr
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ingestify.catalogue.catalogue import SqlCatalogue
+from ingestify.errors import StoreError
 from ingestify.failpoints import installed
 from ingestify.storage.local import LocalStorage
 from tests.end_to_end.crashes.season import ChangingSeason
@@ -98,11 +100,13 @@ def check_at_commit(tmp_path: Path, disk: Disk) -> tuple[Disk, Callable[[], None
     return disk, check, wrong
 
 
-def publish(storage: LocalStorage, path: str) -> None:
+def publish(storage: LocalStorage, path: str, *, settles: bool = True) -> None:
     temporary = storage.create_temporary()
     temporary.write(b"{}")
     temporary.finish()
     storage.publish([(temporary, path)])
+    if settles:
+        storage.settle()
 
 
 def test_what_a_row_names_survives_a_power_loss_right_after_its_commit(
@@ -174,16 +178,56 @@ def test_a_lake_behind_a_link_is_synced_on_its_own_disk(tmp_path: Path, disk: Di
     assert disk.lost_above(tmp_path / "other" / "disk" / "main") == []
 
 
-def test_folders_that_are_known_to_be_on_the_disk_are_not_synced_again(tmp_path: Path, disk: Disk):
-    """A file costs the sync of its folder, also in a folder of its own beside hundreds that were there before."""
-    for match_id in range(300):
-        (tmp_path / f"lake/files/main/season=1/match_id={match_id}").mkdir(parents=True)
+def test_the_folder_above_many_datasets_is_synced_once_for_all_of_them(tmp_path: Path, disk: Disk):
+    """A dataset costs the sync of its own folder, and a commit that of the season's; those above are known."""
+    season = tmp_path / "lake/files/main/season=1"
     storage = LocalStorage(tmp_path / "lake/files")
     publish(storage, "main/season=1/match_id=0/events.json")
     disk.folder_syncs.clear()
     for match_id in range(300):
-        publish(storage, f"main/season=1/match_id={match_id}/lineups.json")
-    assert disk.folder_syncs == [tmp_path / f"lake/files/main/season=1/match_id={number}" for number in range(300)]
+        publish(storage, f"main/season=1/match_id={match_id}/lineups.json", settles=False)
+    storage.settle()
+    storage.settle()  # nothing was published since
+    assert disk.folder_syncs == [*(season / f"match_id={number}" for number in range(300)), season]
+
+
+def test_who_settles_beside_another_thread_waits_for_its_syncs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    storage = LocalStorage(tmp_path / "files")
+    publish(storage, "main/season=1/match_id=1/events.json", settles=False)
+    has_begun, goes_on = threading.Event(), threading.Event()
+    real_fsync = os.fsync
+
+    def slow_fsync(descriptor: int) -> None:
+        has_begun.set()
+        assert goes_on.wait(30)
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow_fsync)
+    first, second = threading.Thread(target=storage.settle), threading.Thread(target=storage.settle)
+    first.start()
+    assert has_begun.wait(30)
+    second.start()
+    second.join(0.05)
+    assert second.is_alive()
+    goes_on.set()
+    first.join()
+    second.join()
+
+
+def test_what_could_not_be_settled_is_tried_again(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch):
+    storage = LocalStorage(tmp_path / "lake/files")
+    publish(storage, "main/season=1/match_id=1/events.json", settles=False)
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", refuse)
+        with pytest.raises(StoreError, match="sync"):
+            storage.settle()
+    assert disk.lost_above(tmp_path / "lake/files/main/season=1/match_id=1")
+    storage.settle()
+    assert disk.survives(tmp_path / "lake/files/main/season=1/match_id=1/events.json")
 
 
 @unprivileged_only
@@ -195,7 +239,7 @@ def test_a_user_who_may_not_look_into_the_folder_above_the_lake_can_still_publis
     publish_there = (
         "from pathlib import Path; from ingestify.storage.local import LocalStorage; "
         f"s = LocalStorage(Path({str(above / 'lake')!r})); t = s.create_temporary(); t.write(b'1'); t.finish(); "
-        "s.publish([(t, 'main/a.json')]); print(s.get_size('main/a.json'))"
+        "s.publish([(t, 'main/a.json')]); s.settle(); print(s.get_size('main/a.json'))"
     )
     with start_unprivileged(publish_there) as process:
         assert process.communicate()[0] == "1\n"

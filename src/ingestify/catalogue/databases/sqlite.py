@@ -180,7 +180,7 @@ def _read_only_url(url: sa.URL, path: Path) -> sa.URL:
 
 def _make_folder(path: Path, where: str) -> None:
     try:
-        durable_folders.make(path.parent.absolute())
+        durable_folders.make(str(path.parent.absolute()))
     except OSError as error:
         raise StoreError(
             f"The catalogue {where} cannot be opened: its folder {path.parent} cannot be made "

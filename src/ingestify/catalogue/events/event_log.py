@@ -31,7 +31,11 @@ from ingestify.domain.revision import Revision
 __all__ = ["EventLog"]
 
 _SHARED = {field.name for field in dataclasses.fields(DatasetEvent)}
-"""The fields of every event."""
+_OWN = {
+    kind: [field.name for field in dataclasses.fields(kind) if field.name not in _SHARED]
+    for kind in LOGGED_EVENTS.values()
+}
+"""The fields of each kind of event beside those of every event."""
 
 
 class EventLog:
@@ -69,11 +73,10 @@ class EventLog:
         rows = []
         shown: Dataset | None = None
         for event in listed:
-            payload = None
-            if event.dataset is not shown or _extra(event):
-                payload = _payload(event)
+            has_own = bool(_OWN[type(event)])
+            payload = None if event.dataset is shown and not has_own else _payload(event)
             # The next event cannot share the payload of an event with fields of its own.
-            shown = None if _extra(event) else event.dataset
+            shown = None if has_own else event.dataset
             rows.append(
                 {
                     "event_type": event.event_type,
@@ -254,4 +257,4 @@ def _payload(event: DatasetEvent) -> str:
 
 def _extra(event: DatasetEvent) -> dict[str, Any]:
     """Return the fields of an event beside those that every event has."""
-    return {field.name: getattr(event, field.name) for field in dataclasses.fields(event) if field.name not in _SHARED}
+    return {name: getattr(event, name) for name in _OWN[type(event)]}

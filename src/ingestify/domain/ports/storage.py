@@ -92,10 +92,16 @@ class Storage(Protocol):
         """
 
     def publish(self, objects: Sequence[tuple[TemporaryObject, str]]) -> None:
-        """Move finished objects to their paths, durably: when this returns they survive a power loss.
+        """Move finished objects to their paths; `settle` makes that durable.
 
         A path is derived from the content, so an object that exists already has the same bytes, and writing it again is
         harmless.
+        """
+
+    def settle(self) -> None:
+        """Wait until all objects that were published survive a power loss.
+
+        Called once before each commit of rows that name objects. A storage whose `publish` waits has nothing to do.
         """
 
     def open(self, path: str) -> BinaryIO:

@@ -324,6 +324,7 @@ class Adoption:
         while waiting:
             yield from self._finish(waiting.popleft(), adopted)
         if adopted and not self.dry_run:
+            self._store.storage.settle()
             self._store.catalogue.adoption.write([DatasetHistory(dataset, None) for dataset in adopted])
             failpoint("adoption.taken")
         for dataset in adopted:

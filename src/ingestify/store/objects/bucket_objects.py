@@ -65,24 +65,14 @@ class BucketObjects:
     def publish(
         self, provider: str, dataset_type: str, identifier: Identifier, drafts: Sequence[tuple[StagedFile, NewFile]]
     ) -> list[NewFile]:
-        """Move the persisted files of a dataset to their final paths, durably.
-
-        Each staged file comes with its feed and format; it is returned with its size, hash and path filled in.
-        """
+        """Move the persisted files of a dataset to their final paths. Returns each with its path filled in."""
         place = self.places(provider, dataset_type, identifier)
         objects, files = [], []
         for staged, draft in drafts:
             assert staged.temporary is not None, "published before persist()"
-            file = dataclasses.replace(
-                draft,
-                size=staged.size,
-                tag=staged.tag,
-                storage_size=staged.storage_size,
-                storage_compression_method=staged.compression_method,
-            )
-            path = place(file)
+            path = place(draft)
             objects.append((staged.temporary, path))
-            files.append(dataclasses.replace(file, storage_path=path))
+            files.append(dataclasses.replace(draft, storage_path=path))
         self._identity.claim()
         failpoint("publish.begun")
         self.storage.publish(objects)
@@ -118,6 +108,7 @@ class BucketObjects:
             return False
         self._identity.claim()
         self.storage.publish([(staged.temporary, file.storage_path)])
+        self.storage.settle()  # the row is there already
         return True
 
     def _is_whole(self, file: File) -> bool:

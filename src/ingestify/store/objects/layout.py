@@ -40,6 +40,7 @@ MAX_FOLDER_BYTES = 700
 """With the longest object name, a path stays below the 1,024 bytes that S3 and the catalogue's column take."""
 
 _FEED_BYTES = 80
+_NO_NAMES = frozenset({"", ".", ".."})
 _HASH_CHARACTERS = 32
 
 _HAS_CAPITAL = re.compile(r"[A-Z]")
@@ -95,7 +96,7 @@ def require_inside(bucket: str, path: str) -> str:
 def is_inside(path: str) -> bool:
     """Whether a path stays below the lake's root. The published package wrote backslashes, as parts of names."""
     separates = os.sep == "\\" and "\\" in path
-    return not separates and not any(part in ("", ".", "..") or "\0" in part for part in path.split("/"))
+    return not separates and "\0" not in path and _NO_NAMES.isdisjoint(path.split("/"))
 
 
 _ADOPTED_PATH = re.compile(r"[^/]+/provider=.*/dataset_type=.*/[0-9]+/[^/]+__[^/]+\.[^/]+\.gz", re.DOTALL)
