@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -349,6 +351,43 @@ def test_a_pointer_to_other_bytes_fails_its_dataset_and_the_lake_keeps_what_it_h
             assert report.totals.failed == 1
             assert message in report.failed_tasks[0].error
             assert engine.list_datasets() == []
+
+
+def test_at_a_commit_a_pointer_in_git_lfs_is_read_only_if_it_is_another_one(tmp_path: Path, excerpts: Path):
+    match_file = excerpts / "skillcorner" / "data" / "matches" / "1886347" / "1886347_match.json"
+    bodies = {count: skillcorner_frames(match_file, count) for count in (5, 6)}
+    files = files_below(excerpts / "skillcorner") | {f"data/{FRAMES}": lfs_pointer(bodies[5])}
+    large_files = {hashlib.sha256(body).hexdigest(): body for body in bodies.values()}
+    with GithubSimulator(files, large_files=large_files) as github:
+
+        def run(**changes: Any) -> tuple[Any, list[str], list[str]]:
+            github.clear_requests()
+            options = {"base_url": f"{github.raw_url}/data", "media_url": f"{github.media_url}/data", **changes}
+            source = make_open_data_source("skillcorner", {"api_url": github.api_url, **options})
+            with get_dev_engine(source, "tracking", dev_dir=tmp_path / "lake") as engine:
+                totals = load(engine, match_id=1886347)
+                (dataset,) = engine.list_datasets()
+                with engine.store.load_files(dataset) as loaded:
+                    frames = loaded.get_file("frames").read()
+            assert frames in bodies.values()
+            asked = [path for path in github.requests_of("raw") if FRAMES in path]
+            return totals, asked, github.requests_of("media")
+
+        first = github.sha
+        assert run() == (ANY, [f"{first}/data/{FRAMES}"], [f"{first}/data/{FRAMES}"])
+        assert run() == (ANY, [], [])
+        second = github.push({f"data/{FRAMES}": lfs_pointer(bodies[5]) + b"\n"})
+        totals, pointers, media = run()
+        assert (totals.unchanged, pointers, media) == (1, [f"{second}/data/{FRAMES}"], []), "it names the same bytes"
+        third = github.push({f"data/{FRAMES}": lfs_pointer(bodies[6])})
+        totals, pointers, media = run()
+        assert (totals.revised, pointers, media) == (1, [f"{third}/data/{FRAMES}"], [f"{third}/data/{FRAMES}"])
+        github.push({f"data/{FRAMES}": bodies[5]})
+        totals, pointers, media = run()
+        assert (totals.revised, len(pointers), media) == (1, 1, []), "it is not in Git LFS any more"
+        assert run()[1:] == ([], [])
+        totals, pointers, media = run(api_url="")
+        assert (totals.unchanged, len(pointers), media) == (1, 1, [])
 
 
 def test_an_invalidated_revision_of_a_file_in_git_lfs_is_fetched_in_full(tmp_path: Path, lfs_host):

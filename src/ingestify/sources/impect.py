@@ -13,13 +13,14 @@ client waits after a 429), whether responses have an ETag, and whether a withdra
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ingestify.errors import SourceError
 from ingestify.sources.api import ApiSource, secret
 from ingestify.sources.bearer_token import BearerToken
 from ingestify.sources.entries import list_of
-from ingestify.sources.impect_iterations import ImpectIterations
+from ingestify.sources.impect_iterations import ImpectIterations, ImpectLists
 
 __all__ = ["Impect"]
 
@@ -67,20 +68,29 @@ class Impect(ImpectIterations, ApiSource):
         super().__init__(name, BASE_URL if base_url is None else base_url, token, "token")
         self._http_options = {"auth": token}
 
-    def _iterations(self) -> list[Any]:
-        return self._get_data("iterations", "its list of iterations")
-
-    def _matches(self, iteration_id: object) -> list[Any]:
-        return self._get_data(f"iterations/{iteration_id}/matches", f"iteration {iteration_id}")
-
-    def _of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
-        return self._get_data(f"iterations/{iteration_id}/{feed}", f"the {feed} of iteration {iteration_id}")
-
-    def _url_of(self, feed: str, match_id: object) -> str:
-        return f"{self._base_url}/{_PATHS[feed].format(match_id)}"
+    def _open_lists(self) -> ImpectLists:
+        return _Lists(self._base_url, self._get_data)
 
     def _get_data(self, path: str, what: str) -> list[Any]:
         document = self._get_json(path, what)
         if not isinstance(document, dict) or "data" not in document:
             raise SourceError(f"{self._base_url}/{path} has no 'data'. Is base_url that of the API?")
         return list_of(document["data"], path)
+
+
+class _Lists(ImpectLists):
+    def __init__(self, base_url: str, get_data: Callable[[str, str], list[Any]]) -> None:
+        self._base_url = base_url
+        self._get_data = get_data
+
+    def iterations(self) -> list[Any]:
+        return self._get_data("iterations", "its list of iterations")
+
+    def matches(self, iteration_id: object) -> list[Any]:
+        return self._get_data(f"iterations/{iteration_id}/matches", f"iteration {iteration_id}")
+
+    def of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
+        return self._get_data(f"iterations/{iteration_id}/{feed}", f"the {feed} of iteration {iteration_id}")
+
+    def url_of(self, feed: str, match_id: object) -> str:
+        return f"{self._base_url}/{_PATHS[feed].format(match_id)}"

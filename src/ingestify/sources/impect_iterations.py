@@ -21,7 +21,7 @@ from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import MatchIds, match_name, may_be, name_of, same
 
-__all__ = ["MATCH", "ImpectIterations"]
+__all__ = ["MATCH", "ImpectIterations", "ImpectLists"]
 
 MATCH = BundleType(
     "match",
@@ -45,8 +45,9 @@ class ImpectIterations(BaseUrlSource):
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return every iteration."""
         self._bundle_type(dataset_type)
+        lists = self._open_lists()
         return read_entries(
-            self._iterations(),
+            lists.iterations(),
             "the list of iterations",
             "iteration {id}",
             ("id",),
@@ -55,6 +56,7 @@ class ImpectIterations(BaseUrlSource):
                 "_name": " ".join((_competition(entry) or "iteration", _season(entry))),
                 "_competition_name": _competition(entry),
                 "_season_name": _season(entry) or None,
+                **lists.hints(entry["id"]),
             },
         )
 
@@ -69,15 +71,16 @@ class ImpectIterations(BaseUrlSource):
     ) -> Iterator[list[Found]]:
         """Yield the matches of one iteration in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        entries = self._matches(iteration_id)
+        lists = self._open_lists()
+        entries = lists.matches(iteration_id)
         chosen = {"id": match_id}
         if not any(not isinstance(entry, dict) or may_be(entry, chosen) for entry in entries):
             return
-        iterations = [one for one in self._iterations() if isinstance(one, dict) and one.get("id") is not None]
+        iterations = [one for one in lists.iterations() if isinstance(one, dict) and one.get("id") is not None]
         season = _Season(
             next((one for one in iterations if same(iteration_id, one["id"])), {"id": iteration_id}),
-            squads=self._of_iteration("squads", iteration_id),
-            players=self._of_iteration("players", iteration_id) if any(f == "players" for f, _ in wanted) else [],
+            squads=lists.of_iteration("squads", iteration_id),
+            players=lists.of_iteration("players", iteration_id) if any(f == "players" for f, _ in wanted) else [],
         )
         found: list[Found] = [] if season.unreadable is None else [season.unreadable]
         found += read_entries(
@@ -85,12 +88,14 @@ class ImpectIterations(BaseUrlSource):
             f"the matches of iteration {iteration_id}",
             "match {id}",
             ("id",),
-            lambda entry: self._match(entry, season, wanted),
+            lambda entry: lists.finished(self._match(entry, season, wanted, lists)),
             lambda entry: may_be(entry, chosen),
         )
         yield found
 
-    def _match(self, entry: dict[str, Any], season: _Season, wanted: list[tuple[str, str]]) -> DatasetResource:
+    def _match(
+        self, entry: dict[str, Any], season: _Season, wanted: list[tuple[str, str]], lists: ImpectLists
+    ) -> DatasetResource:
         match_id = entry["id"]
         calculated = _time(entry.get("lastCalculationDate"), f"Match {match_id}")
         is_available = entry.get("available", True) and calculated is not None
@@ -124,26 +129,42 @@ class ImpectIterations(BaseUrlSource):
                     calculated,
                     feed,
                     version,
-                    url=self._url_of(feed, match_id),
+                    url=lists.url_of(feed, match_id),
                     http_options={**self._http_options, "ignore_not_found": feed != "lineups"},
                 )
         return resource
 
     @abc.abstractmethod
-    def _iterations(self) -> list[Any]:
+    def _open_lists(self) -> ImpectLists:
+        """Return the lists for one call of `discover_selectors` or `find_datasets`."""
+
+
+class ImpectLists(abc.ABC):
+    """The lists that one listing is read from."""
+
+    @abc.abstractmethod
+    def iterations(self) -> list[Any]:
         """Return the list of iterations."""
 
     @abc.abstractmethod
-    def _matches(self, iteration_id: object) -> list[Any]:
+    def matches(self, iteration_id: object) -> list[Any]:
         """Return the list of an iteration's matches."""
 
     @abc.abstractmethod
-    def _of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
+    def of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
         """Return the list of an iteration's `squads` or `players`."""
 
     @abc.abstractmethod
-    def _url_of(self, feed: str, match_id: object) -> str:
+    def url_of(self, feed: str, match_id: object) -> str:
         """Return the URL of a file of a match."""
+
+    def hints(self, iteration_id: object) -> dict[str, str]:  # noqa: ARG002 - for subclasses
+        """Return the hints of an iteration."""
+        return {}
+
+    def finished(self, resource: DatasetResource) -> DatasetResource:
+        """Return a dataset with what these lists know besides."""
+        return resource
 
 
 class _Season:

@@ -97,3 +97,27 @@ def test_a_match_that_is_not_there_costs_one_request():
 def test_a_time_that_is_none_is_named():
     found = find_all(source(entry(1, lastCalculationDate="soon")), "match", iteration_id=743)
     assert unreadable(found) == {"match 1": "Match 1 has the time 'soon', which is no ISO 8601 time."}
+
+
+def test_at_github_everything_is_read_and_announced_at_one_commit():
+    sha, events = "c" * 40, "events/events_1.json"
+    raw, api = f"https://raw.githubusercontent.com/me/mine/{sha}/data", "https://api.github.com/repos/me/mine"
+    made = ImpectGithub("i", "https://raw.githubusercontent.com/me/mine/main/data")
+    listed = {"sha": "t" * 40, "tree": [{"path": f"data/{events}", "type": "blob", "sha": "b" * 40}]}
+    attached(
+        made,
+        {
+            f"{api}/commits/main": sha.encode(),
+            f"{api}/git/trees/{sha}?recursive=1": listed,
+            f"{raw}/iterations.json": [ITERATION],
+            f"{raw}/matches/matches_743.json": [entry(1)],
+            f"{raw}/squads/squads_743.json": SQUADS,
+            f"{raw}/players/players_743.json": [],
+        },
+    )
+    (selector,) = made.discover_selectors("match")
+    assert len(selector["_version"]) == 64
+    (match,) = find(made, "match", iteration_id=743)
+    file = match.files["events__v1"]
+    assert (file.pinned_url, file.content_id) == (f"{raw}/{events}", f"git-blob:{'b' * 40}")
+    assert match.snapshot == sha
