@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import threading
 import zlib
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -46,7 +45,8 @@ _MAGIC = (
     b"\x1aE\xdf\xa3",  # Matroska
 )
 
-_contexts = threading.local()
+_idle_contexts: list[zstandard.ZstdCompressor] = []
+"""As many as have compressed at one time. One for each thread would take 5 MB each if files are large."""
 
 
 class StreamCompressor(Protocol):
@@ -77,13 +77,15 @@ def suffix(method: str) -> str:
 
 
 def compress(method: str, data: bytes) -> bytes:
-    """Return a whole body compressed. Each thread reuses one context."""
+    """Return a whole body compressed."""
     if method == "zstd":
-        context: zstandard.ZstdCompressor | None = getattr(_contexts, "zstd", None)
-        if context is None:
-            # A context for each pending file took 1.7 GB; one for each thread takes 160 MB.
-            context = _contexts.zstd = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
-        return context.compress(data)
+        try:
+            context = _idle_contexts.pop()
+        except IndexError:
+            context = zstandard.ZstdCompressor(level=_ZSTD_LEVEL)
+        compressed = context.compress(data)
+        _idle_contexts.append(context)
+        return compressed
     if method == "gzip":
         return gzip.compress(data, _GZIP_LEVEL, mtime=0)
     return data
