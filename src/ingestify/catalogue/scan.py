@@ -33,13 +33,16 @@ class ConditionScan:
     def __init__(self, database: Database, tables: Tables) -> None:
         self._database = database
         self._table = tables.dataset
+        self._columns = (
+            *tables.dataset.c["position", "dataset_id", "provider", "dataset_type", "identifier", "identifier_key"],
+            *tables.dataset.c["name", "state", "metadata", "created_at", "last_modified_at"],
+        )
         self._reported: DatasetCondition | None = None
 
     def page(
         self,
         connection: sa.Connection,
         dataset_filter: DatasetFilter,
-        columns: Sequence[Any],
         after: int,
         answers: Answers,
     ) -> tuple[list[Any], int | None]:
@@ -48,7 +51,6 @@ class ConditionScan:
         Args:
             connection: In a transaction.
             dataset_filter: The filter, with its condition.
-            columns: The columns to read, with the position and all columns that a condition may use.
             after: The position behind which the page begins.
             answers: The results of this scan's condition so far.
 
@@ -57,7 +59,7 @@ class ConditionScan:
         """
         position = self._table.c.position
         wanted = conditions(self._database.dialect, self._table, dataset_filter, in_order=True)
-        statement = sa.select(*columns).where(*wanted, position > after).order_by(position).limit(ROWS_AT_ONCE)
+        statement = sa.select(*self._columns).where(*wanted, position > after).order_by(position).limit(ROWS_AT_ONCE)
         rows = connection.execute(statement).all()
         kept = [row for row in rows if answers.holds(functools.partial(_matches, row=row))]
         return kept, rows[-1].position if len(rows) == ROWS_AT_ONCE else None
@@ -65,14 +67,10 @@ class ConditionScan:
     def iter_rows(self, dataset_filter: DatasetFilter) -> Iterator[Any]:
         """Yield the rows that fulfil a filter. Each page of a thousand rows is read at one moment."""
         self.refuse_unknown_keys(dataset_filter)
-        columns = (
-            *self._table.c["position", "dataset_id", "provider", "dataset_type", "identifier", "identifier_key"],
-            *self._table.c["name", "state", "metadata", "created_at", "last_modified_at"],
-        )
         answers = Answers(dataset_filter.where)
         after: int | None = 0
         while after is not None:
-            kept, after = self._read_page(dataset_filter, columns, after, answers)
+            kept, after = self._read_page(dataset_filter, after, answers)
             yield from kept
         self.end(answers)
 
@@ -83,10 +81,10 @@ class ConditionScan:
 
     @retried
     def _read_page(
-        self, dataset_filter: DatasetFilter, columns: Sequence[sa.ColumnElement[Any]], after: int, answers: Answers
+        self, dataset_filter: DatasetFilter, after: int, answers: Answers
     ) -> tuple[Sequence[Any], int | None]:
         with self._database.read("search datasets") as connection:
-            return self.page(connection, dataset_filter, columns, after, answers)
+            return self.page(connection, dataset_filter, after, answers)
 
     def refuse_unknown_keys(self, dataset_filter: DatasetFilter) -> None:
         """Refuse a condition on identifier keys that none of the filtered datasets has: a typing error.

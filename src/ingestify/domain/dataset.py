@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import enum
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from ingestify.domain.dump import Dumped
@@ -138,9 +138,35 @@ class Dataset(Dumped):
     created_at: dt.datetime
     updated_at: dt.datetime
     last_modified_at: dt.datetime | None
-    revisions: tuple[Revision, ...] = ()
+    revisions: tuple[Revision, ...] = dataclasses.field(default_factory=tuple)  # `()` would be a class attribute
     feeds: Mapping[str, FeedState] = dataclasses.field(default_factory=dict)
     missing_feeds: tuple[str, ...] = ()
+
+    @classmethod
+    def stored(cls, known: dict[str, Any], read_revisions: Callable[[], tuple[Revision, ...]]) -> Dataset:
+        """Return a dataset of the lake whose revisions are made when they are first used: of most, they never are.
+
+        Args:
+            known: The values of all other fields. The dataset keeps this dict.
+            read_revisions: Returns `revisions`.
+        """
+        known["_read_revisions"] = read_revisions
+        dataset = object.__new__(cls)
+        object.__setattr__(dataset, "__dict__", known)
+        return dataset
+
+    if not TYPE_CHECKING:  # a type checker would believe in any attribute
+
+        def __getattr__(self, name: str) -> Any:
+            values = self.__dict__
+            if name == "revisions":
+                # Two threads may both make them, alike. The one that comes later finds them made.
+                if read := values.get("_read_revisions"):
+                    values.setdefault(name, read())
+                    values.pop("_read_revisions", None)
+                if name in values:
+                    return values[name]
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
     @property
     def is_complete(self) -> bool:
@@ -267,7 +293,7 @@ class Dataset(Dumped):
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
+        return {name: getattr(self, name) for name in _FIELDS}
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.dataset_type}/{self.identifier}"
@@ -276,6 +302,9 @@ class Dataset(Dumped):
         # One line: all of its fields, with each file of each revision, are pages in a notebook.
         revision = f"revision {self.revisions[-1].revision_id}" if self.revisions else "no revision"
         return f"Dataset({self}, {self.name!r}, {self.state.value}, {revision})"
+
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Dataset))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

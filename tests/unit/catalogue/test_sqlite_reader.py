@@ -252,18 +252,17 @@ def test_a_transaction_during_which_the_file_was_changed_is_not_believed(path: P
     reader.close()
 
 
-def test_a_read_during_which_the_file_was_changed_is_done_again(path: Path, reading, monkeypatch) -> None:
+def test_a_read_during_which_the_file_was_changed_is_done_again(path: Path, reading) -> None:
     run(path, 0, 10)
     with reading():
         reader = SqlCatalogue.open(f"sqlite:///{path}")
-    complete = reader.datasets._complete
+    runs = iter([10])
 
-    def complete_late(*arguments):
-        monkeypatch.undo()
-        run(path, 10, 10)
-        return complete(*arguments)
+    def write(_connection, _cursor, statement, *_: object) -> None:
+        if "FROM dataset" in statement and (first := next(runs, None)):
+            run(path, first, 10)
 
-    monkeypatch.setattr(reader.datasets, "_complete", complete_late)
+    sa.event.listen(reader._database._engine, "after_cursor_execute", write)
     assert len(read_all(reader)) == 20
     reader.close()
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 
 import pytest
 
 from ingestify import DatasetCreated, DatasetResource, Source, Subscriber, get_dev_engine
+from ingestify.domain.dataset import Dataset
 from ingestify.errors import LoadError
+
+FIELDS = [field.name for field in dataclasses.fields(Dataset)]
 
 
 class Passes(Source):
@@ -109,3 +113,31 @@ def test_a_collection_is_asked_with_a_part_of_the_identifier():
             found.get(match_id=10)
         with pytest.raises(TypeError, match=r"with its keys: get\(match_id=11\)\."):
             found.get(11)
+
+
+def test_the_revisions_of_a_stored_dataset_are_made_at_their_first_use_and_once(engine):
+    engine.load()
+    (whole,) = engine.list_datasets()
+    made = []
+
+    def read():
+        made.append(whole.revisions)
+        return whole.revisions
+
+    stored = Dataset.stored({name: getattr(whole, name) for name in FIELDS if name != "revisions"}, read)
+    assert stored.name == whole.name
+    assert not made
+    assert stored == whole
+    assert stored.files == whole.files
+    assert len(made) == 1
+    with pytest.raises(AttributeError, match="'Dataset' object has no attribute 'revision'"):
+        stored.revision  # noqa: B018
+
+
+@pytest.mark.parametrize("copy_of", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_of_a_stored_dataset_has_its_revisions(engine, copy_of):
+    engine.load()
+    (stored,) = engine.list_datasets()
+    copied = copy_of(stored)
+    assert vars(copied).keys() == set(FIELDS)
+    assert copied == stored

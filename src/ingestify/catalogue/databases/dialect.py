@@ -68,6 +68,13 @@ class Dialect(ABC):
     ) -> sa.ColumnElement[bool]:
         """Return the condition that the identifier has `key`, with one of the canonical `values`."""
 
+    @abstractmethod
+    def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
+        """Return the aggregate of rows as one text: a JSON array with an array of each row's values, in no order.
+
+        Without a row it is NULL or empty.
+        """
+
     def constant(self, value: str) -> sa.ColumnElement[str]:
         """Return a value in the form in which the database can match it with the condition of an index."""
         return sa.literal(value, sa.String(), literal_execute=True)

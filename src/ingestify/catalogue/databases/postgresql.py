@@ -133,6 +133,10 @@ class PostgresqlDialect(Dialect):
         # row that is compared, which may be all rows of a table without statistics.
         return column == sa.any_(sa.cast(sa.literal(_array(values), sa.types.NULLTYPE), sa.ARRAY(sa.Text())))
 
+    def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
+        """Return `json_agg(json_build_array(…))` as a text, which the driver would decode otherwise."""
+        return sa.cast(sa.func.json_agg(sa.func.json_build_array(*columns)), sa.Text())
+
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:

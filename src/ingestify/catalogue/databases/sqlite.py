@@ -220,6 +220,10 @@ class SqliteDialect(Dialect):
         listed = sa.func.json_each(json.dumps(list(values), ensure_ascii=False)).table_valued("value")
         return column.in_(sa.select(listed.c.value))
 
+    def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
+        """Return `json_group_array(json_array(…))`."""
+        return sa.func.json_group_array(sa.func.json_array(*columns), type_=sa.Text())
+
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
