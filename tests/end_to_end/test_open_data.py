@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ from unittest.mock import ANY
 import pytest
 
 from ingestify import IngestionEngine, get_dev_engine, get_engine
+from ingestify.domain.content_id import git_blob_of
 from ingestify.errors import LoadError
 from ingestify.sources import wyscout_github
 from ingestify.sources.registry import make_open_data_source
+from ingestify.testing.document_provider import DocumentProvider
 from ingestify.testing.github import GithubSimulator
 
 from .open_data_mirrors import (
@@ -249,6 +252,49 @@ def test_sportecs_positions_load_and_with_times_of_commits_a_second_run_asks_for
                 assert dataset.is_complete
                 assert len(engine.load_dataset_with_kloppy(dataset, coordinates="sportec")) == 202
                 assert len(engine.load_dataset_with_kloppy(dataset, limit=10, only_alive=True)) == 10
+
+
+def test_at_a_revision_of_hugging_face_what_is_unchanged_is_not_requested(tmp_path: Path, excerpts: Path):
+    files = {path.name: path.read_bytes() for path in (excerpts / "sportec").iterdir() if "J03WPY" in path.name}
+    events = next(name for name in files if "events" in name)
+    api, resolve = "api/datasets/me/mine", "datasets/me/mine/resolve"
+
+    def documents(sha: str) -> dict[str, Any]:
+        tree = [
+            {"path": name, "oid": "0" * 40, "lfs": {"oid": hashlib.sha256(body).hexdigest()}}
+            if name == events
+            else {"path": name, "oid": git_blob_of(io.BytesIO(body), len(body)).removeprefix("git-blob:")}
+            for name, body in files.items()
+        ]
+        at_branch = {f"{resolve}/main/{name}": body for name, body in files.items()}
+        at_revision = {f"{resolve}/{sha}/{name}": body for name, body in files.items()}
+        listed = {f"{api}/revision/main": {"sha": sha}, f"{api}/tree/{sha}?recursive=true&expand=true": tree}
+        return {**at_branch, **at_revision, **listed}
+
+    with DocumentProvider(documents("a" * 40)) as provider:
+
+        def run() -> tuple[Any, list[str]]:
+            provider.clear_paths()
+            options = {"base_url": f"{provider.base_url}/{resolve}/main", "api_url": f"{provider.base_url}/{api}"}
+            with get_dev_engine(
+                make_open_data_source("sportec", options), "match", dev_dir=tmp_path / "lake"
+            ) as engine:
+                totals = load(engine, match_id="J03WPY")
+            return totals, [path for path in provider.paths if path.startswith(resolve)]
+
+        totals, asked = run()
+        assert (totals.new, totals.requests) == (1, 4)
+        assert sorted(asked) == sorted(f"{resolve}/{'a' * 40}/{name}" for name in files)
+        totals, asked = run()
+        assert (totals.unchanged, totals.requests, asked) == (1, 2, [])
+        files[events] += b"\n"
+        provider.documents = documents("b" * 40)
+        totals, asked = run()
+        assert (totals.revised, asked) == (1, [f"{resolve}/{'b' * 40}/{events}"])
+        del provider.documents[f"{api}/revision/main"]
+        totals, asked = run()
+        assert totals.unchanged == 1
+        assert sorted(asked) == sorted(f"{resolve}/main/{name}" for name in files)
 
 
 # ---- SkillCorner ---------------------------------------------------------------------------------------

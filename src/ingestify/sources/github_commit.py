@@ -8,7 +8,6 @@ https://docs.github.com/rest/git/trees.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import logging
@@ -18,9 +17,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.domain.content_id import git_blob
-from ingestify.domain.ports import HttpClientPort, UnreachableHosts
+from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import FetchError, SourceError
-from ingestify.fetch.current_context import current_context, reset_context, set_context
+from ingestify.fetch.current_context import given_up_soon
 from ingestify.sources.github_repository import GithubRepository
 
 __all__ = ["Commit", "find_commit"]
@@ -89,7 +88,7 @@ def find_commit(http: HttpClientPort, repository: GithubRepository) -> Commit | 
         http: The source's client.
         repository: The branch, and the folder of which the files are wanted.
     """
-    with _given_up_soon():
+    with given_up_soon():
         sha = _sha_by_api(http, repository) or _sha_by_git(http, repository)
         if sha is None:
             return None
@@ -100,16 +99,6 @@ def find_commit(http: HttpClientPort, repository: GithubRepository) -> Commit | 
             logger.info("%s does not list the files of the commit %s: %s", repository.api_url, sha, error)
             return Commit(repository, sha)
         return Commit(repository, sha, found.blobs, found.trees)
-
-
-@contextlib.contextmanager
-def _given_up_soon() -> Iterator[None]:
-    # Its own hosts: that one of these does not answer says nothing of the host of the files.
-    token = set_context(dataclasses.replace(current_context(), unreachable_hosts=UnreachableHosts()))
-    try:
-        yield
-    finally:
-        reset_context(token)
 
 
 def _sha_by_api(http: HttpClientPort, repository: GithubRepository) -> str | None:

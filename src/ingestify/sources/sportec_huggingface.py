@@ -4,29 +4,37 @@ Format: the DFL's, https://doi.org/10.1038/s41597-025-04505-y; files: https://hu
 Each match has `DFL_02_01_matchinformation_{competition}_{match}.xml`, `DFL_03_02_events_raw_…` and
 `DFL_04_03_positions_raw_observed_…`, of some 400 MB. The data set has no index, so the seven matches are listed here.
 
-Hugging Face redirects the request for a large file to another host, and a request to another host is not conditional.
-So the time of a file is that of its last commit, which Hugging Face's API lists.
+A run finds out once at which revision (a commit) the data set is, and reads it at that. Hugging Face's API lists the
+files of a revision, each with its content id: a Git blob id, or for a large file in Git LFS the sha256. It also has the
+time of each file's last commit, by which files are compared where the revision is not known: Hugging Face redirects the
+request for a large file to another host, and a request to another host is not conditional.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from ingestify.domain.bundle import TRACKING, BundleType
+from ingestify.domain.content_id import git_blob, is_content_id, sha256
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
-from ingestify.errors import SourceError
+from ingestify.errors import FetchError, SourceError
+from ingestify.fetch.current_context import given_up_soon
 from ingestify.fetch.paging.pages import LinkHeader
 from ingestify.sources.entries import Found, list_of, read_each, read_entries
 from ingestify.sources.iso_time import get_time
+from ingestify.sources.once_per_run import OncePerRun
 from ingestify.sources.open_data import MatchIds, OpenDataSource, match_name, same
 from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["SportecHuggingFace"]
+
+logger = logging.getLogger(__name__)
 
 BASE_URL = "https://huggingface.co/datasets/pysport/idsse-data/resolve/main"
 
@@ -54,7 +62,8 @@ _FILES = {
     "frames": "DFL_04_03_positions_raw_observed",
 }
 
-_RESOLVE = re.compile(r"^https://huggingface\.co/datasets/([^/]+/[^/]+)/resolve/([^/]+)$")
+_HUGGING_FACE = "https://huggingface.co"
+_RESOLVE = re.compile(r"(.*)/datasets/([^/]+/[^/]+)/resolve/([^/]+)")
 
 
 class SportecHuggingFace(OpenDataSource):
@@ -68,6 +77,9 @@ class SportecHuggingFace(OpenDataSource):
         base_url: The URL of the files, for a mirror. None: Hugging Face.
         tree_url: A list of the files with their last commits, as in Hugging Face's API. None: found from a `base_url`
             of Hugging Face; empty: never requested, and each file is requested conditionally.
+        api_url: The data set in Hugging Face's API, which says at which revision it is and which files changed. None:
+            found from a `base_url` of Hugging Face, if `tree_url` is None, too; empty: never requested. Another
+            `base_url` has to end with `/resolve/{revision}`.
     """
 
     provider = "sportec"
@@ -81,20 +93,26 @@ class SportecHuggingFace(OpenDataSource):
     )
     hosts = ("huggingface.co",)
     redirect_hosts = ("*.huggingface.co", "*.hf.co")
-    change_signal = "the last commit of each file (one request); at a mirror each file is requested conditionally"
+    change_signal = "the content id of each file at one revision (two requests); at a mirror each file is requested"
 
-    def __init__(self, name: str, base_url: str | None = None, tree_url: str | None = None) -> None:
-        super().__init__(name, BASE_URL if base_url is None else base_url, tree_url=tree_url)
-        found = _RESOLVE.match(self._base_url)
+    def __init__(
+        self, name: str, base_url: str | None = None, tree_url: str | None = None, api_url: str | None = None
+    ) -> None:
+        super().__init__(name, BASE_URL if base_url is None else base_url, tree_url=tree_url, api_url=api_url)
+        found = _RESOLVE.fullmatch(self._base_url)
+        at_hugging_face = f"{_HUGGING_FACE}/api/datasets/{found[2]}" if found and found[1] == _HUGGING_FACE else None
         if tree_url:
             self._tree_url: str | None = self._checked_url("tree_url", tree_url)
-        elif found and tree_url is None:
-            # With `expand` each file comes with its last commit.
-            self._tree_url = (
-                f"https://huggingface.co/api/datasets/{found[1]}/tree/{found[2]}?recursive=true&expand=true"
-            )
+        elif found and at_hugging_face and tree_url is None:
+            self._tree_url = _tree_of(at_hugging_face, found[3])
         else:
             self._tree_url = None
+        if api_url:
+            self._api_url: str | None = self._checked_url("api_url", api_url).rstrip("/")
+        else:
+            self._api_url = at_hugging_face if api_url is None and tree_url is None else None
+        self._revision = found[3] if found else ""
+        self._pinned = OncePerRun[_Tree | None]()
         self._tree = RecentResponse[_Tree]()
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
@@ -123,7 +141,7 @@ class SportecHuggingFace(OpenDataSource):
     ) -> Iterator[list[Found]]:
         """Yield the matches of a competition in one list."""
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
-        tree = _Tree({}, []) if self._tree_url is None else self._tree.get(self._get_tree)
+        tree = self._find_tree()
         matches = [
             one
             for one, (competition, _, _) in _MATCHES.items()
@@ -147,50 +165,94 @@ class SportecHuggingFace(OpenDataSource):
                 "home_team": {"name": home},
                 "away_team": {"name": away},
             },
+            snapshot=tree.sha,
         )
         for feed, version in wanted:
             name = f"{_FILES[feed]}_{competition_id}_DFL-MAT-{match_id}.xml"
-            date = tree.dates.get(name)
+            date, content_id = tree.files.get(name, (None, None))
             resource.add_file(
                 None if date is None else get_time(date, f"The last commit of {name}"),
                 feed,
                 version,
                 url=f"{self._base_url}/{name}",
+                content_id=content_id,
+                pinned_url=None if tree.sha is None else f"{self._url_at(tree.sha)}/{name}",
                 # Every match has its match information: if it is missing, base_url is wrong.
                 http_options={"ignore_not_found": feed not in ("match", "metadata")},
             )
         return resource
 
-    def _get_tree(self) -> _Tree:
-        assert self._tree_url is not None, "the caller has checked it"
-        tree = _Tree({}, [])
+    def _url_at(self, revision: str) -> str:
+        return f"{self._base_url.removesuffix(self._revision)}{revision}"
+
+    def _find_tree(self) -> _Tree:
+        """Return the files at the revision of the run; if that is not known, those that are there by now."""
+        pinned = self._pinned.get(self._get_pinned_tree)
+        if pinned is not None:
+            return pinned
+        url = self._tree_url
+        return _Tree() if url is None else self._tree.get(lambda: self._get_tree(url))
+
+    def _get_pinned_tree(self) -> _Tree | None:
+        if self._api_url is None or not self._revision:
+            return None
+        url = f"{self._api_url}/revision/{self._revision}"
+        try:
+            with given_up_soon():
+                document = self.http.get_json(url)
+        except (FetchError, SourceError) as error:
+            logger.info("%s does not say at which revision the data set is: %s", url, error)
+            return None
+        sha = document.get("sha") if isinstance(document, dict) else None
+        if not isinstance(sha, str) or not is_content_id(git_blob(sha)):
+            return None
+        tree = self._get_tree(_tree_of(self._api_url, sha))
+        return _Tree(sha, tree.files, tree.unreadable)
+
+    def _get_tree(self, url: str) -> _Tree:
+        tree = _Tree()
         number = 0
-        for page in self.http.iter_pages(self._tree_url, LinkHeader()):
-            entries = list_of(page.json(), self._tree_url)
-            for one in read_entries(entries, self._tree_url, "file {path}", ("path",), _commit, number=number):
+        for page in self.http.iter_pages(url, LinkHeader()):
+            entries = list_of(page.json(), url)
+            for one in read_entries(entries, url, "file {path}", ("path",), _file, number=number):
                 if isinstance(one, UnreadableEntry):
                     tree.unreadable.append(one)
                 else:
-                    tree.dates.update(one)
+                    tree.files.update(one)
             number += len(entries)
         return tree
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Tree:
-    """The list of files: file name to the text of its commit's date, and the entries that cannot be read."""
+    """A list of files.
 
-    dates: dict[str, Any]
-    unreadable: list[UnreadableEntry]
+    Attributes:
+        sha: The revision of which it is; None: not known.
+        files: File name to the text of its last commit's date, and its content id; None: not known.
+        unreadable: The entries that cannot be read.
+    """
+
+    sha: str | None = None
+    files: dict[str, tuple[str | None, str | None]] = dataclasses.field(default_factory=dict)
+    unreadable: list[UnreadableEntry] = dataclasses.field(default_factory=list)
+
+
+def _tree_of(api_url: str, revision: str) -> str:
+    # With `expand` each file comes with its last commit.
+    return f"{api_url}/tree/{revision}?recursive=true&expand=true"
 
 
 def _called(_: int, match_id: str) -> str:
     return f"match {match_id}"
 
 
-def _commit(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return file name to commit date; empty if the entry has no commit."""
-    path, commit = entry["path"], entry.get("lastCommit")
+def _file(entry: dict[str, Any]) -> dict[str, tuple[str | None, str | None]]:
+    """Return file name to the date of its last commit and its content id."""
+    path, commit, large = entry["path"], entry.get("lastCommit"), entry.get("lfs")
     if not isinstance(path, str):
         raise SourceError("its path is no text")
-    return {path: str(commit.get("date"))} if isinstance(commit, dict) else {}
+    date = str(commit.get("date")) if isinstance(commit, dict) else None
+    # The blob of a file in Git LFS is its pointer, and what is served is the file.
+    found = sha256(str(large.get("oid"))) if isinstance(large, dict) else git_blob(str(entry.get("oid")))
+    return {path: (date, found if is_content_id(found) else None)}

@@ -8,6 +8,7 @@ from .answers import attached, find, find_all, unreadable, urls
 
 SECOND = {"competition_id": "DFL-COM-000002", "season_id": SEASON_ID}
 TREE = "https://huggingface.co/api/datasets/pysport/idsse-data/tree/main?recursive=true&expand=true"
+REVISION = "https://huggingface.co/api/datasets/pysport/idsse-data/revision/main"
 EVENTS = "DFL_03_02_events_raw_DFL-COM-000002_DFL-MAT-J03WPY.xml"
 
 
@@ -44,7 +45,8 @@ def test_at_hugging_face_a_files_time_is_that_of_its_last_commit():
     assert match.files["events__v1"].last_modified == dt.datetime(2025, 2, 1, 10, tzinfo=dt.UTC)
     assert match.files["match__v1"].last_modified is None
     find(made, "tracking", **SECOND)
-    assert made.http.asked == [TREE, TREE], "two pages, asked for once"
+    assert made.http.asked == [REVISION, TREE, TREE, REVISION], "two pages, asked for once; outside of a run"
+    assert match.snapshot is None
     assert urls(match)["events__v1"] == f"{BASE_URL}/{EVENTS}"
 
 
@@ -60,3 +62,29 @@ def test_the_list_of_files_may_be_elsewhere_or_nowhere():
     assert len(found) == 5
     made = attached(SportecHuggingFace("s", tree_url=""), {})
     assert len(find(made, "match", **SECOND)) == 5
+
+
+def test_at_a_revision_each_file_has_its_content_id():
+    sha, blob, oid = "c" * 40, "b" * 40, "a" * 64
+    frames = EVENTS.replace("DFL_03_02_events_raw", "DFL_04_03_positions_raw_observed")
+    page = [
+        {"type": "file", "path": EVENTS, "oid": blob, "lastCommit": {"date": "2025-02-01T10:00:00.000Z"}},
+        {"type": "file", "path": frames, "oid": blob, "lfs": {"oid": oid, "size": 7, "pointerSize": 134}},
+    ]
+    made = attached(SportecHuggingFace("s"), {REVISION: {"sha": sha}, TREE.replace("/main?", f"/{sha}?"): [page]})
+    (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+    file = match.files["events__v1"]
+    at_revision = BASE_URL.replace("/main", f"/{sha}")
+    assert (file.content_id, file.pinned_url) == (f"git-blob:{blob}", f"{at_revision}/{EVENTS}")
+    assert file.last_modified == dt.datetime(2025, 2, 1, 10, tzinfo=dt.UTC), "for runs that do not know the revision"
+    assert match.files["match__v1"].content_id is None
+    assert match.snapshot == sha
+    (tracking,) = find(made, "tracking", match_id="J03WPY", **SECOND)
+    assert tracking.files["frames__v1"].content_id == f"sha256:{oid}"
+
+
+def test_a_revision_that_is_none_is_not_known():
+    for answer in ({}, [], {"sha": "main"}, {"sha": 7}, b"<html>"):
+        made = attached(SportecHuggingFace("s"), {REVISION: answer, TREE: [[]]})
+        (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+        assert (match.snapshot, match.files["events__v1"].pinned_url) == (None, None)
