@@ -13,6 +13,7 @@ FRAMEWORKS = (
     "*Handler",  # pyexpat calls it
     "*_command",  # click
     "_check_*",  # pydantic
+    "_create_ssl_ctx",  # PyMySQL
     "_drop_keys",
     "model_config",
     "_repr_html_",  # Jupyter

@@ -65,7 +65,8 @@ class LakeRows:
         with self._database.write("save the mark of its storage", SaveError) as connection:
             self._database.dialect.lock_log(connection, self._tables.version_table_name)
             current = ensured_epoch(connection, self._epoch)
-            connection.execute(self._mark.insert().values(mark=mark, storage=storage, made_at=moment_to_text(now())))
+            row = {"mark": mark, "storage": storage, "made_at": moment_to_text(now())}
+            connection.execute(self._mark.insert(), row)
             newest = connection.scalar(sa.select(sa.func.max(position))) or 0
             connection.execute(self._mark.delete().where(position <= newest - MARKS_KEPT))
             return self._lake(connection, current)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import time
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from ingestify.catalogue.databases import mysql
 from ingestify.catalogue.databases.database_url import parse_url
 
 _NAME = re.compile(r"ingestify_test_(\d+)_[0-9a-f]{8}\Z")
@@ -31,12 +33,16 @@ class Server:
     kind: str
     url: str
 
+    @functools.cache  # noqa: B019 - there are two servers
     def engine(self, database: str | None = None) -> sa.Engine:
-        """Return an engine for what ingestify does not do, each statement committed."""
+        """Return an engine for what ingestify does not do, each statement committed. It keeps no connection."""
         url = parse_url(self.url)
         if database is not None:
             url = url.set(database=database)
-        return sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        if self.kind == "mysql":
+            sa.event.listen(engine, "do_connect", mysql._connect)
+        return engine
 
     def url_of(self, database: str, **attributes: object) -> str:
         """Return a URL of one of its databases."""

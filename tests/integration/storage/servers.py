@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestify.locked_file import LockedFile
+
 BUCKET = "lake"
 ACCESS_KEY = "AKIDEXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -139,14 +141,17 @@ def _azurite_folder() -> Path:
     if npm is None or shutil.which("node") is None:
         skip("there is no npm, which brings Azurite")
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+    while (lock := LockedFile.take(cache / "lock", create=True)) is None:  # another worker installs it
+        time.sleep(0.5)
+    with contextlib.closing(lock), tempfile.TemporaryDirectory(dir=cache) as scratch:
+        if (folder / _AZURITE_MAIN).exists():
+            return folder
         installed = Path(scratch, "azurite")
         command = [str(npm), "install", "--no-audit", "--no-fund", "--prefix", str(installed), _AZURITE]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
         if ran.returncode:
             skip(f"npm cannot install {_AZURITE}: {ran.stderr[-500:]}")
-        with contextlib.suppress(OSError):  # somebody else was quicker
-            installed.rename(folder)
+        installed.rename(folder)
     return folder
 
 

@@ -91,12 +91,12 @@ class JobLog:
                 "last_started_at": row["started_at"],
                 "last": last,
             }
-            connection.execute(self._repeat.update().where(columns.job_id == before.job_id).values(values))
+            connection.execute(self._repeat.update().where(columns.job_id == before.job_id), values)
             return
         started = dict.fromkeys(("started_at", "first_started_at", "last_started_at"), row["started_at"])
         values = {"key_hash": key, "digest": end.digest, "runs": 0, **started, "last": last}
-        if not connection.execute(self._repeat.update().where(columns.job_id == job.job_id).values(values)).rowcount:
-            connection.execute(self._repeat.insert().values(job_id=job.job_id, **values))
+        if not connection.execute(self._repeat.update().where(columns.job_id == job.job_id), values).rowcount:
+            connection.execute(self._repeat.insert(), {"job_id": job.job_id, **values})
 
     def _remove_jobs(self, connection: sa.Connection, job_ids: Sequence[str]) -> None:
         for table in (self._task, self._job):

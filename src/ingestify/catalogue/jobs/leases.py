@@ -69,7 +69,7 @@ class Leases:
         with self._database.write("save a lease") as connection:
             for some in chunks([*dead, lease_id]):
                 connection.execute(self._table.delete().where(self._database.dialect.any_of(column, some)))
-            connection.execute(self._table.insert().values(lease_id=lease_id, what=what))
+            connection.execute(self._table.insert(), {"lease_id": lease_id, "what": what})
 
     @retried
     def _forget(self, lease_id: str) -> None:

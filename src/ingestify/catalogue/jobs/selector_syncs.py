@@ -53,8 +53,8 @@ class SelectorSyncs:
         }
         with self._database.write("save when a selector was ingested") as connection:
             known = self._sync.c.key_hash == _hash(key)
-            if not connection.execute(self._sync.update().where(known).values(values)).rowcount:
-                connection.execute(self._sync.insert().values(key_hash=_hash(key), **values))
+            if not connection.execute(self._sync.update().where(known), values).rowcount:
+                connection.execute(self._sync.insert(), {"key_hash": _hash(key), **values})
 
     @retried
     def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:

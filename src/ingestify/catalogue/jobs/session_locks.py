@@ -204,8 +204,8 @@ class SessionLocks:
         }
         with self._database.write("save who has a job's lock") as connection:
             known = self._holder.c.key_hash == _hash(key)
-            if not connection.execute(self._holder.update().where(known).values(values)).rowcount:
-                connection.execute(self._holder.insert().values(key_hash=_hash(key), **values))
+            if not connection.execute(self._holder.update().where(known), values).rowcount:
+                connection.execute(self._holder.insert(), {"key_hash": _hash(key), **values})
 
     @retried
     def _remove_holder(self, key: str) -> None:
