@@ -24,9 +24,8 @@ class _Waiter(Protocol):
 class RealTime:
     """Time as it passes. A test may put another one in its place: see `passing`."""
 
-    def monotonic(self) -> float:
-        """Return seconds that only grow."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    """Returns seconds that only grow."""
 
     def wait_for(self, waiter: _Waiter, seconds: float) -> bool:
         """Wait for an event or a condition for so long. Returns whether it came."""

@@ -8,7 +8,7 @@ from ingestify.checks.problem import Problem
 
 __all__ = ["Utf8", "check_utf8"]
 
-_STEP_BYTES = 1 << 14  # in the cache
+_STEP_BYTES = 1 << 16  # in the cache
 
 
 class Utf8:
@@ -45,5 +45,4 @@ def check_utf8(body: bytes, start: int = 0) -> None:
     reader = Utf8(start)
     # In pieces, because the decoded text takes up to four times the bytes.
     for begin in range(0, len(body), _STEP_BYTES):
-        reader.feed(body[begin : begin + _STEP_BYTES])
-    reader.end()
+        reader.feed(body[begin : begin + _STEP_BYTES], final=begin + _STEP_BYTES >= len(body))

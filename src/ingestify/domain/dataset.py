@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from ingestify.domain.dump import Dumped
-from ingestify.domain.file import FeedState, File
+from ingestify.domain.file import FeedState
 from ingestify.domain.html_table import html_table
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.json_value import JsonValue
@@ -182,12 +182,7 @@ class Dataset(Dumped):
         """
         if not self.revisions:
             return None
-        newest: dict[str, File] = {}
-        for revision in self.revisions:
-            newest.update(revision.files)
-            for gone in revision.removed_file_ids:
-                newest.pop(gone, None)
-        return dataclasses.replace(self.revisions[-1], modified_files=tuple(newest.values()))
+        return dataclasses.replace(self.revisions[-1], modified_files=tuple(self.files.values()))
 
     @property
     def loader(self) -> str:
@@ -198,8 +193,12 @@ class Dataset(Dumped):
     @property
     def files(self) -> FilesById:
         """The current files by file id; empty if there is no revision. `files["events"]` is the feed's only file."""
-        current = self.current_revision
-        return FilesById() if current is None else current.files
+        newest = FilesById()
+        for revision in self.revisions:
+            newest.update(revision.files)
+            for gone in revision.removed_file_ids:
+                newest.pop(gone, None)
+        return newest
 
     @property
     def left_out_files(self) -> dict[str, str]:

@@ -188,12 +188,10 @@ class Identifier(dict[str, Any]):
         Raises:
             SourceError: It is too long.
         """
-        characters = len(self.canonical)
-        if characters > LONGEST_IDENTIFIER or (
-            not self.canonical.isascii() and len(self.canonical.encode()) > _MOST_BYTES
-        ):
+        text = self.canonical
+        if len(text) > LONGEST_IDENTIFIER or (not text.isascii() and len(text.encode()) > _MOST_BYTES):
             raise SourceError(
-                f"its identifier has {characters:,} characters, and a catalogue keeps {LONGEST_IDENTIFIER}, in "
+                f"its identifier has {len(text):,} characters, and a catalogue keeps {LONGEST_IDENTIFIER}, in "
                 f"{_MOST_BYTES:,} bytes"
             )
 

@@ -225,15 +225,9 @@ def _check_names(draft: DraftFile) -> None:
 
 
 def _check(staged: StagedFile, draft: DraftFile) -> None:
-    form, problem = draft.data_serialization_format, ""
-
-    def check(body: bytes) -> None:
-        nonlocal problem
-        problem = check_bytes(body, form).problem
-
-    if not staged.complete(check):
-        problem = check_stream(staged.open, staged.size, form).problem
-    if problem:
+    form, body = draft.data_serialization_format, staged.complete()
+    found = check_stream(staged.open, staged.size, form) if body is None else check_bytes(body, form)
+    if problem := found.problem:
         raise IntegrityError(f"The file {draft.file_id} is refused: {problem}. Nothing was written.")
 
 

@@ -23,6 +23,8 @@ class SourceContext:
     Attributes:
         discovery: Its discoveries, in the pool of discovery threads.
         is_one_at_a_time: Whether `find_datasets` never runs twice at once: whatever calls it is in `discovery`.
+        reads_index_again: Whether the index is read once more for a dataset whose files do not show that they belong
+            together. That of a source that submits and collects is not.
     """
 
     def __init__(self, source: Source, fetcher: Fetcher, concurrency: int) -> None:
@@ -30,7 +32,9 @@ class SourceContext:
         self.fetcher = fetcher
         self.files = TaskQueue(source.name, fetcher.max_concurrency)
         # A source that submits and collects keeps state between the two: one selector at a time.
-        self.is_one_at_a_time = not source.concurrent_discovery or collecting(source) is not None
+        is_collecting = collecting(source) is not None
+        self.is_one_at_a_time = not source.concurrent_discovery or is_collecting
+        self.reads_index_again = source.reads_index_again and not is_collecting
         self.discovery = TaskQueue(source.name, 1 if self.is_one_at_a_time else SELECTORS_AT_ONCE)
         self.gate = Gate(max(64, 4 * concurrency), LOOK_UP_SIZE)
         self._told: collections.Counter[tuple[str, ...]] = collections.Counter()

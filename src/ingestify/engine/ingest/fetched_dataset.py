@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import functools
+from collections.abc import Callable, Collection, Iterable
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.fetch_policy import is_any_announced_anew
 from ingestify.domain.ports import IndexReading
 from ingestify.domain.resource import DatasetResource, FileResource
-from ingestify.domain.source import collecting
 from ingestify.engine.bundle.bundle import LoadedBundle, find_unannounced, is_known_lost
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.bundle.loaded_file import LoadedResource
@@ -24,12 +24,13 @@ class FetchedDataset:
 
     Args:
         rules: What a bundle must fulfil.
+        reads_index_again: Whether the index may be read once more.
 
     Attributes:
         discovered: The dataset as it is listed by now.
         existing: The dataset as the lake has it, or None.
         entry: Its entry in the quarantine, or None.
-        index: How the index was read. None: it is not read again, as its source submits and collects.
+        index: How the index was read. None: it is not read again.
         loaded: File id to what came of each file that is listed.
         is_post_loaded: Whether `post_load_files` has seen what is loaded.
         bundle_type: What a complete dataset holds.
@@ -37,21 +38,22 @@ class FetchedDataset:
         asked_for_unplanned: Whether these were asked for.
     """
 
-    def __init__(self, decision: Decision, rules: BundleRules) -> None:
+    def __init__(self, decision: Decision, rules: BundleRules, *, reads_index_again: bool) -> None:
         self.discovered = decision.discovered
         self.existing = decision.existing
         self.entry = decision.entry
-        source = self.discovered.job.plan.source
-        is_read_again = source.reads_index_again and collecting(source) is None
-        self.index: IndexReading | None = self.discovered.progress.index if is_read_again else None
+        self.index: IndexReading | None = self.discovered.progress.index if reads_index_again else None
         self.loaded: dict[str, LoadedResource] = {}
         self.is_post_loaded = False
         self._rules = rules
         self.bundle_type = self._find_type()
-        self._wants = wanted_by(self.discovered)
         self._asked_besides: Pairs = frozenset()
         self.asked_for_unplanned = False
         self.unplanned = frozenset() if self.index is None else self._find_unplanned()
+
+    @functools.cached_property
+    def _wants(self) -> Callable[[str], bool]:
+        return wanted_by(self.discovered)  # it is seldom needed for a new dataset
 
     @property
     def resource(self) -> DatasetResource:

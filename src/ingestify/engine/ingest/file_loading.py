@@ -10,7 +10,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 from ingestify.checks.error_response import find_error
 from ingestify.checks.files import check_bytes, check_stream
@@ -319,25 +319,21 @@ class FileLoading:
         chosen = (
             arrival.serialization_format or file.serialization_format or formats.of_content_type(arrival.content_type)
         )
-        findings = NOTHING_FOUND
-        shapes = self._shapes.get(file.data_feed_key, ())
-        is_checked = arrival.is_checked and self._checked
-
-        def check(body: bytes) -> None:
-            nonlocal findings
-            _verify_content(file, staged, lambda: io.BytesIO(body))
-            if file.url is not None:
-                refuse_error(file.http_options.get("find_error"), body, file.url)
-            is_seen = seen is not None and seen.tag == staged.tag
-            if is_checked and not is_seen and self._known.kind_of(file, staged.tag) is None:
-                findings = check_bytes(body, chosen, shapes)
-
-        was_checked = staged.complete(check)
-        if not was_checked:
-            _verify_content(file, staged, staged.open)
+        body = staged.complete()
+        _verify_content(file, staged, body)
+        if body is not None and file.url is not None:
+            refuse_error(file.http_options.get("find_error"), body, file.url)
         if seen is not None and seen.tag == staged.tag:
             return seen
         kind = self._known.kind_of(file, staged.tag) or FileKind.NEW
+        findings = NOTHING_FOUND
+        if kind is FileKind.NEW and arrival.is_checked and self._checked:
+            shapes = self._shapes.get(file.data_feed_key, ())
+            if body is None:
+                findings = check_stream(staged.open, staged.size, chosen, shapes)
+            else:
+                findings = check_bytes(body, chosen, shapes)
+        del body  # it may have 4 MB, and the disk may be slow
         feed = self._known.feed_of(
             file,
             modified_at=arrival.modified_at,
@@ -352,8 +348,6 @@ class FileLoading:
             staged.discard()
             loaded.draft = self._known.held.get(file.file_id) if kind is FileKind.HELD else None
             return loaded
-        if kind is FileKind.NEW and is_checked and not was_checked:
-            findings = check_stream(staged.open, staged.size, chosen, shapes)
         staged.persist()
         loaded.staged = staged
         loaded.findings = findings
@@ -415,13 +409,13 @@ class _DiscardedOnError:
             self._staged.discard()
 
 
-def _verify_content(file: FileResource, staged: StagedFile, opened: Callable[[], BinaryIO]) -> None:
+def _verify_content(file: FileResource, staged: StagedFile, body: bytes | None) -> None:
     """Compare the bytes of a file with the content id under which it is announced.
 
     Args:
         file: The file.
         staged: Its bytes, with their tag and size.
-        opened: Opens its bytes.
+        body: The same bytes, if they are in memory.
 
     Raises:
         IntegrityError: Other bytes came.
@@ -430,7 +424,7 @@ def _verify_content(file: FileResource, staged: StagedFile, opened: Callable[[],
     if wanted is None or file.file_loader is not None:  # a loader compares what it asks for itself
         return
     if is_git_blob(wanted):
-        with opened() as stream:
+        with staged.open() if body is None else io.BytesIO(body) as stream:
             came = git_blob_of(stream, staged.size)
     else:
         came = sha256(staged.tag)

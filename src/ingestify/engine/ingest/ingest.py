@@ -60,7 +60,7 @@ class DatasetIngest:
         self._run = run
         self._store = run.store
         self._source_context = run.source_contexts.of(source)
-        self._fetched = FetchedDataset(decision, rules)
+        self._fetched = FetchedDataset(decision, rules, reads_index_again=self._source_context.reads_index_again)
         self._was_invalidated = _was_invalidated_since(existing, entry)
         is_retried = entry is not None and rules.wants_unconditional(entry)
         self._unconditional = self._was_invalidated or decision.unconditional or is_retried

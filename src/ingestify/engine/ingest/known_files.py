@@ -133,7 +133,8 @@ class KnownFiles:
             date: The Date of the response. None: the earlier one of the index counts.
             content_id: That of the bytes; empty: not known.
         """
-        known = self.feeds.get(file.file_id)
+        known_as = file.file_id
+        known = self.feeds.get(known_as)
         if file.known_unchanged and known is not None and present:
             announced, settled = known.announced, known.settled
         else:
@@ -143,7 +144,7 @@ class KnownFiles:
         if file.content_version is not None and file.file_loader is not None:
             validators = Validators(file.content_version)  # they tell the loader what the lake has
         return FeedState(
-            file_id=file.file_id,
+            file_id=known_as,
             present=present,
             modified_at=modified_at or file.last_modified or (None if known is None else known.modified_at),
             validators=self._trusted(validators, date) if present else NO_VALIDATORS,

@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -149,14 +148,11 @@ class StagedFile:
         while data := stream.read(_CHUNK_BYTES):
             self.write(data)
 
-    def complete(self, inspect: Callable[[bytes], object] | None = None) -> bool:
+    def complete(self) -> bytes | None:
         """Compute the tag of the body, which has ended, and compress it.
 
-        Args:
-            inspect: Called with a body that is in memory, when its tag is known.
-
         Returns:
-            Whether `inspect` was called. A larger body can be read with `open()`.
+            The body, if it is in memory. A larger one can be read with `open()`.
         """
         if self._buffer is None:
             self._flush()
@@ -172,13 +168,10 @@ class StagedFile:
             else:
                 with _cores:
                     self._hash_and_compress(body)
-            if inspect is not None:
-                # After the lock is released: it keeps the interpreter busy, and others hash and compress meanwhile.
-                inspect(body)
             self.storage_size = len(self._compressed)
-            return inspect is not None
+            return body
         self.tag = self._digest.hexdigest()
-        return False
+        return None
 
     def _hash_and_compress(self, body: bytes) -> None:
         self._digest.update(body)
