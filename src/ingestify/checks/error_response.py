@@ -89,6 +89,8 @@ _DATA = frozenset(
 _ALARMS = (b"error", b"fault", b"exception")
 _SIGNS = (*_ALARMS, b"message", b"detail", b"msg", b"success", b'"ok"', b"status", b"code")
 _WRAPPERS = frozenset({"api", "data", "response", "result"})
+_SUCCESS = frozenset({"success", "ok"})
+_STATUS = frozenset({"status", "statuscode", "code"})
 
 
 def find_error(body: bytes, most_bytes: int = MOST_BYTES) -> str:
@@ -163,7 +165,7 @@ def _is_envelope(fields: Mapping[str, Any], levels: int) -> bool:
 
 
 def _names_error(fields: Mapping[str, Any], *, is_head: bool = False) -> bool:
-    if any(_is_an_error(fields.get(key)) for key in ERROR_KEYS) or _is_refused(fields):
+    if any(_is_an_error(value) for value in _values(fields, ERROR_KEYS)) or _is_refused(fields):
         return True
     if not is_head and any(
         _names_error(_plainly(head), is_head=True)
@@ -174,15 +176,19 @@ def _names_error(fields: Mapping[str, Any], *, is_head: bool = False) -> bool:
     return _has_failed(fields) and any(isinstance(fields.get(key), str) and fields[key] for key in _TEXTS)
 
 
+def _values(fields: Mapping[str, Any], keys: frozenset[str]) -> list[Any]:
+    return [fields[key] for key in fields.keys() & keys]
+
+
 def _is_refused(fields: Mapping[str, Any]) -> bool:
     """Return whether an object says that the request had no success."""
-    values = [fields.get(key) for key in ("success", "ok")]
+    values = _values(fields, _SUCCESS)
     return any(word is False or (isinstance(word, str) and word.lower() == "false") for word in values)
 
 
 def _has_failed(fields: Mapping[str, Any]) -> bool:
     """Return whether a status or code is that of a failure."""
-    values = [fields.get(key) for key in ("status", "statuscode", "code")]
+    values = _values(fields, _STATUS)
     return any(isinstance(word, str) and word.lower() in _IS_FAILURE for word in values) or any(
         str(word).isdecimal() and 400 <= int(str(word)[:9]) < 600 for word in values
     )

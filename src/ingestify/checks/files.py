@@ -140,7 +140,7 @@ def _examine(content: Content, serialization_format: str, shapes: Sequence[Any])
     appearance.check_any(head, len(head) if content.size is None else content.size, file_format, expected)
     is_packed = file_format in formats.GZIP
     inner = formats.last_part(serialization_format.rpartition(".")[0]) if is_packed else file_format
-    if formats.is_text(file_format) and appearance.binary_kind(head):
+    if file_format in _TEXTS and appearance.binary_kind(head):
         # A provider may call a gzip file JSON. The lake keeps its bytes, and a reader gets what is inside.
         if not head.startswith(GZIP_MAGIC):
             raise appearance.mismatch(head, expected)

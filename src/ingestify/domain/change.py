@@ -211,8 +211,9 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
     is_described = existing is None or revision is not None or _description_differs(existing, change)
     differs = existing is None or is_described or change.identifier != existing.identifier
     times = [feed.modified_at for feed in feeds.values() if feed.present and feed.modified_at is not None]
-    dataset = dataclasses.replace(
-        _described(change, moment),
+    dataset = _described(
+        change,
+        moment,
         updated_at=moment if existing is None or differs else existing.updated_at,
         last_modified_at=max(times, default=None if existing is None else existing.last_modified_at),
         revisions=revisions,
@@ -228,8 +229,8 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
     return AppliedChange(dataset, revision, tuple(events))
 
 
-def _described(change: DatasetChange, moment: dt.datetime) -> Dataset:
-    """Return the dataset as the change describes it, without revisions."""
+def _described(change: DatasetChange, moment: dt.datetime, **known: Any) -> Dataset:
+    """Return the dataset as the change describes it. `known`: its times, revisions and feeds."""
     existing = change.existing
     dataset_id = change.dataset_id or str(uuid.uuid4())
     return Dataset(
@@ -240,12 +241,11 @@ def _described(change: DatasetChange, moment: dt.datetime) -> Dataset:
         # As it is spelled, unless the change completes it.
         identifier=existing.identifier if existing and existing.identifier == change.identifier else change.identifier,
         name=change.name,
-        state=change.state,
+        state=DatasetState.SCHEDULED if change.rejected else change.state,
         metadata=json.loads(change.stored_metadata),
         created_at=moment if existing is None else existing.created_at,
-        updated_at=moment,
-        last_modified_at=None,
         missing_feeds=change.missing_feeds,
+        **known,
     )
 
 
@@ -264,7 +264,7 @@ def _apply_rejection(change: DatasetChange, moment: dt.datetime) -> AppliedChang
     """The dataset stays as it is; the bundle goes into quarantine."""
     dataset = change.existing
     if dataset is None:
-        dataset = dataclasses.replace(_described(change, moment), state=DatasetState.SCHEDULED)
+        dataset = _described(change, moment, updated_at=moment, last_modified_at=None)
     entry = QuarantineEntry(
         entry_id=str(uuid.uuid4()),
         bucket=change.bucket,

@@ -116,12 +116,10 @@ def refuse_web_pages(bundle: LoadedBundle) -> None:
         FetchError: There is such a page.
     """
     for file_id, loaded in bundle.new.items():
-        draft, file = loaded.draft, bundle.resource.files.get(file_id)
-        if not loaded.findings.is_web_page or draft is None or file is None:
-            continue
-        if file.url is not None or draft.content_type is not None:
-            said = f"{file_id}: {loaded.findings.problem}"
-            raise error_in_response(said, file.url or "")
+        if loaded.findings.is_web_page:
+            url = bundle.resource.files[file_id].url
+            if url is not None or (loaded.draft is not None and loaded.draft.content_type is not None):
+                raise error_in_response(f"{file_id}: {loaded.findings.problem}", url or "")
 
 
 def _problem_of(bundle: LoadedBundle, file_id: str, loaded: LoadedResource) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ingestify.clock import now
@@ -115,9 +116,10 @@ class BundleRules:
         )
 
 
-def _checks_of_format(loader: str, dataset_type: str) -> list[BundleCheck]:
+@functools.lru_cache(maxsize=256)  # a run asks for each dataset
+def _checks_of_format(loader: str, dataset_type: str) -> tuple[BundleCheck, ...]:
     found = find_format(loader, dataset_type)
-    return [] if found is None else [FormatCheck(found), *(check() for check in found.checks)]
+    return () if found is None else (FormatCheck(found), *(check() for check in found.checks))
 
 
 def asks_for_each(entry: QuarantineEntry, resource: DatasetResource) -> bool:

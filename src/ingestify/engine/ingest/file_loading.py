@@ -39,6 +39,9 @@ __all__ = ["FileLoading"]
 
 logger = PrintableLogger(__name__)
 
+# Made once: json.dumps makes an encoder for each call that has options.
+_json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
 MOST_LEVELS = 200
 
 MOST_BYTES_OF_JSON = 64 << 20
@@ -434,10 +437,6 @@ def _verify_content(file: FileResource, staged: StagedFile, body: bytes | None) 
             f"{came}, and the provider's list names {wanted}: a cache or a mirror serves another version, or something "
             f"on the way changed it; the next run asks again."
         )
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def _arrival_of(result: FetchResult) -> _Arrival:
