@@ -37,7 +37,7 @@ def read_response(data: bytes) -> None:
         theirs.sendall(data[:_MOST_BYTES])
         theirs.shutdown(socket.SHUT_WR)
         try:
-            response = ResponseReader(Wire(ours), lambda: bytearray(1 << 16))
+            response = ResponseReader(Wire(ours))
             body = b"".join(response.iter_body())
         except (TransportError, ConnectionError):
             return

@@ -37,13 +37,13 @@ def read_rate_limit_headers(headers: Mapping[str, str]) -> RateLimitHeaders | No
     not read headers that begin with `X-`, as their meaning differs from provider to provider.
     """
     remaining, reset = _number(headers.get("RateLimit-Remaining")), _number(headers.get("RateLimit-Reset"))
-    policy = headers.get("RateLimit-Policy") or ""
-    limits = dict(_PARAMETER.findall(policy))
     if remaining is None or reset is None:
         said = dict(_PARAMETER.findall(headers.get("RateLimit") or ""))
         if "r" not in said or "t" not in said:
             return None
         remaining, reset = int(said["r"]), int(said["t"])
+    policy = headers.get("RateLimit-Policy") or ""
+    limits = dict(_PARAMETER.findall(policy))
     limit = _number(headers.get("RateLimit-Limit"))
     if limit is None:
         limit = int(limits["q"]) if "q" in limits else _number(policy)

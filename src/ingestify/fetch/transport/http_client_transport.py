@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import http.client
 import ipaddress
 import re
 import socket
@@ -25,7 +24,7 @@ from typing import Any
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.fetch.transport.address_policy import AddressPolicy, literal_address
 from ingestify.fetch.transport.connection import Connection, Tunnel
-from ingestify.fetch.transport.response_reader import CHUNK_BYTES, ResponseReader, Wire, is_readable
+from ingestify.fetch.transport.response_reader import ResponseReader, Wire, is_readable, reason_of
 from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, RawResponse, TransportError
 from ingestify.masking import mask_url
 
@@ -68,7 +67,6 @@ class _Channel:
         self.is_kept = False
         self.kept_at = 0.0
         self.address: str | None = None
-        self._scratch: bytearray | None = None
         self._host = host
         self._target = target
         self._own_headers = own_headers
@@ -79,12 +77,6 @@ class _Channel:
         if body is not None:
             lines.append(f"Content-Length: {len(body)}\r\n")
         self.connection.sock.sendall(f"{''.join(lines)}\r\n".encode("latin-1") + (body or b""))
-
-    def scratch(self) -> bytearray:
-        """Return the buffer for the pieces of a large body."""
-        if self._scratch is None:
-            self._scratch = bytearray(CHUNK_BYTES)
-        return self._scratch
 
     def close(self) -> None:
         self.connection.close()
@@ -108,7 +100,7 @@ class _OpenResponse:
         try:
             yield from self._response.iter_body()
         except OSError as error:
-            raise TransportError(_reason(error)) from error
+            raise TransportError(reason_of(error)) from error
 
     def __enter__(self) -> RawResponse:
         return self
@@ -129,22 +121,12 @@ class _OpenResponse:
                         break
             self._channel.connection.sock.settimeout(self._transport.read_timeout_seconds)
         keeps = response.leaves_nothing
-        response.close()
         self._transport.take_back(self._origin, self._channel, keeps=keeps)
-
-
-def _reason(error: BaseException) -> str:
-    """Return, for people, what went wrong on the connection."""
-    if isinstance(error, TimeoutError):
-        return "the provider stopped answering"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error}"
-    return f"the connection broke: {error or type(error).__name__}"
 
 
 def _is_stale(error: BaseException) -> bool:
     """Return whether a kept connection was closed before any byte of a response."""
-    return isinstance(error, (http.client.RemoteDisconnected, ConnectionError, ssl.SSLEOFError))
+    return isinstance(error, (ConnectionError, ssl.SSLEOFError))
 
 
 class HttpClientTransport:
@@ -211,16 +193,16 @@ class HttpClientTransport:
                 window_seconds=2 * self.read_timeout_seconds,
                 total_seconds=self._total_seconds,
             )
-            response = ResponseReader(wire, channel.scratch)
+            response = ResponseReader(wire)
         except TransportError:
             channel.close()
             raise
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             channel.close()
             stale = is_kept and _is_stale(error)
             if stale:
                 self._close_kept(origin)  # the other ones were silent for as long
-            raise TransportError(_reason(error), stale=stale) from error
+            raise TransportError(reason_of(error), stale=stale) from error
         except UnicodeError as error:
             channel.close()
             raise BadUrl("it, or a header, has characters that cannot be sent") from error

@@ -7,22 +7,22 @@ docs/hostile.md lists what is refused.
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import io
 import re
 import select
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ingestify.clock import monotonic
 from ingestify.fetch.transport.headers import Headers
 from ingestify.fetch.transport.transport import TransportError
 
-__all__ = ["ResponseReader", "Wire", "is_readable"]
+__all__ = ["ResponseReader", "Wire", "is_readable", "reason_of"]
 
-CHUNK_BYTES = 1 << 19
+_CHUNK_BYTES = 1 << 19
 _WHOLE_BYTES = 4 << 20
 # After so many seconds, the bytes of a slow body are passed on.
 _CHUNK_SECONDS = 0.25
@@ -35,18 +35,24 @@ _MOST_CHUNK_LINE_BYTES = 1 << 12
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9][0-9])(?:[ \t][^\0\r\n]*)?\r?\n")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
-# Characters that would end a header, or a line of a log (RFC 9110, section 5.5); a tab may be part of a value.
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_LINE_END = re.compile(rb"\n")
+_EMPTY_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
+# A header over several lines, as was allowed once (RFC 9112, section 5.2).
+_FOLDED = re.compile(r"\n[ \t]+")
+# All but the characters that would end a header, or a line of a log (RFC 9110, section 5.5).
+_ALLOWED = bytes([*b"\t\n", *range(0x20, 0x7F), *range(0x80, 0x100)])
 # Python's str.strip() would remove more than these, and change a header.
 _BLANKS = " \t"
 _EMPTY_LINES = (b"\r\n", b"\n")
+_HEAD_ENDS = (b"\n\r\n", b"\n\n")
 _NO_SENSE = "the connection broke: its headers make no sense"
 _CUT_CHUNK = "the body was cut short: it ended inside a chunk"
+_LONG_HEAD = "the connection broke: it has more headers than make sense"
 _CUT_HEAD = "the connection broke: the headers were cut short"
 
 
-class Wire(io.RawIOBase):
-    """The bytes of one response, counted; a provider that is too slow is given up.
+class Wire:
+    """The bytes of one response, as they come; a provider that is too slow is given up.
 
     Args:
         sock: The connection.
@@ -69,30 +75,84 @@ class Wire(io.RawIOBase):
         self._window_seconds = window_seconds
         self._total_seconds = total_seconds
         self._began = monotonic()
+        self._received = 0
         self._waited = 0.0
-        self._before = 0
-        self.received = 0
-        """How many bytes have come."""
+        self._came = b""
+        self._at = 0
+        """How many of these bytes were read."""
+        self._is_drained = False
+        """Whether no more had come than what was received last."""
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes have come that were not read."""
+        return self._at < len(self._came)
 
     def readinto(self, buffer: Any) -> int:
-        """Wait for the next bytes.
+        """Wait for the next bytes. Returns how many there are; 0 at the end of the connection.
 
         Raises:
             TransportError: They come too slowly, or the response takes too long.
             OSError: The connection broke.
         """
+        if self.has_unread:
+            data = self._take(len(buffer))
+            buffer[: len(data)] = data
+            return len(data)
         began = monotonic()
         count = self._sock.recv_into(buffer)
+        self._count(count, len(buffer), began)
+        return count
+
+    def read_some(self, most: int) -> bytes:
+        """Return the next bytes, at least one; none at the end of the connection. Raises as `readinto` does."""
+        if not self.has_unread:
+            self._came, self._at = self._receive(), 0
+        return self._take(most)
+
+    def read_through(self, end: re.Pattern[bytes], most: int) -> bytes:
+        """Return the next bytes through a match of `end`; without a match, the first `most`, or all of the connection.
+
+        Raises as `readinto` does.
+        """
+        found = end.search(self._came, self._at)
+        while found is None and (unread := len(self._came) - self._at) < most and (data := self._receive()):
+            self._came, self._at = self._came[self._at :] + data, 0
+            found = end.search(self._came, max(0, unread - 1))
+        return self._take(most if found is None else min(most, found.end() - self._at))
+
+    def peek_now(self) -> bytes:
+        """Return the bytes that have come and were not read, without waiting."""
+        # Of TLS, one record is received at a time, whatever has come.
+        is_drained = self._is_drained and not isinstance(self._sock, ssl.SSLSocket)
+        if not (self.has_unread or is_drained) and is_readable(self._sock):
+            timeout = self._sock.gettimeout()
+            self._sock.settimeout(0)
+            with contextlib.suppress(OSError):  # none have come
+                self._came, self._at = self._sock.recv(_BUFFER_BYTES), 0
+            self._sock.settimeout(timeout)
+        return self._came[self._at :]
+
+    def _take(self, most: int) -> bytes:
+        data = self._came[self._at : self._at + most]
+        self._at += len(data)
+        return data
+
+    def _receive(self) -> bytes:
+        began = monotonic()
+        data = self._sock.recv(_BUFFER_BYTES)
+        self._count(len(data), _BUFFER_BYTES, began)
+        return data
+
+    def _count(self, count: int, most: int, began: float) -> None:
+        """Count received bytes. Raises a TransportError if they came too slowly."""
         now = monotonic()
-        self.received += count
+        self._is_drained = count < most
+        self._received += count
         self._waited += now - began
         if self._waited >= self._window_seconds:
-            came, waited = self.received - self._before, self._waited
-            self._before, self._waited = self.received, 0.0
+            came, waited = self._received, self._waited
+            self._received, self._waited = 0, 0.0
             if came < self._least and count:
                 raise TransportError(f"the provider sends too slowly: {came} bytes in {waited:.0f} s")
         if self._total_seconds is not None and now - self._began > self._total_seconds:
@@ -100,23 +160,6 @@ class Wire(io.RawIOBase):
                 f"the response is not whole after {self._total_seconds:g} s",
                 remedy="raise this source's timeout.total_seconds, if the provider needs longer",
             )
-        return count
-
-    def peek_now(self, reader: io.BufferedReader[Wire]) -> bytes:
-        """Return the bytes that have come and were not read, without waiting."""
-        timeout = self._sock.gettimeout()
-        self._sock.settimeout(0)
-        try:
-            return reader.peek(1)
-        except OSError:  # none have come
-            return b""
-        finally:
-            self._sock.settimeout(timeout)
-
-    @property
-    def has_more(self) -> bool:
-        """Whether bytes have come, or the connection has ended."""
-        return is_readable(self._sock)
 
 
 def is_readable(sock: socket.socket) -> bool:
@@ -133,12 +176,31 @@ def is_readable(sock: socket.socket) -> bool:
         return True  # closed on our side
 
 
+def reason_of(error: OSError) -> str:
+    """Return, for people, what went wrong on a connection."""
+    if isinstance(error, TimeoutError):
+        return "the provider stopped answering"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error}"
+    return f"the connection broke: {error or type(error).__name__}"
+
+
+class _RawWire(io.RawIOBase):
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._wire.readinto(buffer)
+
+
 class ResponseReader:
     """Reads one response. Creating it reads the head.
 
     Args:
         wire: The bytes.
-        scratch: Returns a buffer for the pieces of a large body.
 
     Attributes:
         status: The HTTP status.
@@ -150,18 +212,16 @@ class ResponseReader:
 
     Raises:
         TransportError: The head is not HTTP.
+        OSError: The connection broke.
     """
 
-    def __init__(self, wire: Wire, scratch: Callable[[], bytearray]) -> None:
+    def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._reader = io.BufferedReader(wire, _BUFFER_BYTES)
-        self._scratch = scratch
-        self._taken = 0
-        """How many of the wire's bytes belong to this response so far."""
+        self._scratch: bytearray | None = None
         interim = 0
         while True:
             is_old, self.status = self._read_status()
-            self.headers = Headers(self._read_headers())
+            self.headers = self._read_headers()
             if self.status >= 200:
                 break
             # A response 1xx is dropped. 101 would switch to another protocol, which was not requested.
@@ -175,47 +235,38 @@ class ResponseReader:
     # ---- the head --------------------------------------------------------------------------------------
 
     def _readline(self, most: int) -> bytes:
-        line = self._reader.readline(most)
-        self._taken += len(line)
-        return line
+        return self._wire.read_through(_LINE_END, most)
 
     def _read_status(self) -> tuple[bool, int]:
         line = self._readline(_MOST_HEADER_BYTES)
         if line in _EMPTY_LINES:  # that old servers send behind a body
             line = self._readline(_MOST_HEADER_BYTES)
         if not line:
-            raise http.client.RemoteDisconnected("the provider closed it without a response")
+            raise ConnectionResetError("the provider closed it without a response")
         found = _STATUS_LINE.fullmatch(line)
         if found is None:
             is_cut = line.startswith(b"HTTP/1.") and not line.endswith(b"\n") and len(line) < _MOST_HEADER_BYTES
             raise TransportError(_CUT_HEAD if is_cut else "the connection broke: what came is no HTTP")
         return found[1] == b"0", int(found[2])
 
-    def _read_headers(self) -> list[tuple[str, str]]:
-        pairs: list[tuple[str, str]] = []
-        left = _MOST_HEADER_BYTES
-        readline = self._reader.readline
-        while (line := readline(left + 1)) not in _EMPTY_LINES:
-            left -= len(line)
-            if not line.endswith(b"\n") and left >= 0:
-                raise TransportError(_CUT_HEAD)
-            if left < 0 or len(pairs) >= _MOST_HEADERS:
-                raise TransportError("the connection broke: it has more headers than make sense")
-            text = line[: -2 if line.endswith(b"\r\n") else -1].decode("latin-1")
-            if not text.isprintable() and _CONTROL.search(text):
-                raise TransportError(f"{_NO_SENSE} (control characters)")
-            name, colon, value = text.partition(":")
-            if text[0] in _BLANKS:
-                if not pairs:
-                    raise TransportError(_NO_SENSE)
-                # Folded, as was allowed once (RFC 9112, section 5.2).
-                pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]} {text.strip(_BLANKS)}")
-            elif not colon or not (name := name.rstrip(_BLANKS)):
+    def _read_headers(self) -> Headers:
+        head = self._wire.read_through(_EMPTY_LINE, _MOST_HEADER_BYTES)
+        if head not in _EMPTY_LINES and not head.endswith(_HEAD_ENDS):
+            raise TransportError(_LONG_HEAD if len(head) == _MOST_HEADER_BYTES else _CUT_HEAD)
+        head = head.replace(b"\r\n", b"\n")
+        if head.translate(None, _ALLOWED):
+            raise TransportError(f"{_NO_SENSE} (control characters)")
+        lines = _FOLDED.sub(" ", head.decode("latin-1")).split("\n")[:-2]
+        if len(lines) > _MOST_HEADERS:
+            raise TransportError(_LONG_HEAD)
+        pairs = []
+        for line in lines:
+            name, colon, value = line.partition(":")
+            name = name.rstrip(_BLANKS)
+            if not colon or not name or name[0] in _BLANKS:
                 raise TransportError(_NO_SENSE)
-            else:
-                pairs.append((name, value.strip(_BLANKS)))
-        self._taken += _MOST_HEADER_BYTES - left + len(line)
-        return pairs
+            pairs.append((name, value.strip(_BLANKS)))
+        return Headers(pairs)
 
     def _will_close(self, is_old: bool) -> bool:
         """Return whether the connection ends with this response, or cannot be trusted with another request."""
@@ -240,29 +291,22 @@ class ResponseReader:
             OSError: The connection broke.
         """
         yield from self._iter_chunks() if self.is_chunked else self._iter_plain()
-        if (self._wire.received > self._taken or self._wire.has_more) and (
-            self._wire.peek_now(self._reader).strip(b"\r\n")
-        ):
+        if self._wire.peek_now().strip(b"\r\n"):
             raise TransportError("more came than was announced: the body, or its length, is wrong")
         self.is_whole = True
 
     @property
     def leaves_nothing(self) -> bool:
         """Whether the connection can be used for another request: nothing is left of this response."""
-        return self.is_whole and not self.will_close and self._wire.received == self._taken
-
-    def close(self) -> None:
-        """Drop the bytes that were read and not used."""
-        self._wire.close()
+        return self.is_whole and not self.will_close and not self._wire.has_unread
 
     def _iter_chunks(self) -> Iterator[bytes]:
         """Yield a body in chunks (RFC 9112, section 7.1)."""
         while left := self._read_chunk_size():
             while left:
-                data = self._reader.read1(min(left, CHUNK_BYTES))
+                data = self._wire.read_some(left)
                 if not data:
                     raise TransportError(_CUT_CHUNK)
-                self._taken += len(data)
                 left -= len(data)
                 yield data
             if (end := self._readline(2)) not in _EMPTY_LINES:
@@ -292,10 +336,9 @@ class ResponseReader:
         announced = self.length
         came = 0
         while announced is None or came < announced:
-            data, error = self._read_piece(CHUNK_BYTES if announced is None else announced - came)
+            data, error = self._read_piece(_CHUNK_BYTES if announced is None else announced - came)
             if data:  # also the bytes before an error, as the rest may be requested later
                 came += len(data)
-                self._taken += len(data)
                 yield data
             if error is not None:
                 raise error
@@ -306,19 +349,19 @@ class ResponseReader:
 
     def _read_piece(self, most: int) -> tuple[bytes, Exception | None]:
         """Return the next bytes, or none at the end, and the error behind them."""
-        reader = self._reader
         if most <= _BUFFER_BYTES:
-            return reader.read1(most), None  # mostly, these bytes have come already
+            return self._wire.read_some(most), None  # mostly, these bytes have come already
         if (self.length or _WHOLE_BYTES) < _WHOLE_BYTES:
             # In one piece: with many threads, each further piece and copy of such a body costs more than receiving
             # it. The bytes before an error are lost; fetching them again is as quick.
-            return reader.read(most), None
-        view = memoryview(self._scratch())[:most]
+            return io.BufferedReader(_RawWire(self._wire), 1).read(most), None
+        self._scratch = self._scratch or bytearray(_CHUNK_BYTES)
+        view = memoryview(self._scratch)[:most]
         filled = 0
         began = monotonic()
         try:
             while filled < len(view):
-                count = reader.readinto1(view[filled:])
+                count = self._wire.readinto(view[filled:])
                 filled += count
                 # So a slow provider does not delay a stop of the run.
                 if not count or monotonic() - began > _CHUNK_SECONDS:

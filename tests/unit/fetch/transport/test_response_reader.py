@@ -49,7 +49,7 @@ def read(data: bytes) -> tuple[ResponseReader, bytes]:
         ours.settimeout(5)
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
-        response = ResponseReader(Wire(ours), lambda: bytearray(1 << 16))
+        response = ResponseReader(Wire(ours))
         return response, b"".join(response.iter_body())
 
 
