@@ -6,6 +6,7 @@ import base64
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -25,8 +26,8 @@ _SHORTEST_SECRET = 4
 # RFC 9110, section 4.1, recommends that software supports 8,000 at least. A longer one is a mistake or an attack.
 MOST_URL_CHARACTERS = 8000
 _SHOWN_CHARACTERS = 200
+_ORIGIN = re.compile(r"[^/?#]*(?://[^/?#]*)?")
 # The characters of a URL (RFC 3986, appendix A), and the `|` that providers leave as it is.
-_PLAIN_URL = re.compile(r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~|-]*")
 _KEPT_IN_URLS = "!#$%&'()*+,/:;=?@[]~|"
 _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "referer", "user-agent"})
 
@@ -107,7 +108,7 @@ class OutgoingRequest:
         for value in added:
             hide(value.rpartition(" ")[2])
         secrets = (*self.secrets, *added, *(part for value in added for part in value.split()))
-        return dataclasses.replace(self, url=_checked_url(signed.url), headers=headers, secrets=secrets)
+        return dataclasses.replace(self, url=_read_url(signed.url)[0], headers=headers, secrets=secrets)
 
     @property
     def credentials(self) -> str:
@@ -154,7 +155,7 @@ class OutgoingRequest:
                 f"'{mask_url(url)[:_SHOWN_CHARACTERS]}…' has {len(url):,} characters; a URL may have "
                 f"{MOST_URL_CHARACTERS:,} at most."
             )
-        url, _ = _without_userinfo(_checked_url(url))
+        url, _ = _read_url(url)
         if origin(url) == origin(self.url):
             return dataclasses.replace(self, url=url)
         way = None if self.way is None else dataclasses.replace(self.way, verify=True)
@@ -244,8 +245,8 @@ def make_request(
     """
     if not isinstance(url, str):
         raise SourceError(f"A URL is text; {url!r} is a {type(url).__name__}.")
-    url, userinfo = _without_userinfo(_checked_url(url.strip()))
-    if query := urllib.parse.urlencode(list(_pairs(params or {}))):
+    url, userinfo = _read_url(url.strip())
+    if params and (query := urllib.parse.urlencode(list(_pairs(params)))):
         separator = "?" if "?" not in url else "" if url.endswith(("?", "&")) else "&"
         url = f"{url}{separator}{query}"
 
@@ -290,36 +291,38 @@ def make_request(
     )
 
 
-def _checked_url(url: str) -> str:
-    """Return an http or https URL without its fragment. Raises a SourceError for any other text."""
+def _read_url(url: str) -> tuple[str, tuple[str, str] | None]:
+    """Return an http or https URL as it is sent, and the user and password that it has.
+
+    It is sent without userinfo and fragment, and with forbidden characters escaped as a browser does: spaces, quotes,
+    letters with accents. Raises a SourceError for any other text.
+    """
     if _has_control_characters(url):
         raise SourceError(f"The URL {mask_url(url)!r} holds control characters; it is not requested.")
+    found = _ORIGIN.match(url)
+    assert found is not None, "it matches any text"
     try:
-        parts = urllib.parse.urlsplit(url)
-        valid = parts.scheme in DEFAULT_PORTS and bool(parts.hostname)
-        _ = parts.port
-        escaped = _escaped(url.partition("#")[0])
-    except ValueError:  # also for a host's name that IDNA does not allow
-        valid = False
-    if not valid:
-        raise SourceError(f"'{mask_url(url)}' is no http or https URL.")
-    return escaped
+        sent, userinfo = _read_origin(found[0])
+    except ValueError:
+        raise SourceError(f"'{mask_url(url)}' is no http or https URL.") from None
+    return sent + urllib.parse.quote(url[found.end() :].partition("#")[0], _KEPT_IN_URLS), userinfo
 
 
-def _escaped(url: str) -> str:
-    """Return a URL with forbidden characters escaped, as a browser does: spaces, quotes, letters with accents."""
-    if _PLAIN_URL.fullmatch(url):
-        return url
-    parts = urllib.parse.urlsplit(url)
-    netloc = parts.netloc
-    if not netloc.isascii():
-        user, at, host = netloc.rpartition("@")
-        netloc = f"{urllib.parse.quote(user, _KEPT_IN_URLS)}{at}{host.encode('idna').decode('ascii')}"
-    return parts._replace(
-        netloc=netloc,
-        path=urllib.parse.quote(parts.path, _KEPT_IN_URLS),
-        query=urllib.parse.quote(parts.query, _KEPT_IN_URLS),
-    ).geturl()
+@functools.lru_cache(maxsize=256)  # all files of a host begin alike
+def _read_origin(text: str) -> tuple[str, tuple[str, str] | None]:
+    """Return a URL's scheme, host and port as they are sent, and its user and password.
+
+    Raises:
+        ValueError: It is no http or https URL, or has a host's name that IDNA does not allow.
+    """
+    parts = urllib.parse.urlsplit(text)
+    _ = parts.port
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise ValueError(text)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    user, _, password = map(urllib.parse.unquote, userinfo.partition(":"))
+    sent = host if host.isascii() else host.encode("idna").decode("ascii")
+    return f"{parts.scheme}://{sent}", (user, password) if at else None
 
 
 def _check_header(name: str, value: str) -> None:
@@ -338,26 +341,14 @@ def _has_control_characters(text: str) -> bool:
     return not text.isprintable() and any(ord(character) < 32 or ord(character) == 127 for character in text)
 
 
-def _without_userinfo(url: str) -> tuple[str, tuple[str, str] | None]:
-    parts = urllib.parse.urlsplit(url)
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url, None
-    user, _, password = userinfo.partition(":")
-    return (
-        urllib.parse.urlunsplit(parts._replace(netloc=host)),
-        (urllib.parse.unquote(user), urllib.parse.unquote(password)),
-    )
-
-
 def _split_auth(
     auth: object, userinfo: tuple[str, str] | None
 ) -> tuple[Authorization | None, tuple[str, str] | None, Sign | None]:
     """Return the authorization, or the user and password, or the callable; all are None without credentials."""
-    if hasattr(auth, "header") and hasattr(auth, "renew"):
-        return cast(Authorization, auth), None, None
     if auth is None:
         return None, userinfo, None
+    if hasattr(auth, "header") and hasattr(auth, "renew"):
+        return cast(Authorization, auth), None, None
     if callable(auth) and not isinstance(auth, type):
         return None, None, auth
     if not isinstance(auth, (tuple, list)) or len(auth) != 2:

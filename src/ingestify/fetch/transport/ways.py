@@ -32,9 +32,6 @@ class Way:
     verify: bool | str = True
 
 
-_USUAL = Way()
-
-
 def way_of(timeout: Any = None, verify: Any = True) -> Way | None:
     """Return the way that the options `timeout` and `verify` of a request name; None: they say nothing.
 
@@ -45,20 +42,21 @@ def way_of(timeout: Any = None, verify: Any = True) -> Way | None:
     Raises:
         SourceError: An option has another value.
     """
+    verify = True if verify is None else verify
+    if timeout is None and verify is True:
+        return None
     several = timeout if isinstance(timeout, (tuple, list)) else (timeout, timeout)
     is_number = all(
         one is None or (isinstance(one, (int, float)) and not isinstance(one, bool) and one > 0) for one in several
     )
     if len(several) != 2 or not is_number:
         raise SourceError(f"timeout is {timeout!r}; it must be seconds, or two: for connecting and for reading.")
-    verify = True if verify is None else verify
     if not isinstance(verify, bool):
         try:
             verify = str(verify.__fspath__() if hasattr(verify, "__fspath__") else verify)
         except TypeError as error:  # pragma: no cover - no path has another text
             raise SourceError(f"verify is {verify!r}; it must be True, False or a path.") from error
-    way = Way(several[0], several[1], verify)
-    return None if way == _USUAL else way
+    return Way(several[0], several[1], verify)
 
 
 class Transports:
