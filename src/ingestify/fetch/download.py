@@ -21,7 +21,7 @@ from ingestify.fetch.transport.content_encoding import Truncated
 from ingestify.fetch.transport.transport import TransportError
 from ingestify.masking import mask_url
 
-__all__ = ["Download", "announced_bytes", "content_type_of", "not_ready", "too_large"]
+__all__ = ["Download", "content_type_of", "not_ready", "too_large"]
 
 # A smaller file is as quickly fetched anew.
 _RESUMED_FROM_BYTES = 1 << 20
@@ -124,7 +124,7 @@ class Download:
             return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._file.validators, url=url, date=date)
         if response.status in NOT_FOUND:
             return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
-        if response.status == 204 or (response.status in _NOT_READY and announced_bytes(headers) == 0):
+        if response.status == 204 or (response.status in _NOT_READY and response.announced_bytes == 0):
             return self._not_ready(url, response.status, date)
         if response.status == 206:
             version = self._check_rest(headers)
@@ -138,7 +138,7 @@ class Download:
                 self._written = 0
             result = FetchResult(FetchStatus.FETCHED, validators, content_type_of(headers), url, date=date)
             self._first = result
-            self._version = _resumable_version(headers)
+            self._version = _resumable_version(headers, response.announced_bytes)
             if self._version is not None:
                 self._sink.begin(self._version)
         self._copy(response)
@@ -159,20 +159,18 @@ class Download:
         # is JSON.
         return self._file.data_serialization_format or formats.find_in_url(url)
 
-    def _is_own_gzip(self, url: str) -> bool:
-        return formats.is_gzip(self._format_at(url))
-
     def _check_size(self, response: StreamedResponse) -> None:
         """Raise if the file is larger than one of this source may be, or will be by its headers; keep nothing of it."""
         version = None if self._version is None else self._version.size
-        announced = announced_bytes(response.headers) if response.status != 206 else None
+        announced = response.announced_bytes if response.status != 206 else None
         if max(self._written, response.received_bytes, version or 0, announced or 0) > self._most_bytes:
             self._sink.restart()
             raise too_large(mask_url(response.request.url), self._source, self._most_bytes, status=response.status)
 
     def _copy(self, response: StreamedResponse) -> None:
         self._check_size(response)
-        keep_own_gzip = self._is_own_gzip(response.request.url) or self._is_own_gzip(self._request.url)
+        urls = {self._request.url, response.request.url}
+        keep_own_gzip = any(formats.is_gzip(self._format_at(url)) for url in urls)
         write, most = self._sink.write, self._most_bytes
         if response.status == 202:
             self._beginning.clear()
@@ -264,13 +262,6 @@ def not_ready(shown: str, status: int) -> FetchError:
     )
 
 
-def announced_bytes(headers: Mapping[str, str]) -> int | None:
-    """Return how many bytes the headers announce for the body on the wire, or None."""
-    # The length of a chunked body follows from its chunks alone (RFC 9112, section 6.3).
-    length = "" if headers.get("Transfer-Encoding") else headers.get("Content-Length") or ""
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
-
-
 def content_type_of(headers: Mapping[str, str]) -> str | None:
     """Return the Content-Type without parameters, lower case, or None."""
     return (headers.get("Content-Type") or "").partition(";")[0].strip().lower() or None
@@ -289,12 +280,16 @@ def _is_sendable(value: str) -> bool:
     return _SENDABLE.fullmatch(value) is not None
 
 
-def _resumable_version(headers: Mapping[str, str]) -> FileVersion | None:
-    """Return the version of a body, if it has a strong ETag and no Content-Encoding (RFC 9110, section 13.1.5)."""
+def _resumable_version(headers: Mapping[str, str], size: int | None) -> FileVersion | None:
+    """Return the version of a body that can be resumed: it is large, or its size is not known.
+
+    It has a strong ETag and no Content-Encoding (RFC 9110, section 13.1.5).
+    """
+    if size is not None and size < _RESUMED_FROM_BYTES:
+        return None
     etag = headers.get("ETag") or ""
     encoded = (headers.get("Content-Encoding") or "identity").lower() != "identity"
     refused = (headers.get("Accept-Ranges") or "").lower() == "none"
     if not etag.startswith('"') or not _is_sendable(etag) or encoded or refused:
         return None
-    size = announced_bytes(headers)
     return FileVersion(etag, headers.get("Last-Modified") or None, content_type_of(headers), size)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextvars
 import dataclasses
 import functools
 import io
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.error_response import FindError, refuse_error
@@ -18,11 +17,10 @@ from ingestify.domain.ports import (
     FetchRequest,
     FetchResult,
     Response,
-    Usage,
 )
 from ingestify.errors import FetchError
-from ingestify.fetch.current_context import current_context, reset_context, set_context
-from ingestify.fetch.download import Download, announced_bytes
+from ingestify.fetch.current_context import activated, current_context
+from ingestify.fetch.download import Download
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_file_request, make_request
 from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor
@@ -36,14 +34,7 @@ if TYPE_CHECKING:
     from ingestify.fetch.paging.page_walk import Doubt
     from ingestify.fetch.paging.pages import Pager
 
-__all__ = ["HttpClient", "HttpOptions", "current_client"]
-
-_current: contextvars.ContextVar[HttpClient | None] = contextvars.ContextVar("ingestify_http_client", default=None)
-
-
-def current_client() -> HttpClient | None:
-    """Return the client of the source that the current thread works for; outside an engine's run, None."""
-    return _current.get()
+__all__ = ["HttpClient", "HttpOptions"]
 
 
 class HttpClient:
@@ -65,25 +56,18 @@ class HttpClient:
     ) -> None:
         self.name = name
         self.options = options or HttpOptions()
-        self.usage = Usage()
         usual = transport or _make_transport(self.options)
         self._transports = Transports(name, usual, functools.partial(_make_transport, self.options))
-        self._executor = RequestExecutor(name, self.options, self._transports, self.usage, waits)
+        self._executor = RequestExecutor(name, self.options, self._transports, waits)
 
     @property
     def max_concurrency(self) -> int | None:
         """How many requests may be in flight at once; None: as many as each host permits."""
         return self.options.max_concurrency
 
-    @contextmanager
-    def activated(self, context: FetchContext) -> Iterator[None]:
+    def activated(self, context: FetchContext) -> AbstractContextManager[None]:
         """Make this the client that `retrieve_http` uses in the current thread, fetching for `context`."""
-        token, before = _current.set(self), set_context(context)
-        try:
-            yield
-        finally:
-            reset_context(before)
-            _current.reset(token)
+        return activated(self, context)
 
     def leave_alone(self, url: str, seconds: float) -> None:
         """Send no request to a URL's host for so long; see `domain.ports.HttpClientPort.leave_alone`."""
@@ -235,7 +219,7 @@ class HttpClient:
     def _receive_whole(self, response: StreamedResponse) -> BufferedResponse:
         most = self.options.max_index_bytes
         body = io.BytesIO()  # which, unlike a list of chunks, takes the memory of an index once
-        size = announced_bytes(response.headers) or 0
+        size = response.announced_bytes or 0
         if size <= most:
             size = 0
             for data in response.iter_body():

@@ -12,9 +12,10 @@ from typing import Any, BinaryIO, TypedDict, Unpack, cast
 from ingestify.domain import formats
 from ingestify.domain.announcement import read_time
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NotModifiedFile, Validators
-from ingestify.domain.ports import Auth, FetchRequest, FetchStatus, FileVersion
+from ingestify.domain.ports import Auth, Fetcher, FetchRequest, FetchStatus, FileVersion
 from ingestify.errors import SourceError
-from ingestify.fetch.http import HttpClient, HttpOptions, current_client
+from ingestify.fetch.current_context import current_client
+from ingestify.fetch.http import HttpClient, HttpOptions
 
 __all__ = ["retrieve_http"]
 
@@ -24,7 +25,7 @@ _default: HttpClient | None = None
 _making_default = threading.Lock()
 
 
-def _client() -> HttpClient:
+def _client() -> Fetcher:
     """Return the client of the source that the current thread works for; outside an engine, one for all callers."""
     global _default
     found = current_client()

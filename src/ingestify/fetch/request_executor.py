@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from ingestify.clock import wait_for
-from ingestify.domain.ports import FetchContext, UnreachableHosts, Usage
+from ingestify.domain.ports import FetchContext, UnreachableHosts
 from ingestify.errors import FetchError, HostLeftAlone, IngestifyError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.current_context import current_context
@@ -89,20 +89,16 @@ class RequestExecutor:
         name: The source's name, for logs and messages.
         options: The limits, the number of tries, the pauses.
         transports: Send each request.
-        usage: The client's total of requests and bytes.
         waits: How long hosts asked to be left alone; None: only this client knows.
 
     Attributes:
         redirect_policy: Where the provider may lead to.
     """
 
-    def __init__(
-        self, name: str, options: HttpOptions, transports: Transports, usage: Usage, waits: Waits | None = None
-    ) -> None:
+    def __init__(self, name: str, options: HttpOptions, transports: Transports, waits: Waits | None = None) -> None:
         self._name = name
         self._options = options
         self._transports = transports
-        self._usage = usage
         self.redirect_policy = RedirectPolicy(name, AllowedHosts.parse(options.redirect_hosts))
         self._limiters = HostLimiters(name, options, waits)
         self._slots = Slots(options.max_concurrency)
@@ -193,7 +189,8 @@ class RequestExecutor:
             self._check_given_up(request, call, limiter.host)
             header = request.get_authorization()
             # The slot first: a request that the limiter lets through starts at once.
-            with self._slots.one(call.context.stop):
+            self._slots.take(call.context.stop)
+            try:
                 sent = limiter.enter(call.context.stop, is_fresh=is_fresh)
                 try:
                     # The token of this moment: the one of a minute ago may have expired while the request waited.
@@ -212,6 +209,8 @@ class RequestExecutor:
                     raise self.redirect_policy.unreachable(request, first, error) from error
                 finally:
                     limiter.leave()
+            finally:
+                self._slots.give_back()
             if not isinstance(outcome, _Redirect):
                 return outcome[0]
             if request.url == first:
@@ -274,16 +273,14 @@ class RequestExecutor:
         self, request: OutgoingRequest, call: _Call[T], limiter: AdaptiveLimiter, sent: Sent, addresses: AddressPolicy
     ) -> tuple[T] | _Redirect:
         """Send a request, and translate the transport's errors."""
-        usages = (self._usage, call.context.usage)
-        for usage in usages:
-            usage.add(requests=1)
+        call.context.usage.add(requests=1)
         started = time.monotonic()
         response: StreamedResponse | None = None
         try:
             failpoint("fetch.sent")
             transport = self._transports.of(request.way)
             with transport.send(request.method, request.url, request.headers, addresses, request.body) as raw:
-                response = StreamedResponse(raw, request, usages, call.context.stop, self._options.max_expansion)
+                response = StreamedResponse(raw, request, call.context, self._options.max_expansion)
                 return self._receive(response, call, limiter, sent)
         except (TransportError, Truncated, Bomb, UnknownEncoding, BadUrl) as error:
             status = None if response is None else response.status

@@ -5,12 +5,11 @@ from __future__ import annotations
 import codecs
 import dataclasses
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ingestify.domain.json_value import JsonValue
-from ingestify.domain.ports import Usage
+from ingestify.domain.ports import FetchContext
 from ingestify.errors import SourceError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES, TooLarge, read_entries, read_json
 from ingestify.fetch.request import OutgoingRequest
@@ -107,12 +106,15 @@ class StreamedResponse:
     Args:
         raw: The response as the transport has it.
         request: The request that it answers, the last one after redirects.
-        usages: Count the bytes of the body.
-        stop: When set, reading the body ends.
+        context: Counts the bytes of the body, and says when reading it ends.
         most_expansion: How many bytes may become of one, where a Content-Encoding is decoded.
 
     Attributes:
         request: The request that it answers.
+        status: The HTTP status.
+        headers: The headers; names in any case.
+        address: The IP address that sent it; None: it came through a proxy, which alone knows.
+        announced_bytes: How many bytes the headers announce for the body on the wire; None: they do not.
         received_bytes: How many bytes of the body have come, before decoding.
     """
 
@@ -120,31 +122,18 @@ class StreamedResponse:
         self,
         raw: RawResponse,
         request: OutgoingRequest,
-        usages: tuple[Usage, ...],
-        stop: threading.Event,
+        context: FetchContext,
         most_expansion: float,
     ) -> None:
         self._raw = raw
         self._most_expansion = most_expansion
-        self._usages = usages
-        self._stop = stop
+        self._context = context
         self.request = request
+        self.status = raw.status
+        self.headers = raw.headers
+        self.address = raw.address
+        self.announced_bytes = _announced_bytes(raw.headers)
         self.received_bytes = 0
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self._raw.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers; names in any case."""
-        return self._raw.headers
-
-    @property
-    def address(self) -> str | None:
-        """The IP address that sent it; None: it came through a proxy, which alone knows."""
-        return self._raw.address
 
     def iter_body(self, *, keep_own_gzip: bool = False) -> Iterator[bytes]:
         """Yield the body with its Content-Encoding decoded.
@@ -166,9 +155,8 @@ class StreamedResponse:
     def _iter_wire(self) -> Iterator[bytes]:
         for data in self._raw.iter_wire():
             self.received_bytes += len(data)
-            for usage in self._usages:
-                usage.add(received_bytes=len(data))
-            if self._stop.is_set():
+            self._context.usage.add(received_bytes=len(data))
+            if self._context.stop.is_set():
                 raise Stopped
             yield data
 
@@ -189,6 +177,12 @@ class StreamedResponse:
         text = mask_text(self.request.redact(body[:_EXCERPT_BYTES].decode("utf-8", "replace")))
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return f" ({text[:_EXCERPT_CHARACTERS]})" if text else ""
+
+
+def _announced_bytes(headers: Mapping[str, str]) -> int | None:
+    # The length of a chunked body follows from its chunks alone (RFC 9112, section 6.3).
+    length = "" if headers.get("Transfer-Encoding") else headers.get("Content-Length") or ""
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else None
 
 
 def _charset(content_type: str | None) -> str:

@@ -18,7 +18,6 @@ from ingestify.domain.ports import (
     Storage,
     StoredObject,
     TemporaryObject,
-    Usage,
 )
 
 __all__ = ["Faults", "FaultyStorage", "faulty_catalogue", "faulty_fetcher"]
@@ -108,10 +107,6 @@ class _FaultyFetcher:
         if name not in ("get", "get_json"):
             return found
         return lambda *arguments, **options: self._faults.around(name, found, *arguments, **options)
-
-    @property
-    def usage(self) -> Usage:
-        return self._inner.usage
 
     def fetch(self, request: FetchRequest, sink: ByteSink) -> FetchResult:
         return self._faults.around("fetch", self._inner.fetch, request, sink)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from ingestify.domain.ports import FetchContext, Usage
 from ingestify.fetch.http import HttpClient, HttpOptions
 from tests.support.scripted_provider import Provider, provider
 
@@ -43,6 +45,14 @@ def make_client() -> Iterator[Callable[..., HttpClient]]:
     yield make
     for client in made:
         client.close()
+
+
+@pytest.fixture
+def usage(client: HttpClient) -> Iterator[Usage]:
+    """Counts what the test asks for, in its own thread, with any client."""
+    counted = Usage()
+    with client.activated(FetchContext(counted, threading.Event())):
+        yield counted
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ingestify.domain.file import NO_VALIDATORS, Validators
-from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus
+from ingestify.domain.ports import FetchRequest, FetchResult, FetchStatus, Usage
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.http import HttpClient
 from tests.support.scripted_provider import CLOSE, RESET, Asked, Provider, Reply, Sink, answer
@@ -309,7 +309,7 @@ class Ranges:
         return [*head, body] if len(body) <= self.break_after else [*head, body[: self.break_after], CLOSE]
 
 
-def test_a_long_download_goes_on_where_it_broke_off(server: Provider, make_client: MakeClient) -> None:
+def test_a_long_download_goes_on_where_it_broke_off(server: Provider, make_client: MakeClient, usage: Usage) -> None:
     provider = Ranges()
     server.on("/a.mp4", by=provider)
     client = make_client(attempts=2)
@@ -319,7 +319,7 @@ def test_a_long_download_goes_on_where_it_broke_off(server: Provider, make_clien
     assert sink.restarts == 0
     assert provider.asked_ranges == [None, f"bytes={3 << 19}-", f"bytes={6 << 19}-"]
     assert (result.attempts, result.validators.etag) == (3, '"v1"')
-    assert client.usage.received_bytes == len(VIDEO)
+    assert usage.received_bytes == len(VIDEO)
 
 
 @pytest.mark.parametrize("etag", [None, 'W/"weak"'])

@@ -10,7 +10,8 @@ import pytest
 from ingestify._version import __version__
 from ingestify.domain.ports import FetchContext, Fetcher, Usage
 from ingestify.errors import ConfigurationError, FetchError, SourceError
-from ingestify.fetch.http import HttpClient, HttpOptions, current_client
+from ingestify.fetch.current_context import current_client
+from ingestify.fetch.http import HttpClient, HttpOptions
 from tests.support.scripted_provider import Provider, answer
 
 
@@ -92,7 +93,6 @@ def test_the_user_agent_can_be_set(server: Provider, make_client: Callable[..., 
 def test_a_client_is_a_fetcher(client: HttpClient) -> None:
     fetcher: Fetcher = client
     assert fetcher.max_concurrency is None
-    assert fetcher.usage.requests == 0
 
 
 def test_activation_is_of_one_thread_and_ends(client: HttpClient) -> None:

@@ -166,12 +166,11 @@ def test_arguments_that_are_wrong_are_named(server: Provider, options: dict[str,
     assert server.asked == []
 
 
-def test_it_counts_for_the_client_that_is_active(server: Provider, client: HttpClient) -> None:
+def test_it_counts_for_who_works(server: Provider, client: HttpClient) -> None:
     usage = Usage()
     with client.activated(FetchContext(usage, threading.Event())):
         retrieve_http(server.on("/a", answer(b"old")), lake_file())
     assert (usage.requests, usage.received_bytes) == (1, 3)
-    assert client.usage.requests == 1
 
 
 def test_outside_an_engine_there_is_one_client_for_all(
@@ -190,4 +189,4 @@ def test_outside_an_engine_there_is_one_client_for_all(
     thread.start()  # a new thread has no active client
     thread.join()
     assert len(made) == 1
-    assert made[0].usage.requests == 2
+    assert len(server.asked) == 2

@@ -140,7 +140,7 @@ class FetchContext:
     """What a thread fetches for.
 
     Attributes:
-        usage: Counts the requests of this work, beside the client's own total.
+        usage: Counts the requests of this work.
         stop: When set, waiting (for a retry, for the rate limit) ends at once with a FetchError.
         index: Keeps how the provider's index was read; not used while files are fetched.
         unreachable_hosts: Keeps which hosts could not be reached, for a reader who can do without them; None: there is
@@ -283,10 +283,6 @@ class ByteSink(Protocol):
 
 class Fetcher(HttpClientPort, Protocol):
     """The HTTP client of a source, with what the engine needs for files."""
-
-    @property
-    def usage(self) -> Usage:
-        """The requests that this client has sent and the bytes that it has received."""
 
     @property
     def max_concurrency(self) -> int | None:

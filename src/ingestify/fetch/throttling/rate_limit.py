@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from ingestify.clock import monotonic, wait_for
 
@@ -67,20 +66,17 @@ class Slots:
     def __init__(self, limit: int | None) -> None:
         self._semaphore = None if limit is None else threading.BoundedSemaphore(limit)
 
-    @contextmanager
-    def one(self, stop: threading.Event) -> Iterator[None]:
-        """Return a context that holds a slot while a request is in flight.
+    def take(self, stop: threading.Event) -> None:
+        """Wait for a slot; its request is in flight until `give_back`.
 
         Raises:
             Stopped: `stop` was set while the request waited for a slot.
         """
-        if self._semaphore is None:
-            yield
-            return
-        while not self._semaphore.acquire(timeout=_POLL_SECONDS):
+        while self._semaphore is not None and not self._semaphore.acquire(timeout=_POLL_SECONDS):
             if stop.is_set():
                 raise Stopped
-        try:
-            yield
-        finally:
+
+    def give_back(self) -> None:
+        """Let another request have the slot."""
+        if self._semaphore is not None:
             self._semaphore.release()

@@ -96,17 +96,10 @@ def test_who_is_stopped_already_does_not_start() -> None:
 def test_slots_hold_at_most_their_number() -> None:
     slots = Slots(2)
     stop = threading.Event()
-    with slots.one(stop), slots.one(stop):
-        stop.set()
-        with pytest.raises(Stopped), slots.one(stop):
-            pass
-    with slots.one(stop):  # given back
-        pass
-
-
-def test_a_slot_is_given_back_after_an_error() -> None:
-    slots = Slots(1)
-    never = threading.Event()
-    for _ in range(3):
-        with pytest.raises(ValueError, match="x"), slots.one(never):
-            raise ValueError("x")
+    slots.take(stop)
+    slots.take(stop)
+    stop.set()
+    with pytest.raises(Stopped):
+        slots.take(stop)
+    slots.give_back()
+    slots.take(stop)
