@@ -94,6 +94,31 @@ def as_utc(moment: dt.datetime) -> dt.datetime:
     return moment.astimezone(dt.UTC)
 
 
+def moment_of(value: dt.datetime | dt.date | str) -> dt.datetime:
+    """Return the moment that a person means, in UTC: `2026-10-31T18:00`, `2026-10-31`, a date or a datetime.
+
+    A day alone means its end, so that all that was there on that day was there. A time without a zone is in UTC.
+
+    Raises:
+        ValueError: It is no date and no time. The message shows how one is written.
+    """
+    if isinstance(value, str):
+        value = value.strip()
+        try:
+            value = (
+                dt.date.fromisoformat(value) if len(value) <= len("2026-10-31") else dt.datetime.fromisoformat(value)
+            )
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is no date and no time; write it as 2026-10-31 or 2026-10-31T18:00, in UTC."
+            ) from None
+    if isinstance(value, dt.datetime):
+        return as_utc(value)
+    if isinstance(value, dt.date):
+        return dt.datetime.combine(value, dt.time.max, dt.UTC)
+    raise ValueError(f"{value!r} is no date and no time; give a datetime, a date, or a text such as '2026-10-31'.")
+
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import datetime as dt
 import enum
@@ -9,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
+from ingestify.clock import moment_of
 from ingestify.domain.dump import Dumped
 from ingestify.domain.file import FeedState
 from ingestify.domain.html_table import html_table
@@ -183,6 +185,69 @@ class Dataset(Dumped):
         if not self.revisions:
             return None
         return dataclasses.replace(self.revisions[-1], modified_files=tuple(self.files.values()))
+
+    def at(self, moment: dt.datetime | dt.date | str | None = None, *, revision: int | None = None) -> Dataset:
+        """Return the dataset with the files that it had after a revision, or at a moment.
+
+        Every reader takes it: `load_files`, `to_polars`, kloppy. Its `revisions` end with that revision, and its files
+        are the whole set of then. Its name, state and metadata are those of today, as the lake keeps no others.
+
+        Example::
+
+            before = dataset.at(revision=0).to_polars("events")
+            paper = dataset.at("2026-10-31").to_polars("events")
+
+        Args:
+            moment: The last revision that was committed until then. A text such as `2026-10-31T18:00`, or a datetime,
+                in UTC if it has no zone; a day alone means its end.
+            revision: The number of a revision; a negative one counts from the end, so -2 is the one before the last.
+
+        Raises:
+            LoadError: There is no such revision, or none was committed by then. The message lists what there is.
+            ValueError: `moment` is no date and no time.
+        """
+        if (moment is None) == (revision is None) or isinstance(moment, (int, float)):
+            raise LoadError("Give at() one of the two: dataset.at(revision=0), or dataset.at('2026-10-31').")
+        revisions = self.revisions
+        if revision is not None:
+            there = range(len(revisions))
+            number = there[revision] if -len(there) <= revision < len(there) else None
+            if number is None:
+                raise LoadError(f"{self} has no revision {revision}; {self._describe_revisions()}")
+        else:
+            assert moment is not None
+            until = moment_of(moment)
+            number = sum(one.created_at <= until for one in revisions) - 1
+            if number < 0:
+                raise LoadError(
+                    f"{self} had no revision until {until:%Y-%m-%d %H:%M} UTC; {self._describe_revisions()}"
+                )
+        return self if number == len(revisions) - 1 else self._with_revisions(revisions[: number + 1])
+
+    def _with_revisions(self, revisions: tuple[Revision, ...]) -> Dataset:
+        """Return the dataset as it was when it had only these revisions."""
+        earlier = copy.copy(self)
+        earlier.__dict__.update(revisions=revisions, updated_at=revisions[-1].created_at, missing_feeds=())
+        files, today = earlier.files, self.files
+        same = {file_id for file_id, file in files.items() if file_id in today and today[file_id].tag == file.tag}
+        times = [file.modified_at for file in files.values() if file.modified_at is not None]
+        earlier.__dict__.update(
+            feeds={file_id: feed for file_id, feed in self.feeds.items() if file_id in same},
+            last_modified_at=max(times, default=None),
+        )
+        reader: FileReader | None = self.__dict__.get("_reader")
+        return earlier if reader is None else earlier.read_from(reader)
+
+    def _describe_revisions(self) -> str:
+        if not self.revisions:
+            return "it has no revision yet."
+        first, last = self.revisions[0].created_at, self.revisions[-1].created_at
+        if len(self.revisions) == 1:
+            return f"its only revision is 0, of {first:%Y-%m-%d %H:%M} UTC."
+        return (
+            f"it has the revisions 0 to {len(self.revisions) - 1}, of {first:%Y-%m-%d %H:%M} to "
+            f"{last:%Y-%m-%d %H:%M} UTC."
+        )
 
     @property
     def loader(self) -> str:

@@ -60,6 +60,19 @@ class Revision(Dumped):
         """Another name of `files`."""
         return self.files
 
+    def require_whole(self) -> None:
+        """Refuse a revision that has only the files that changed in it. The first one has all files of then.
+
+        Raises:
+            LoadError: It is not sure that it has all files. The message says what to read instead.
+        """
+        if self.revision_id and all(file.revision_id == self.revision_id for file in self.modified_files):
+            raise LoadError(
+                f"Revision {self.revision_id} has the files that changed in it, which are not all files of the dataset "
+                f"({', '.join(file.file_id for file in self.modified_files) or 'none'}). Read all files of then with "
+                f"dataset.at(revision={self.revision_id}), or the current ones with the dataset itself."
+            )
+
     def get_file(self, data_feed_key: str, data_spec_version: str | None = None) -> File:
         """Return the file of a feed; without a version, the highest version there is.
 

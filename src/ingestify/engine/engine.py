@@ -610,6 +610,23 @@ class IngestionEngine:
         datasets: Iterator[Any] = self.store.iter_matching(wanted, explains=not waiting)
         return DatasetList(sorted(datasets, key=_place_of), {one.dataset_id for one in waiting})
 
+    def get_dataset(self, dataset_id: str | None = None, **filters: Any) -> Dataset:
+        """Return the one dataset that has an id, or that the filters name; see `DatasetReader.get_dataset`.
+
+        Example::
+
+            dataset = engine.get_dataset(provider="statsbomb", match_id=3788741)
+            before = dataset.at(revision=0)
+
+        Raises:
+            DatasetNotFound: There is none. The message says why, and what there is instead.
+            LoadError: Several are meant; the message names some.
+        """
+        try:
+            return self.store.get_dataset(dataset_id, **filters)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
     def load_dataset_with_kloppy(
         self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any
     ) -> KloppyDataset:

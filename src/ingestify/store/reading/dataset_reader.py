@@ -12,9 +12,10 @@ from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.ports import Catalogue, DatasetFilter, Storage, StorageTotals
+from ingestify.domain.revision import Revision
 from ingestify.domain.run import JobSummary
 from ingestify.domain.selector import Selector, check_values, given_filters
-from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LakeNotFound
+from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LakeNotFound, LoadError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 from ingestify.store.objects.compression import open_decompressed
@@ -30,6 +31,8 @@ __all__ = ["DatasetReader", "StateArgument"]
 logger = PrintableLogger(__name__)
 
 _TO_FILL_IT = "engine.load(), or iter_datasets with auto_ingest, fills it"
+
+_SHOWN = 5
 
 StateArgument = DatasetState | str | Sequence[DatasetState | str] | None
 
@@ -253,29 +256,49 @@ class DatasetReader:
 
     def warn_nothing_found(self, wanted: DatasetFilter) -> None:
         """Log a warning that says why a filter names no dataset, and what there is instead."""
+        logger.warning("%s", self._explain_nothing(wanted))
+
+    def _explain_nothing(self, wanted: DatasetFilter) -> str:
         when_empty = f"The bucket '{self.bucket}' of the lake is empty; {_TO_FILL_IT}."
-        logger.warning("%s", explain_nothing(self.catalogue, wanted, self.names_of_sources, when_empty))
+        return explain_nothing(self.catalogue, wanted, self.names_of_sources, when_empty)
 
     def _read(self, datasets: list[Dataset]) -> list[Dataset]:
         """Let datasets know the lake that their files are loaded from."""
         return [dataset.read_from(self) for dataset in datasets]
 
-    def get_dataset(self, dataset_id: str) -> Dataset:
-        """Return one dataset of this bucket.
+    def get_dataset(self, dataset_id: str | None = None, **filters: Any) -> Dataset:
+        """Return the one dataset that has an id, or that the filters name.
+
+        Example::
+
+            dataset = engine.get_dataset(provider="statsbomb", match_id=3788741)
+
+        Args:
+            dataset_id: The whole id; None: the filters name it.
+            **filters: `provider`, `dataset_type`, `state`, `where` and identifier keys, as in `get_dataset_collection`.
 
         Raises:
-            DatasetNotFound: This bucket has no dataset with that id.
+            DatasetNotFound: This bucket has none. The message says why, and what there is instead.
+            LoadError: Several are meant; the message names some.
         """
-        for dataset in self.catalogue.datasets.get([dataset_id]):
-            if dataset.bucket == self.bucket:
-                return dataset.read_from(self)
-        raise DatasetNotFound(
-            f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see {remedy('list')}."
-        )
+        if dataset_id is None and not filters:
+            raise LoadError("Give get_dataset an id, or filters that one dataset has, such as match_id=12.")
+        wanted = self.dataset_filter(dataset_id=dataset_id, **filters)
+        found = next(self.catalogue.datasets.iter_batches(wanted, 1000, limit=_SHOWN + 1), [])
+        if len(found) == 1:
+            return found[0].read_from(self)
+        if found:
+            shown = ", ".join(map(str, found[:_SHOWN])) + ("" if len(found) <= _SHOWN else ", …")
+            raise LoadError(f"Several datasets are meant: {shown}. Give more of the keys, the provider, or an id.")
+        if dataset_id is not None and not filters:
+            raise DatasetNotFound(
+                f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see {remedy('list')}."
+            )
+        raise DatasetNotFound(self._explain_nothing(wanted))
 
     def load_files(
         self,
-        dataset: Dataset,
+        dataset: Dataset | Revision,
         data_feed_keys: Sequence[str] | None = None,
         lazy: bool = False,
         auto_rewind: bool = True,
@@ -287,16 +310,21 @@ class DatasetReader:
             dataset = engine.list_datasets(match_id=3788741)[0]
             with engine.store.load_files(dataset, ["events"]) as files:
                 events = files["events"].json()
+            with engine.store.load_files(dataset.at(revision=0)) as files:
+                ...
 
         Args:
-            dataset: The dataset.
+            dataset: The dataset; or its first or its current revision, which have all files of then.
             data_feed_keys: Only these feeds; a feed without a file is left out. None: all.
             lazy: Open each file at its first use. Otherwise files of up to 64 MB are read, and checked, now.
             auto_rewind: Whether a file's `stream` is at its beginning each time it is got.
 
         Raises:
             IntegrityError: An object is missing or damaged.
+            LoadError: It is a revision, which has only the files that changed in it.
         """
+        if isinstance(dataset, Revision):
+            dataset.require_whole()
         if isinstance(data_feed_keys, str):
             data_feed_keys = [data_feed_keys]  # a text is a sequence of letters, none of which is a feed
         wanted = (
