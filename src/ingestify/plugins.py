@@ -15,7 +15,6 @@ package causes an error only when its plugin is used, and does not affect other 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import importlib.metadata
 import itertools
@@ -26,13 +25,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Plugin", "find_plugin", "find_plugins"]
 
 logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Plugin:
     """One entry point.
 

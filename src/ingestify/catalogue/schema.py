@@ -6,7 +6,6 @@ Tables of others are left alone; those of the published package are found by the
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from ingestify.catalogue.databases.dialect import select_version
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.tables import LONGEST_NAME, Tables, adopted_prefix, build_tables, version_table_of
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 
 __all__ = [
@@ -279,7 +279,7 @@ _OWN_COLUMNS = {"position", "identifier_key", "file_number", "removed_file_ids"}
 _READERS = ("event_log", "reader_state")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class PublishedTables:
     """The tables, each with the columns that it has in this database.
 

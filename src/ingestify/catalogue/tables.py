@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from ingestify.domain.identifier import LONGEST_IDENTIFIER
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "LONGEST_HOST",
@@ -45,7 +46,7 @@ _LONGEST_PREFIX = 40
 _ADOPTED = "adopted_"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Tables:
     """The tables of one lake.
 

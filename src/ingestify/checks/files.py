@@ -26,6 +26,7 @@ from ingestify.checks.content import Content
 from ingestify.checks.problem import Problem
 from ingestify.domain import formats
 from ingestify.inflation import GZIP_MAGIC
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Findings", "check_bytes", "check_stream"]
 
@@ -73,7 +74,7 @@ _BINARIES: Mapping[str, Callable[[Content], object]] = {
 _CHECKS = {**_TEXTS, **_BINARIES}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Findings:
     """The result of a check.
 

@@ -7,7 +7,6 @@ impossible sizes, and a directory that fills the memory.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import io
 import os
@@ -18,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ingestify.checks.problem import Problem, excerpt
+from ingestify.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     import zipfile
@@ -43,7 +43,7 @@ IS_UTF8 = 0x800
 """The flag of a member whose name is in UTF-8."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ArchiveLimits:
     """The limits of an archive.
 
@@ -63,7 +63,7 @@ class ArchiveLimits:
 DEFAULT_LIMITS = ArchiveLimits()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """One member, as the central directory describes it.
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ingestify.cli.logs import write_progress, write_stderr
 from ingestify.cli.output import write_json
 from ingestify.progress.line import ProgressLine, ShowProgress, unshown
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Console"]
 
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Console:
     """The options of a command about its output.
 

@@ -13,12 +13,13 @@ from ingestify.documents.runs import LimitsDocument, limits_document
 from ingestify.domain.expression import Expression
 from ingestify.engine.report.health import WatchedPlan, WatchedSelector, watch
 from ingestify.progress.formatting import counted
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["LimitReport", "Limits"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LimitReport:
     """What exceeds the limits. None: there is no such limit.
 
@@ -55,7 +56,7 @@ class LimitReport:
             write_line("everything is within the limits")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Limits:
     """The limits; None: there is no such limit."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
 import functools
 import re
@@ -18,6 +17,7 @@ from ingestify.cli.logs import FORMAT_VARIABLE, choose_format, set_up_logging
 from ingestify.clock import length_of_time
 from ingestify.domain.dataset import DatasetState
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import at_lake, quoted
 from ingestify.store.reading.call_options import find_option
 from ingestify.suggestion import did_you_mean
@@ -79,7 +79,7 @@ class Age(click.ParamType[dt.timedelta]):
         return length
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class NamedLake:
     """The lake that the options of a command name.
 

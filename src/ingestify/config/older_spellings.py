@@ -7,6 +7,7 @@ import dataclasses
 from typing import Any
 
 from ingestify.config.yaml_document import Document, KeyPath, Problem
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Spelling", "in_todays_words"]
 
@@ -24,7 +25,7 @@ _OLDER_MODULES = ("ingestify.infra.", "ingestify.domain.models.", "ingestify.sou
 _STATSBOMB = "ingestify.infra.source.statsbomb_github."
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Spelling:
     """One spelling of the published package, and what it means today.
 

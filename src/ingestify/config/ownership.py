@@ -11,12 +11,12 @@ but shared code that runs as one user is not.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import is_at_command_line, quoted
 
 __all__ = ["check_env_file", "check_found_config", "check_found_folder"]
@@ -30,7 +30,7 @@ _ACCESS_LIST = "system.posix_acl_access"
 """The attribute in which Linux stores the rights of named users. With it, the group's right means theirs."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Doubt:
     """The reason why a file or folder is not trusted.
 

@@ -10,7 +10,6 @@ It is YAML 1.1 as PyYAML's safe loader reads it, with these differences:
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ import yaml
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import hide, hide_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Document", "KeyPath", "Problem", "path_text", "read_document"]
 
@@ -41,7 +41,7 @@ _TAG = "tag:yaml.org,2002:"
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A problem of a value in the file.
 
@@ -58,7 +58,7 @@ class Problem:
     is_lost: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Document:
     """The content of a file.
 

@@ -21,6 +21,7 @@ from ingestify.domain.events import LOGGED_EVENTS, DatasetCreated, DatasetEvent,
 from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHistory, history_events
 from ingestify.domain.revision import Revision, RevisionState
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "Adopted",
@@ -55,7 +56,7 @@ class NotTakenKind(enum.StrEnum):
     """An event of the log."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class NotTaken:
     """Something that was not taken.
 
@@ -77,7 +78,7 @@ class NotTaken:
         return self.kind is not NotTakenKind.REPLACED
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class PublishedIndex:
     """Which datasets a lake of the published package has.
 
@@ -90,7 +91,7 @@ class PublishedIndex:
     replaced: Mapping[str, str]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Unreadable:
     """A dataset that cannot be one of ours.
 
@@ -105,7 +106,7 @@ class Unreadable:
     reason: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class PublishedEvent:
     """An event of the published package's log.
 
@@ -180,7 +181,7 @@ def _time_of(event: DatasetEvent) -> dt.datetime:
 # ---- objects -------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ObjectFacts:
     """What reading an object to its end found.
 
@@ -245,7 +246,7 @@ def find_damage(file: File, facts: ObjectFacts) -> str | None:
 # ---- datasets ------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Adopted:
     """The result for one dataset.
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
 from ingestify.domain.file import FeedState
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "MATCH",
@@ -34,7 +35,7 @@ def _has_any(wanted: str, feeds: Collection[str]) -> bool:
     return ("|" in wanted or "*" in wanted) and any(is_named(feed, wanted) for feed in feeds)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class BundleType:
     """The feeds of a dataset type.
 
@@ -143,7 +144,7 @@ def usual_bundle_types(dataset_type: str, feeds: Collection[str]) -> tuple[Bundl
     return found if found and found[0].requires[0] in feeds else ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class BundleOverride:
     """What the settings say of a dataset type; None leaves it as it is."""
 

@@ -27,6 +27,7 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.text import LONGEST_NAME, depth_of_json, is_storable, storable
 from ingestify.errors import SourceError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "AppliedChange",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What a change does to an open quarantine entry.
 
@@ -62,7 +63,7 @@ class Settlement:
         object.__setattr__(self, "note", storable(self.note))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DatasetChange:
     """A change to one dataset, which one transaction commits.
 
@@ -131,7 +132,7 @@ class DatasetChange:
         return any(feed.is_news_after(existing.feeds.get(feed.file_id)) for feed in self.feeds)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AppliedChange:
     """A change and what it made true.
 

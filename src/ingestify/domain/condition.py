@@ -25,6 +25,7 @@ from ingestify.domain.expression_syntax import OPERATIONS, Grammar, Syntax
 from ingestify.domain.expression_tree import iter_paths, shown
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["Answers", "DatasetCondition"]
@@ -48,7 +49,7 @@ _GRAMMAR = Grammar(
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DatasetCondition:
     """A condition on stored datasets. Made by `parse`; any thread may use it.
 

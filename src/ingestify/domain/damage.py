@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 from typing import Any
 
 from ingestify.domain.file import File
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DAMAGED", "Damage", "DamageKind", "FileRecord"]
 
@@ -68,7 +68,7 @@ _OF_OBJECTS = frozenset(
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FileRecord:
     """A row that names an object.
 
@@ -97,7 +97,7 @@ class FileRecord:
         return f"{self.title}, {where}, {self.file.file_id}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Damage:
     """One damage, and what can be done about it.
 

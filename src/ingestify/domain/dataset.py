@@ -19,6 +19,7 @@ from ingestify.domain.json_value import JsonValue
 from ingestify.domain.readable_files import ReadableFile, ReadableFiles
 from ingestify.domain.revision import FilesById, Revision, RevisionState
 from ingestify.errors import LoadError
+from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class DatasetState(enum.StrEnum):
         return (cls.parse(value),)
 
 
-@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
+@dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class DatasetSummary:
     """A summary of a dataset in the lake, to decide about it without loading it. Never changed after it is made.
 
@@ -113,7 +114,7 @@ class FileReader(Protocol):
         """Return the dataset's current files."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Dataset(Dumped):
     """One dataset of the lake with its history.
 
@@ -371,7 +372,7 @@ class Dataset(Dumped):
 _FIELDS = tuple(field.name for field in dataclasses.fields(Dataset))
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class CollectionMetadata:
     """The size and age of a collection, without its datasets.
 

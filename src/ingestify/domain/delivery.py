@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
+from ingestify.quick_dataclass import dataclass
+
 __all__ = ["DeliveredFile", "Delivery", "OpenDelivery", "ReadsDeliveries", "SkippedEntry"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DeliveredFile:
     """One file, as a listing shows it.
 
@@ -27,7 +28,7 @@ class DeliveredFile:
     version: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SkippedEntry:
     """An entry of a listing that is not read.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from typing import Literal
+
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["EventReaderState", "FailedEvent", "StartAt"]
 
@@ -12,7 +13,7 @@ StartAt = Literal["beginning", "now", "end"] | int | dt.datetime
 """Where a reader begins: at the log's beginning or end, behind a position, or with the first event since a moment."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FailedEvent:
     """An event that a reader failed on.
 
@@ -31,7 +32,7 @@ class FailedEvent:
     failed_at: dt.datetime
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class EventReaderState:
     """Where a reader stands.
 

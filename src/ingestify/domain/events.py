@@ -11,6 +11,7 @@ from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.dump import Dumped
 from ingestify.domain.selector import Selector
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "LOGGED_EVENTS",
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DomainEvent(Dumped):
     """A change in the lake.
 
@@ -60,7 +61,7 @@ SCHEMA_VERSION = 2
 """The form of a dataset in an event. 1: with all of its revisions; 2: with the last one and its current files."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetEvent(DomainEvent):
     """A domain event about one dataset. It holds the dataset as it was right after the event.
 
@@ -79,29 +80,29 @@ class DatasetEvent(DomainEvent):
     schema_version: int = SCHEMA_VERSION
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetCreated(DatasetEvent):
     """A dataset came into the lake. Its first files come with the `RevisionAdded` that follows."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RevisionAdded(DatasetEvent):
     """A revision was committed, the first one included."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MetadataUpdated(DatasetEvent):
     """A dataset's name, metadata or state changed, and no file did."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RevisionInvalidated(DatasetEvent):
     """The current revision was marked VALIDATION_FAILED; `reason` says why."""
 
     reason: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RevisionRejected(DatasetEvent):
     """A bundle failed its checks, and is in quarantine. The dataset is as it was before.
 
@@ -115,7 +116,7 @@ class RevisionRejected(DatasetEvent):
     entry_id: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RevisionAccepted(DatasetEvent):
     """A person published a bundle from quarantine. A `RevisionAdded` follows if a file changed.
 
@@ -130,7 +131,7 @@ class RevisionAccepted(DatasetEvent):
     note: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RevisionDiscarded(DatasetEvent):
     """A person threw away a bundle in quarantine. The dataset is as it was before.
 
@@ -146,7 +147,7 @@ class RevisionDiscarded(DatasetEvent):
     note: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RevisionWithdrawn(DatasetEvent):
     """A bundle in quarantine waits no more: the provider serves something else now.
 
@@ -160,7 +161,7 @@ class RevisionWithdrawn(DatasetEvent):
     state: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetDeleted(DatasetEvent):
     """A dataset was removed from the lake, with all its revisions and what it had in quarantine.
 
@@ -169,12 +170,12 @@ class DatasetDeleted(DatasetEvent):
     """
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetSkipped(DatasetEvent):
     """A run found the dataset unchanged. Not logged."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SelectorSkipped(DomainEvent):
     """A run skipped a whole selector, as the lake is as new as the selector's hint. Not logged."""
 

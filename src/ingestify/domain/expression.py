@@ -25,6 +25,7 @@ from ingestify.domain.expression_syntax import MAX_DEPTH, MAX_LENGTH, MAX_NODES,
 from ingestify.domain.expression_tree import bounds_of, is_nothing, iter_paths, operands_of, root_of, shown
 from ingestify.domain.operations import calculate, call, piece
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Expression", "Undecidable"]
@@ -42,7 +43,7 @@ class Undecidable(ConfigurationError):
         self.single_value = single_value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A condition over the attributes of a discovered selector. Made by `parse`; any thread may use it.
 

@@ -7,7 +7,6 @@ interpreted, and never compiled or executed.
 from __future__ import annotations
 
 import ast
-import dataclasses
 import math
 import re
 import warnings
@@ -16,6 +15,7 @@ from ingestify.domain.comparison import sign_of
 from ingestify.domain.expression_tree import is_nothing, root_of, shown, whole_number
 from ingestify.domain.operations import FUNCTIONS, METHODS, OPERATORS
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "OPERATIONS", "SELECTOR", "Grammar", "Syntax"]
 
@@ -29,7 +29,7 @@ MAX_DEPTH = 50
 """Levels that its syntax tree may have."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Grammar:
     """The names of one kind of expression in messages, and its rules.
 

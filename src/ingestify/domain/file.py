@@ -14,6 +14,7 @@ from ingestify.domain.dump import Dumped
 from ingestify.domain.feeds import HasFileId
 from ingestify.domain.text import storable
 from ingestify.errors import SourceError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "ANY_URL",
@@ -33,7 +34,7 @@ _TEXT_CHARACTERS = 1 << 16
 FileInput = str | bytes | bytearray | memoryview | BinaryIO | io.TextIOBase
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Validators:
     """The provider's own names for the version of a file (RFC 9110, section 8.8).
 
@@ -63,7 +64,7 @@ ANY_URL = "*"
 """In place of the hash of a URL: for which URL the published package had the file is not known (`domain.adopted`)."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _StoredFile(HasFileId, Dumped):
     """What a file of the lake is, whether or not it is part of a revision."""
 
@@ -82,7 +83,7 @@ class _StoredFile(HasFileId, Dumped):
         return {"file_id": self.file_id, **Dumped._dumped_values(self)}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class File(_StoredFile):
     """One file of a committed revision.
 
@@ -108,7 +109,7 @@ class File(_StoredFile):
         return f"File({self.file_id}, {self.data_serialization_format}, {self.size:,} bytes, r{self.revision_id})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class NewFile(_StoredFile):
     """A file whose object is stored, and that no revision names yet. The attributes are those of `File`."""
 
@@ -124,7 +125,7 @@ class NewFile(_StoredFile):
 _stored_values = operator.attrgetter(*(field.name for field in dataclasses.fields(_StoredFile)))
 
 
-@dataclasses.dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run
+@dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run
 class FeedState:
     """The result of the last check of a dataset's file, which needs no revision. Never changed after it is made.
 
@@ -354,7 +355,7 @@ def _time_of(value: object, name: str, data_feed_key: str) -> dt.datetime | None
         raise SourceError(f"The {name} of '{data_feed_key}' is {value!r}, which is no time: {error}.") from error
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class NotModifiedFile:
     """The result of a loader that found the provider's file unchanged.
 

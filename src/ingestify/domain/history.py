@@ -8,11 +8,12 @@ import datetime as dt
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionInvalidated
 from ingestify.domain.revision import Revision, RevisionState
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DatasetHead", "DatasetHistory", "find_conflict", "history_events"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DatasetHead:
     """The state of a dataset's history, without loading it.
 
@@ -47,7 +48,7 @@ class DatasetHead:
         return self.moment == (len(dataset.revisions), state, dataset.updated_at)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DatasetHistory:
     """The whole history that a dataset gets.
 

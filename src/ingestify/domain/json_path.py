@@ -12,7 +12,6 @@ nothing but objects in it, and no key that names an error.
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import re
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any
 from ingestify.domain.error_response import ERROR_KEYS, plain_key
 from ingestify.domain.keyed_entries import find_keyed_entries
 from ingestify.errors import ConfigurationError, SourceError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["EACH", "JsonPath"]
 
@@ -40,7 +40,7 @@ _KEY = re.compile(r"[^.\[\]'\"\s]+(?: +[^.\[\]'\"\s]+)*")
 _BRACKET = re.compile(r"\[(?:(?P<each>\*)|(?P<index>-?[0-9]{1,9})|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\")\]")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class JsonPath:
     """A path that was read. Made by `parse`; any thread may use it.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Lake", "LakeMark"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Lake:
     """The identity of a lake in its catalogue.
 
@@ -31,7 +32,7 @@ class Lake:
         return f"lake {self.lake_id}, epoch {self.epoch}" if self.lake_id else "a lake without an id yet"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LakeMark:
     """The identity of a lake in its storage.
 

@@ -15,6 +15,7 @@ from ingestify.domain.selector import Filters, Selector, canonical_values, filte
 from ingestify.domain.source import Source
 from ingestify.domain.text import LONGEST_KIND, LONGEST_NAME, problem_of_name
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["EVERYTHING", "IngestionPlan", "Job", "SelectorExpression", "SelectorRule"]
 
@@ -105,7 +106,7 @@ def _rule(rule: SelectorRule | None) -> SelectorRule:
     return EVERYTHING if rule is None else rule
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LeftOutPlan:
     """A plan of the configuration that is not ingested.
 
@@ -121,7 +122,7 @@ class LeftOutPlan:
         return f"{self.source_name}: {self.dataset_type}: {self.why}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Job:
     """One selector of one plan, to be discovered and ingested.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from ingestify.domain.file import FeedState, NewFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.json_value import JsonValue
 from ingestify.masking import mask_text
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["QuarantineEntry", "QuarantineState", "WaitingBundle"]
 
@@ -31,7 +31,7 @@ class QuarantineState(enum.StrEnum):
     """The provider served a bundle later that passed, or serves again what the lake has."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class QuarantineEntry:
     """One bundle in quarantine.
 
@@ -108,7 +108,7 @@ class QuarantineEntry:
         return f"QuarantineEntry({self.entry_id}, {self}, {self.name!r}, {self.state.value}: {first!r}{more})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class WaitingBundle:
     """The part of an open entry that readers of its dataset are told; cheap to load for many entries.
 

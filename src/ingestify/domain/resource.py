@@ -26,6 +26,7 @@ from ingestify.domain.text import is_storable
 from ingestify.domain.told_once import warn_once
 from ingestify.errors import DuplicateFile, SourceError
 from ingestify.masking import is_secret_key, mask_url, masked_repr
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "DatasetResource",
@@ -93,7 +94,7 @@ def _is_passing(key: str) -> bool:
     return is_secret_key(key) or key.lower() in ("expires", "policy")
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class FileResource(HasFileId, Dumped):
     """One file that a provider has. Made by `DatasetResource.add_file`.
 
@@ -281,7 +282,7 @@ class FileResource(HasFileId, Dumped):
         return f"The file '{self.data_feed_key}' of {self.dataset_resource}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class UnreadableEntry:
     """An entry of a listing that a source cannot read; `find_datasets` yields it in place of a `DatasetResource`.
 

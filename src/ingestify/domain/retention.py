@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Forgotten", "Retention"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Retention:
     """The age at which history is removed; None: never.
 
@@ -23,7 +24,7 @@ class Retention:
     events: dt.timedelta | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Forgotten:
     """What a retention removed from the catalogue, or would remove.
 

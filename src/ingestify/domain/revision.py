@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from ingestify.domain.dump import Dumped
 from ingestify.domain.file import File
 from ingestify.errors import LoadError
+from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["FilesById", "Revision", "RevisionState", "pick_file"]
@@ -25,7 +26,7 @@ class RevisionState(enum.StrEnum):
     """It was VALIDATION_FAILED, and the provider served the same bytes again, so they are right."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Revision(Dumped):
     """One committed change of a dataset's files.
 

@@ -15,6 +15,7 @@ from ingestify.domain.html_table import html_table
 from ingestify.domain.text import storable
 from ingestify.domain.wording import in_short
 from ingestify.masking import mask_text
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "FINDING_SELECTORS",
@@ -52,7 +53,7 @@ class TaskOutcome(enum.StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Counters:
     """Counts of a job or of a run.
 
@@ -127,7 +128,7 @@ _MOST_OF_AN_ERROR = 10_000
 _MOST_OF_A_REASON = 200
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class TaskSummary:
     """The result of one dataset; kept if it changed, failed, is in quarantine, or lacks a broken file.
 
@@ -164,7 +165,7 @@ class TaskSummary:
         return self.state is RunState.FINISHED and bool(self.error)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ProcessIdentity:
     """The process that runs a job, to find out whether it is still alive.
 
@@ -179,7 +180,7 @@ class ProcessIdentity:
     started: str
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class JobHolder:
     """The process that holds a job, for another one that finds it locked.
 
@@ -194,7 +195,7 @@ class JobHolder:
         return f"process {self.process.pid} on host {self.process.host} since {self.since:%Y-%m-%d %H:%M} UTC"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A lease: a process writes to the lake, or removes objects from it.
 
@@ -212,7 +213,7 @@ class Lease:
         return self.what if self.holder is None else f"{self.what}: {self.holder}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class JobSummary:
     """One job: stored when it starts, and updated while it runs.
 
@@ -303,7 +304,7 @@ class JobSummary:
         return f"JobSummary({what}, {self.state.value}: {self.counters.text}{error})"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class JobEnd:
     """The result of a job, which decides whether the job needs a summary of its own.
 
@@ -336,7 +337,7 @@ class JobEnd:
         return cls(identity + kind, digest, is_quiet=is_done and not has_news)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """The report of a run.
 

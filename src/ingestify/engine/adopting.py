@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -12,13 +11,14 @@ from ingestify.domain.adoption import NotTaken, NotTakenKind
 from ingestify.domain.html_table import html_table
 from ingestify.errors import ConfigurationError
 from ingestify.progress.formatting import counted, size
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.adoption import Adoption, AdoptionProgress
 
 __all__ = ["AdoptionReport", "adopt_lake"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AdoptionReport:
     """What an adoption took over, or what a dry run would take over.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -11,6 +10,7 @@ from ingestify.domain.html_table import html_table
 from ingestify.domain.wording import noun
 from ingestify.errors import ConfigurationError
 from ingestify.progress.formatting import counted, size
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.copied import Copied, CopyOutcome, CopyProgress
 from ingestify.store.maintenance.copying import Copying
@@ -20,7 +20,7 @@ __all__ = ["CopyReport", "copy_lake"]
 _NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class CopyReport:
     """What a copy did, or what a dry run would do.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -13,6 +12,7 @@ from ingestify.domain.run import RunReport
 from ingestify.engine.report.report import one_line
 from ingestify.errors import ConfigurationError, FatalError, StopProcessing, StoreError
 from ingestify.progress.formatting import counted, size, summary_line
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.repair import DatasetToFetch, Refetch, Repaired, confirm, repair
 from ingestify.store.maintenance.verification import Verification
@@ -26,7 +26,7 @@ _ENDS_ALL = (KeyboardInterrupt, StopProcessing, FatalError, StoreError)
 """Errors that end a repair: the next dataset would meet them too."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What a verification found, and what a repair did about it.
 

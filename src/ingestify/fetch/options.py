@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ingestify._version import __version__
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES
 from ingestify.fetch.transport.address_policy import AllowedHosts
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["HttpOptions"]
 
@@ -25,7 +24,7 @@ _LEAST = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class HttpOptions:
     """The settings of the HTTP client of one source.
 

@@ -17,6 +17,7 @@ from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.transport.signing import RequestToSign, Sign, sign_request
 from ingestify.fetch.transport.ways import Way, way_of
 from ingestify.masking import MASK, hide, is_secret_key, mask_url, masked_repr
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DEFAULT_PORTS", "OutgoingRequest", "make_file_request", "make_request", "origin"]
 
@@ -32,7 +33,7 @@ _KEPT_IN_URLS = "!#$%&'()*+,/:;=?@[]~|"
 _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "referer", "user-agent"})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class OutgoingRequest:
     """One request: a GET, or with a body a POST.
 

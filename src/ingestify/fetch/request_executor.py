@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +29,7 @@ from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownE
 from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, TransportError
 from ingestify.fetch.transport.ways import Transports
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["NOT_FOUND", "RequestExecutor"]
 
@@ -67,7 +67,7 @@ class _Renewed(Exception):
     """The credentials were refused, and the authorization has others now."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class _Call(Generic[T]):
     """One call of `RequestExecutor.run`, with its arguments; the same for each try and each redirect."""
 

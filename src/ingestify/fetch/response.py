@@ -17,6 +17,7 @@ from ingestify.fetch.throttling.rate_limit import Stopped
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.transport.transport import RawResponse, TransportError
 from ingestify.masking import mask_text, mask_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["BufferedResponse", "StreamedResponse"]
 
@@ -30,7 +31,7 @@ _EXCERPT_BYTES = 4096
 _EXCERPT_TYPES = re.compile(r"text/plain|application/([\w.-]*\+)?(json|xml)")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class BufferedResponse:
     """A response whose whole body is in memory; implements `domain.ports.Response`.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import os
 import uuid
@@ -27,6 +26,7 @@ from ingestify.main.adapters import (
     probe_catalogue,
 )
 from ingestify.main.parts import make_plans
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.local import STAGING_FOLDER
@@ -37,7 +37,7 @@ __all__ = ["Connection", "iter_connections"]
 _PROBE = b"ingestify config check --connect"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Connection:
     """The result of one check.
 

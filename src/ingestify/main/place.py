@@ -14,6 +14,7 @@ from ingestify.config.ownership import check_found_config
 from ingestify.config.reader import CONFIG_FILE_NAME, find_config
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import is_at_command_line, quoted, remedy
 from ingestify.vaults.url import is_vault_url
 
@@ -33,7 +34,7 @@ _MOST_CHILDREN = 200
 _SQLITE_BEGINS = b"SQLite format 3\0"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """The config file or the URLs of a lake, which may not exist.
 

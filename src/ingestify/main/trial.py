@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from ingestify.domain.source import Source, collecting
 from ingestify.errors import ConfigurationError
 from ingestify.main.adapters import make_engine, memory_store
 from ingestify.main.parts import make_layout, make_source
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.own_modules import make_importable
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
@@ -32,7 +32,7 @@ __all__ = ["SourceTrial", "TriedFile", "try_source"]
 BEGINNING_BYTES = 400
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class TriedFile:
     """One file of the dataset.
 
@@ -51,7 +51,7 @@ class TriedFile:
     items: int | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SourceTrial:
     """The result of trying a source out.
 

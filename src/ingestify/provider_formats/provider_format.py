@@ -8,11 +8,12 @@ from collections.abc import Iterable
 
 from ingestify.domain.bundle import BundleType, is_named
 from ingestify.domain.bundle_check import BundleCheck
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["FormatFeed", "ProviderFormat"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FormatFeed:
     """One feed of a format.
 
@@ -52,7 +53,7 @@ class FormatFeed:
         return feed.removeprefix(self.name).removeprefix("-")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ProviderFormat:
     """Datasets of one type in the format of one provider.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugins
 from ingestify.provider_formats.built_in import FORMATS, LOADERS_GROUP
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_options, find_source_class
 from ingestify.suggestion import did_you_mean
 
@@ -29,7 +29,7 @@ __all__ = [
 _ENTRY = re.compile(r"(\*{0,2}\w+)(?: \([^)]*\))?:\s*(.*)")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SourceOption:
     """An option of a source's `configuration`.
 
@@ -46,7 +46,7 @@ class SourceOption:
     text: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LoaderDescription:
     """A possible value of a source's option `loader`.
 
@@ -78,7 +78,7 @@ class DatasetTypeDescription(TypedDict):
     optional: list[str]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SourceDescription:
     """A type of source.
 

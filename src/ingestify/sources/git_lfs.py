@@ -16,6 +16,7 @@ from ingestify.domain.resource import FileResource
 from ingestify.errors import IntegrityError, SourceError
 from ingestify.fetch.loader import retrieve_http
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["LfsPointer", "load_lfs_file", "read_pointer"]
 
@@ -27,7 +28,7 @@ _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})\r?$", re.MULTILINE)
 _SIZE = re.compile(rb"^size ([0-9]+)\r?$", re.MULTILINE)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LfsPointer:
     """The content of a pointer file.
 

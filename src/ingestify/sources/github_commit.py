@@ -20,6 +20,7 @@ from ingestify.domain.content_id import git_blob
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import given_up_soon
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.github_repository import GithubRepository
 
 __all__ = ["Commit", "find_commit"]
@@ -32,7 +33,7 @@ MOST_LISTS = 30
 _SHA = re.compile("[0-9a-f]{40}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Commit:
     """A commit, and what the folder of a repository holds at it.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import urllib.parse
+
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["GithubRepository"]
 
@@ -12,7 +13,7 @@ _MEDIA_URL = "https://media.githubusercontent.com/media"
 _API_HOST = "api.github.com"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class GithubRepository:
     """One branch of a repository.
 

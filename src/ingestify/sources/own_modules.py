@@ -16,13 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["find_hiding", "make_importable", "warn_of_hidden"]
 
 logger = PrintableLogger(__name__)
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class _Folders:
     """The folders that this process has made importable. There is one object, as there is one `sys.path`.
 

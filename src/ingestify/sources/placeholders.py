@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
 
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Placeholder", "iter_pieces"]
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Placeholder:
     """What is written between two braces."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import threading
 import time
@@ -12,6 +11,7 @@ from typing import Generic, TypeVar
 from ingestify.clock import now
 from ingestify.domain.ports import IndexReading
 from ingestify.fetch.current_context import current_context
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["RecentResponse"]
 
@@ -52,7 +52,7 @@ class RecentResponse(Generic[T]):
         return dt.timedelta(0) <= now() - found.came_at < self._kept
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Recent(Generic[T]):
     response: T
     came_at: dt.datetime

@@ -26,6 +26,7 @@ from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import given_up_soon
 from ingestify.fetch.paging.pages import LinkHeader
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.entries import Found, list_of, read_each, read_entries
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.once_per_run import OncePerRun
@@ -223,7 +224,7 @@ class SportecHuggingFace(OpenDataSource):
         return tree
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Tree:
     """A list of files.
 

@@ -13,12 +13,13 @@ from typing import Any
 
 from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError, SourceError
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.placeholders import iter_pieces
 
 __all__ = ["Scope", "Template", "as_text"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Scope:
     """The values that placeholders and conditions can name: of the identity, else the selector, else the entry.
 
@@ -59,7 +60,7 @@ class Scope:
         return {**entry, **self.selector, **self.identity, **self.fixed, **own}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Template:
     """A parsed text. Made by `parse`; any thread may use it.
 

@@ -16,7 +16,6 @@ listed match, the lake keeps its copy and the run warns.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import Response
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError, SourceError
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.api import ApiSource, basic_auth
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time
@@ -245,7 +245,7 @@ class Wyscout(ApiSource):
         return entries
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Label:
     """The parts of a match's label in the list: `Internazionale - Milan, 2-1`."""
 

@@ -11,7 +11,6 @@ requested; if they are missing (404), the older one is, which does not list dele
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import threading
 import time
@@ -26,6 +25,7 @@ from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import current_context
 from ingestify.fetch.paging.pages import with_param
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["LONGEST", "MARGIN", "Changes", "WyscoutChanges", "as_rome_time", "changes_pager"]
 
@@ -48,7 +48,7 @@ Ask = Callable[[str, Callable[[Response], "str | None"], dict[str, Any]], Iterat
 """`(path, pager, params)` → pages."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Changes:
     """The content of the feed.
 

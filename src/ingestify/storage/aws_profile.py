@@ -13,13 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["AwsProfile", "find_default_profile", "get_profile"]
 
 _LEFT_TO_BOTO3 = ("role_arn", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AwsProfile:
     """A profile in the files.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 from typing import Literal
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["CloudAddress", "CloudOptions", "Service", "is_cloud_url"]
 
@@ -34,7 +34,7 @@ def is_cloud_url(url: str) -> bool:
     return match is not None and match[1].lower() in _SERVICES
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class CloudAddress:
     """A place in a bucket.
 
@@ -99,7 +99,7 @@ class CloudAddress:
         return f"{scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloudOptions:
     """Options of an object store besides its URL; `main.file_options` describes them too.
 

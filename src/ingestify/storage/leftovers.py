@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import os
 import re
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingestify.locked_file import LockedFile
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["NOTES_SUFFIX", "PARTIAL_SUFFIX", "Leftover", "find_leftovers"]
 
@@ -19,7 +19,7 @@ PARTIAL_SUFFIX = ".partial"
 _TEMPORARY = re.compile(r"[0-9a-f]{32}\Z")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Leftover:
     """A temporary file, or a partial file with its notes.
 

@@ -10,6 +10,7 @@ from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, NewFile, Validators
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.errors import ConfigurationError, SaveError
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 
 __all__ = ["AcceptedPart", "built_in_type_of", "choose_part"]
@@ -17,7 +18,7 @@ __all__ = ["AcceptedPart", "built_in_type_of", "choose_part"]
 _MOST_CHARACTERS = 300
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AcceptedPart:
     """The part of a bundle that is published, and the dataset after that.
 

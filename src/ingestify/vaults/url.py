@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["VaultUrl", "is_vault_url"]
 
@@ -22,7 +23,7 @@ def is_vault_url(value: object) -> bool:
     return isinstance(value, str) and re.match(r"vault\+[a-z0-9.-]+://", value, re.IGNORECASE) is not None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class VaultUrl:
     """A secret, or one value of it.
 

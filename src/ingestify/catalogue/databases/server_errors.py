@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import sqlalchemy as sa
+
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["LOCK_TIMEOUT", "ServerError", "find_server_error"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ServerError:
     """One error of a server.
 

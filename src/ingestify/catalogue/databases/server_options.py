@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import is_secret_key
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["ServerOptions", "shown"]
 
 T = TypeVar("T", int, float)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """The options behind the `?` of a URL that ingestify reads itself, with its defaults.
 

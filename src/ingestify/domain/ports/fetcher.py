@@ -13,6 +13,7 @@ from ingestify.domain.error_response import FindError
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports.http_client import Auth, HttpClientPort
 from ingestify.masking import masked_repr
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "ByteSink",
@@ -135,7 +136,7 @@ class UnreachableHosts:
             return set(self._sources)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FetchContext:
     """What a thread fetches for.
 
@@ -163,7 +164,7 @@ class FetchStatus(enum.StrEnum):
     """The provider is still making the file: its response has no body (200, 201, 202, 204), or is a 202 with a note."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FetchRequest:
     """One file to fetch.
 
@@ -203,7 +204,7 @@ class FetchRequest:
     __repr__ = masked_repr  # a URL may be signed
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FetchResult:
     """The result of a fetch.
 
@@ -223,7 +224,7 @@ class FetchResult:
     date: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FileVersion:
     """The version of a file that a partial body belongs to; with it, the rest of the file can be requested.
 

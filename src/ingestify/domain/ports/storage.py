@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, Protocol
+
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Leftovers", "PartialObject", "Storage", "StoredObject", "TemporaryObject"]
 
@@ -49,7 +50,7 @@ class PartialObject(TemporaryObject, Protocol):
         """Release it, so that it can be taken by its key again. After `publish` this does nothing."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """An object that storage lists."""
 
@@ -58,7 +59,7 @@ class StoredObject:
     modified_at: dt.datetime
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Leftovers:
     """Staged objects that were never published.
 

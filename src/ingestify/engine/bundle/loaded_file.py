@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 
 from ingestify.checks.files import Findings
 from ingestify.domain.file import FeedState, NewFile
 from ingestify.engine.bundle.volatile import Differences
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.objects.staging import StagedFile
 
 __all__ = ["NOTHING_FOUND", "FileKind", "LoadedResource"]
@@ -31,7 +31,7 @@ class FileKind(enum.Enum):
     """The provider does not have it, which is allowed, and the lake has it."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class LoadedResource:
     """What came of one file.
 

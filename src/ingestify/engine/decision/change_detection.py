@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import enum
 import functools
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, as_exception
 from ingestify.engine.report.report import PlannedDataset, one_line
 from ingestify.errors import IngestifyError, SourceError
 from ingestify.failpoints import failpoint
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Action", "Decision", "decide", "wanted_by"]
@@ -44,7 +44,7 @@ class Action(enum.StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
+@dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class Decision:
     """What has to be done with a dataset, and why. Never changed.
 

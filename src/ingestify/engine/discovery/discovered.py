@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
 from ingestify.domain.resource import DatasetResource
 from ingestify.engine.report.report import JobProgress
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Discovered"]
 
 
-@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
+@dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class Discovered:
     """A dataset that a job's source announced. Nobody changes it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from ingestify.domain.selector import Filters, Selector, filter_values, join_sel
 from ingestify.domain.source import Source
 from ingestify.engine.discovery.source_calls import discover_selectors, required_arguments, selector_parameters
 from ingestify.errors import ConfigurationError, IngestifyError, SourceError
+from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = [
@@ -67,7 +67,7 @@ def _trait(plan: IngestionPlan, what: str) -> str:
     return {"source": plan.source.name, "provider": plan.source.provider, "dataset type": plan.dataset_type}[what]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Expansion:
     """The jobs of one plan.
 

@@ -6,7 +6,6 @@ ingestify may, gets `dataset_type`, `data_spec_versions` and `dataset_collection
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.plan import IngestionPlan, Job
 from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["discover_selectors", "find_datasets", "required_arguments", "selector_parameters"]
 
@@ -27,7 +27,7 @@ _OTHER_NAMES = ("version", "spec", "feed", "meta", "collection", "known", "exist
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Signature:
     """What a method of a source takes.
 

@@ -12,7 +12,6 @@ shown by
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from ingestify.domain.change import metadata_text
 from ingestify.domain.ports import IndexReading
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.engine.bundle.loaded_file import LoadedResource
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "MOST_BYTES_IN_FULL",
@@ -36,7 +36,7 @@ MOST_BYTES_IN_FULL = 64 << 20
 """A file without a version can only be asked for in full. A larger one is not asked for again."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Uncertain:
     """What the provider has to be asked once more, before a bundle is known to be consistent.
 

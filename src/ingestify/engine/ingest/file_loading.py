@@ -32,6 +32,7 @@ from ingestify.engine.ingest.known_files import KnownFiles
 from ingestify.errors import IntegrityError, SourceError, StoreError
 from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.staging import StagedFile
 
@@ -48,7 +49,7 @@ MOST_BYTES_OF_JSON = 64 << 20
 """Larger files of the lake are not read to compare their JSON with that of a source; then the bytes decide."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Arrival:
     """What came with the bytes of a file.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 
 from ingestify.clock import now
@@ -11,11 +10,12 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import MetadataUpdated
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
 from ingestify.engine.discovery.discovered import Discovered
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["NOTHING_DONE", "Outcome", "outcome_of", "summarize"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one dataset.
 

@@ -6,7 +6,6 @@ the run, and the thread that finishes the step resumes the coroutine. No thread 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Collection, Coroutine, Generator, Sequence
@@ -22,6 +21,7 @@ from ingestify.engine.ingest.outcome import Outcome
 from ingestify.engine.ingest.relisting import Pairs, Relisted, Relistings
 from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.errors import FatalError, FetchError, IngestifyError, LakeUnwritable, SourceError, StopProcessing
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Commit", "DatasetPipeline", "LoadFiles", "ReadIndexAgain", "RunContext"]
@@ -35,7 +35,7 @@ class _Awaited(Generic[_Result]):
         return result
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LoadFiles(_Awaited[None]):
     """Call `work` for each file, side by side in the worker threads. It raises what any of the calls raised."""
 
@@ -43,7 +43,7 @@ class LoadFiles(_Awaited[None]):
     work: Callable[[FileResource], None]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ReadIndexAgain(_Awaited[Relisted]):
     """Read the index once more. It returns what the index says of the dataset now; see `Relistings.ask`."""
 
@@ -51,7 +51,7 @@ class ReadIndexAgain(_Awaited[Relisted]):
     unplanned: Pairs
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Commit(_Awaited[AppliedChange]):
     """Commit a change, in a group with others. It raises HeadMoved if another writer committed first."""
 
@@ -61,7 +61,7 @@ class Commit(_Awaited[AppliedChange]):
 Step: TypeAlias = LoadFiles | ReadIndexAgain | Commit
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """What the datasets of a run share.
 

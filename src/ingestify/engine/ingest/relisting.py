@@ -12,7 +12,6 @@ for the reading, for instance a lock. If a source is called once at a time, the 
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
@@ -26,6 +25,7 @@ from ingestify.engine.discovery.source_context import SourceContexts
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import Gate, StopToken, TaskQueue, WorkerPool
 from ingestify.errors import FatalError, FetchError, SourceError, StopProcessing
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Pairs", "Relisted", "Relistings"]
@@ -44,7 +44,7 @@ Pairs = frozenset[tuple[str, str]]
 """Feeds with their versions."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Relisted:
     """What the index says of a dataset when it is read once more.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from ingestify.domain.plan import EVERYTHING, ParseExpression
 from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunState
 from ingestify.domain.selector import Selector, filter_values
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["LOOKED_AT", "WatchedPlan", "WatchedSelector", "is_done", "watch"]
 
@@ -23,7 +23,7 @@ LOOKED_AT = 1000
 """How many of the newest jobs are read first."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class WatchedPlan:
     """An enabled ingestion plan of the settings.
 
@@ -38,7 +38,7 @@ class WatchedPlan:
     rules: Sequence[Mapping[str, Any] | str] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class WatchedSelector:
     """A selector of a plan.
 

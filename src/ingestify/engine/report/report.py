@@ -31,6 +31,7 @@ from ingestify.engine.report.listing import Listing
 from ingestify.errors import HostLeftAlone
 from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["GuardedListener", "JobProgress", "PlannedDataset", "RunListener", "one_line"]
 
@@ -41,7 +42,7 @@ _COUNTERS = {"fetch": "new", "refetch": "revised", "skip": "skipped"}
 """The counter of a planned action, where its name differs."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class PlannedDataset:
     """What a run that is not dry would do with one dataset.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import queue
 import threading
 import time
@@ -13,6 +12,7 @@ from ingestify.domain.ports import HeadMoved
 from ingestify.engine.workers import RunThread
 from ingestify.errors import IngestifyError, LakeUnwritable, OutcomeUnknown, SaveError
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Committer"]
@@ -25,7 +25,7 @@ LONGEST_WAIT_SECONDS = 0.04
 """How long a change waits at the most for others to share its transaction."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Commit:
     change: DatasetChange
     then: Callable[[AppliedChange | Exception], None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
 
@@ -14,6 +13,7 @@ from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import StopToken
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["JobLocks"]
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.2
 """How often a waiting run tries to take the lock: the operating system does not tell when it is free."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class _Held:
     key: str
     lock: JobLock

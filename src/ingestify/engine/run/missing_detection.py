@@ -13,6 +13,7 @@ from ingestify.domain.text import storable
 from ingestify.engine.report.listing import Listing, digest_of, number_of
 from ingestify.engine.report.report import JobProgress
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["MissingDatasets", "MissingLimits", "describe_unlisted", "find_missing", "warn_if_nothing_is_listed"]
@@ -23,7 +24,7 @@ _SHOWN = 5
 _MOST_CHARACTERS = 100
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class MissingDatasets:
     """What the lake has of a selector, and the listing of the selector does not have.
 
@@ -51,7 +52,7 @@ class MissingDatasets:
         return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class MissingLimits:
     """How many datasets of a selector are marked MISSING after one listing. More than that need a second listing.
 

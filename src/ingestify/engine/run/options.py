@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable
 
@@ -13,11 +12,12 @@ from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.report.report import RunListener
 from ingestify.engine.run.missing_detection import MissingLimits
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["RunOptions"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How a run works.
 

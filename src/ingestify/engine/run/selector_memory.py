@@ -20,6 +20,7 @@ from ingestify.engine.run.job_locks import JobLocks
 from ingestify.engine.run.missing_detection import MissingDatasets, MissingLimits, describe_unlisted, find_missing
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 
@@ -45,7 +46,7 @@ def find_unchanged(progress: JobProgress) -> str | None:
     return f"nothing changed since {sync.last_modified or sync.finished_at:%Y-%m-%d %H:%M:%S}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Conclusion:
     """What follows from a job's listing.
 

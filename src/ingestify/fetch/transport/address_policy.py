@@ -8,7 +8,6 @@ the address of the connection itself. So it also holds for a name that resolves 
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
 import ipaddress
@@ -17,6 +16,7 @@ import socket
 from collections.abc import Iterable
 
 from ingestify.errors import ConfigurationError
+from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "REQUESTABLE",
@@ -86,7 +86,7 @@ def literal_address(host: str) -> str | None:
         return None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AllowedHosts:
     """The hosts that a provider may lead to, beside its own.
 
@@ -147,7 +147,7 @@ class AllowedHosts:
         return any(found.version == network.version and found in network for network in self.networks)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class AddressPolicy:
     """The addresses that one request may be sent to.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import socket
 import ssl
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from ingestify.fetch.transport.address_policy import AddressPolicy
 from ingestify.fetch.transport.transport import AddressForbidden
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Connection", "Tunnel"]
 
@@ -19,7 +19,7 @@ _MOST_HEAD_BYTES = 1 << 16
 _STATUS = re.compile(rb"HTTP/1\.[0-9][ \t]+([1-9][0-9][0-9])([^\r\n]*)")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Tunnel:
     """A tunnel through a proxy to a host; the proxy does not see what is sent through it.
 

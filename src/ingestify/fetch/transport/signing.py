@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from ingestify.errors import IngestifyError, SourceError
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["RequestToSign", "Sign", "sign_request"]
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class RequestToSign:
     """A request as the callable gets it. It may change the headers, and the query of the URL.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 from collections.abc import Callable
@@ -10,13 +9,14 @@ from typing import Any
 
 from ingestify.errors import SourceError
 from ingestify.fetch.transport.transport import Transport
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Transports", "Way", "way_of"]
 
 logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Way:
     """How a request is sent, where it differs from the settings of its source.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import inspect
 import shutil
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestify.loaders.kloppy.files import FeedFiles, OpenedFile
 from ingestify.provider_formats.provider_format import FormatFeed, ProviderFormat
+from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FormatLoader"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FormatLoader:
     """Loads datasets of one format with kloppy. A `files.Loader`."""
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from ingestify.domain.delivery import DeliveredFile, Delivery, SkippedEntry
 from ingestify.domain.resource import UnreadableEntry
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.files import glob
 from ingestify.sources.files.settings import FilesDeclaration, NamedPattern, spec_of
 
@@ -28,7 +29,7 @@ _TEMPORARY = re.compile(
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Matched:
     """A file whose path matches a pattern.
 
@@ -45,7 +46,7 @@ class Matched:
     pattern: NamedPattern
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class DeliveredDataset:
     """The files of one dataset."""
 
@@ -58,7 +59,7 @@ class DeliveredDataset:
         return max(matched.file.modified_at for matched in self.files)
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Listing:
     """What is in a location.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from ingestify.domain.json_path import JsonPath
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import read_json
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.rest.fields import read_by
 
 __all__ = ["ErrorCondition", "ErrorOrQuota", "ErrorSetting"]
@@ -35,7 +35,7 @@ _GRAMMAR = Grammar(
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ErrorCondition:
     """Finds out whether a response is an error; a `domain.error_response.FindError`. Made by `parse`.
 
@@ -86,7 +86,7 @@ class ErrorCondition:
         return self.condition.matches(names)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ErrorOrQuota:
     """A `domain.error_response.FindError` that stops the requests to a host when a quota is used up.
 

@@ -16,6 +16,7 @@ from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 from ingestify.sources.base_url import find_bundle_type
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import LONGEST_NAME, Found, Selectors, are_alike, read_each
@@ -259,7 +260,7 @@ class RestSource(Source):
         return self._settings.dataset_types[find_bundle_type(self, dataset_type).dataset_type]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Page:
     """Entries of an index from one response.
 

@@ -9,13 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["SftpAddress", "SftpOptions"]
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SftpAddress:
     """A folder on a server.
 
@@ -56,7 +57,7 @@ class SftpAddress:
         return f"sftp://{self.host}:{self.port}/{self.folder.lstrip('/')}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SftpOptions:
     """How a server is used.
 

@@ -39,6 +39,7 @@ from ingestify.domain.run import JobHolder
 from ingestify.errors import LakeIdentityError, LakeNotFound, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.adopted_objects import AdoptedObjects, PlaceOf
 from ingestify.store.objects.bucket_objects import BucketObjects
@@ -61,7 +62,7 @@ _MOST_PENDING = 4000
 """How many objects of the datasets of one commit are begun before the first of them is waited for."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class AdoptionProgress:
     """The progress of an adoption. Any thread may read it and add objects; one thread counts the rest.
 
@@ -99,7 +100,7 @@ class AdoptionProgress:
         self.files += sum(len(revision.modified_files) for revision in dataset.revisions)
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class _OnTheWay:
     """A dataset whose objects are being read."""
 

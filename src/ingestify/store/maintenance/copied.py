@@ -6,6 +6,8 @@ import dataclasses
 import enum
 import threading
 
+from ingestify.quick_dataclass import dataclass
+
 __all__ = ["Copied", "CopyOutcome", "CopyProgress"]
 
 
@@ -19,7 +21,7 @@ class CopyOutcome(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Copied:
     """The outcome for one dataset or bundle that differed. Those that were the same are only counted.
 
@@ -38,7 +40,7 @@ class Copied:
     is_quarantined: bool = False
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class CopyProgress:
     """The progress of a copy. Any thread may read it and add objects; one thread counts the rest."""
 

@@ -23,6 +23,7 @@ from ingestify.domain.history import DatasetHead, DatasetHistory, find_conflict
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import for_the_target
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.copied import Copied, CopyOutcome, CopyProgress
@@ -41,7 +42,7 @@ _REFUSED_IN_A_ROW = 10
 """If a storage refuses so many datasets one after the other, the copy ends: it is not the datasets' fault."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class _OnTheWay:
     """A dataset whose objects are being copied.
 

@@ -12,7 +12,6 @@ after it, and a commit sees the notes (`catalogue.integrity.removals`, `store.pr
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -22,6 +21,7 @@ from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
 from ingestify.domain.retention import Forgotten, Retention
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import REMOVING, lease
 from ingestify.store.objects.layout import is_object_path
@@ -40,7 +40,7 @@ SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
 _AT_ONCE = 1000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Garbage:
     """What was removed, or would be.
 

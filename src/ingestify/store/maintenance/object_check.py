@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from ingestify.domain.damage import DamageKind, FileRecord
 from ingestify.domain.ports import Storage
 from ingestify.errors import IntegrityError, StoreError
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.objects.compression import METHODS, open_decompressed
 from ingestify.store.objects.layout import bucket_folders, is_inside
 
@@ -18,7 +18,7 @@ __all__ = ["Finding", "ObjectContent", "compare", "find_other_tags", "read_objec
 _CHUNK_BYTES = 1 << 20
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ObjectContent:
     """What reading an object to its end found.
 
@@ -37,7 +37,7 @@ class ObjectContent:
     refusal: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with an object, compared with one row.
 

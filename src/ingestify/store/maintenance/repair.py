@@ -9,6 +9,7 @@ from typing import Any
 from ingestify.domain.damage import DAMAGED, Damage, DamageKind, FileRecord
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.errors import IntegrityError, StoreError
+from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.layout import is_object_path
 
@@ -17,7 +18,7 @@ __all__ = ["DatasetToFetch", "Refetch", "Repaired", "confirm", "repair"]
 _BATCH_SIZE = 200
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DatasetToFetch:
     """The name of a dataset that a repair fetches anew."""
 
@@ -34,7 +35,7 @@ Refetch = Callable[[DatasetToFetch], str]
 """Fetches a dataset anew now, if a plan covers it, and returns the result in words."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Repaired:
     """One step of a repair. Whether it helped, the next verification says.
 

@@ -21,6 +21,7 @@ from ingestify.clock import now
 from ingestify.domain.damage import Damage, DamageKind, FileRecord
 from ingestify.domain.ports import Catalogue, Storage
 from ingestify.domain.quarantine import QuarantineState
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.garbage import SAFETY_AGE, iter_orphans
 from ingestify.store.maintenance.object_check import (
@@ -50,7 +51,7 @@ _READS = 2
 _SWAPPABLE = frozenset({DamageKind.TRUNCATED, DamageKind.ALTERED, DamageKind.UNDECODABLE})
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Progress:
     """The progress of a verification. One thread writes it, any thread may read it.
 

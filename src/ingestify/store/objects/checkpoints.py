@@ -13,6 +13,7 @@ import json
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingestify.domain.ports import FileVersion, PartialObject
+from ingestify.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -57,7 +58,7 @@ class Checkpoints:
             self._reached = size
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ResumedObject:
     """A partial object that was cut to its last valid checkpoint.
 

@@ -17,6 +17,7 @@ from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.selector import filter_values
 from ingestify.domain.wording import MOST_LISTED, counted_datasets, filter_text, in_short, listed, values_there
+from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import is_at_command_line, quoted
 from ingestify.store.reading.call_options import find_option
 from ingestify.suggestion import did_you_mean
@@ -30,7 +31,7 @@ _MOST_DATASETS = 1000
 """How many datasets are read to show the names in their metadata."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class NamesOfSources:
     """The names that sources know, whether or not the lake has such datasets yet.
 

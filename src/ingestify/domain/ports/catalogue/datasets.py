@@ -10,11 +10,12 @@ from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Filters
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "DatasetsPort", "KnownDataset", "StorageTotals"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DatasetFilter:
     """A filter for datasets.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Sequence
 from typing import Protocol
+
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["HostWait", "HostWaitsPort"]
 
@@ -13,7 +14,7 @@ _TOLERANCE = dt.timedelta(minutes=5)
 """How much the clocks of two machines may differ."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class HostWait:
     """A wait that a host asked for.
 

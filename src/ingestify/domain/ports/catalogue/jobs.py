@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 from ingestify.domain.selector import Selector
+from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DiscoveredSelector", "JobLock", "JobLocksPort", "JobsPort", "SelectorSync", "SelectorSyncsPort"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class DiscoveredSelector:
     """A selector that a source's `discover_selectors` returned, with its name for people.
 
@@ -29,7 +29,7 @@ class DiscoveredSelector:
     selector: Selector
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class SelectorSync:
     """The state of a selector when it was last ingested.
 
