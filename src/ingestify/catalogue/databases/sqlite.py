@@ -300,10 +300,17 @@ class SqliteDialect(Dialect):
     def find_maintenance(self, connection: sa.Connection, tables: Sequence[sa.Table]) -> list[str]:
         """Return the statements of `PRAGMA optimize`, and those that give free pages back."""
         # 1: return the statements only; 2: ANALYZE; 0x10000: all tables, not only those that this connection used.
-        due = list(connection.exec_driver_sql("PRAGMA optimize(0x10003)").scalars())
+        listed = connection.exec_driver_sql("PRAGMA optimize(0x10003)").scalars().all()
+        of_tables = {f'ANALYZE "main"."{table.name}"': table for table in tables}
+        # Of an empty table it keeps nothing, and would ask for the same again in each run.
+        due = [one for one in listed if one not in of_tables or _has_rows(connection, of_tables[one])]
         is_incremental = connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() == _INCREMENTAL
         if is_incremental:
             free = connection.exec_driver_sql("PRAGMA freelist_count").scalar() or 0
             # Python's driver makes one step of such a statement, which is one page.
             due += ["PRAGMA incremental_vacuum(1)"] * min(free, _MOST_PAGES)
         return ["PRAGMA analysis_limit = 1000", *due] if due else []
+
+
+def _has_rows(connection: sa.Connection, table: sa.Table) -> bool:
+    return connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first() is not None
