@@ -87,7 +87,7 @@ _DATA = frozenset(
 )
 # A document without any of these words is no error, and is not parsed.
 _ALARMS = (b"error", b"fault", b"exception")
-_SIGNS = (*_ALARMS, b"message", b"detail", b"msg", b"success", b'"ok"', b"status", b"code")
+_SIGNS = (*_ALARMS, b"message", b"detail", b"msg", b"title", b"reason", b"false")
 _WRAPPERS = frozenset({"api", "data", "response", "result"})
 _SUCCESS = frozenset({"success", "ok"})
 _STATUS = frozenset({"status", "statuscode", "code"})
@@ -101,7 +101,7 @@ def find_error(body: bytes, most_bytes: int = MOST_BYTES) -> str:
     if len(body) > most_bytes:
         return ""
     letters = body.replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").lstrip().lower()  # of UTF-16, too
-    if not any(word in letters for word in (_ALARMS if letters.startswith(b"[") else _SIGNS)):
+    if not any(map(letters.__contains__, _ALARMS if letters.startswith(b"[") else _SIGNS)):
         return ""
     try:
         document = json.loads(body.decode(json.detect_encoding(body)).removeprefix("\ufeff"))

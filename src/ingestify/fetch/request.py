@@ -30,6 +30,7 @@ _SHOWN_CHARACTERS = 200
 _ORIGIN = re.compile(r"[^/?#]*(?://[^/?#]*)?")
 # The characters of a URL (RFC 3986, appendix A), and the `|` that providers leave as it is.
 _KEPT_IN_URLS = "!#$%&'()*+,/:;=?@[]~|"
+_PLAIN = re.compile(f"[{re.escape(_KEPT_IN_URLS)}0-9A-Za-z_.-]*")
 _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "referer", "user-agent"})
 
 
@@ -306,7 +307,8 @@ def _read_url(url: str) -> tuple[str, tuple[str, str] | None]:
         sent, userinfo = _read_origin(found[0])
     except ValueError:
         raise SourceError(f"'{mask_url(url)}' is no http or https URL.") from None
-    return sent + urllib.parse.quote(url[found.end() :].partition("#")[0], _KEPT_IN_URLS), userinfo
+    path = url[found.end() :].partition("#")[0]
+    return sent + (path if _PLAIN.fullmatch(path) else urllib.parse.quote(path, _KEPT_IN_URLS)), userinfo
 
 
 @functools.lru_cache(maxsize=256)  # all files of a host begin alike

@@ -29,7 +29,7 @@ class HostHealth:
     def answered(self, *, is_file: bool) -> None:
         """Note that a request succeeded."""
         for failing in self._failing.values() if is_file else [self._failing[False]]:
-            if len(failing) < _DIFFERENT and len(self._broken) < _MOST_KNOWN:
+            if failing and len(failing) < _DIFFERENT and len(self._broken) < _MOST_KNOWN:
                 self._broken |= failing
             failing.clear()
 

@@ -37,7 +37,8 @@ def read_rate_limit_headers(headers: Mapping[str, str]) -> RateLimitHeaders | No
     (`100;w=60`), and `RateLimit: "default";r=50;t=30` of later drafts (draft-ietf-httpapi-ratelimit-headers). It does
     not read headers that begin with `X-`, as their meaning differs from provider to provider.
     """
-    remaining, reset = _number(headers.get("RateLimit-Remaining")), _number(headers.get("RateLimit-Reset"))
+    remaining = _number(headers.get("RateLimit-Remaining"))
+    reset = None if remaining is None else _number(headers.get("RateLimit-Reset"))
     if remaining is None or reset is None:
         said = dict(_PARAMETER.findall(headers.get("RateLimit") or ""))
         if "r" not in said or "t" not in said:

@@ -380,10 +380,10 @@ def _framing(status: int, headers: Headers) -> tuple[bool, int | None]:
         return True, None
     if encoding not in ("", "identity"):
         raise TransportError(f"{_NO_SENSE} (Transfer-Encoding {encoding[:40]!r})")
-    if "Content-Length" not in headers:
+    said = headers.get("Content-Length")
+    if said is None:
         return False, None
-    lengths = {one.strip(_BLANKS) for one in headers["Content-Length"].split(",")}
-    length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit() and len(length) < 20):
-        raise TransportError(f"{_NO_SENSE} (Content-Length {headers['Content-Length'][:40]!r})")
+    length, *others = {one.strip(_BLANKS) for one in said.split(",")}
+    if others or not (length.isascii() and length.isdigit() and len(length) < 20):
+        raise TransportError(f"{_NO_SENSE} (Content-Length {said[:40]!r})")
     return False, int(length)
