@@ -117,42 +117,41 @@ class Download:
             TryAgain: The body broke off.
         """
         headers = response.headers
-        url = mask_url(response.request.url)
         validators = Validators(headers.get("ETag") or None, headers.get("Last-Modified") or None)
         date = headers.get("Date") or None
         if response.status == 304:
-            return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._file.validators, url=url, date=date)
+            return FetchResult(FetchStatus.NOT_MODIFIED, validators or self._file.validators, date=date)
         if response.status in NOT_FOUND:
-            return FetchResult(FetchStatus.NOT_FOUND, url=url, date=date)
+            return FetchResult(FetchStatus.NOT_FOUND, date=date)
         if response.status == 204 or (response.status in _NOT_READY and response.announced_bytes == 0):
-            return self._not_ready(url, response.status, date)
+            return self._not_ready(response)
         if response.status == 206:
             version = self._check_rest(headers)
             if self._first is None:  # an earlier process received the first part
                 known = Validators(version.etag, version.last_modified)
-                self._first = FetchResult(FetchStatus.FETCHED, known, version.content_type, url, date=date)
+                self._first = FetchResult(FetchStatus.FETCHED, known, version.content_type, date=date)
             result = self._first
         else:
             if self._written:
                 self._sink.restart()
                 self._written = 0
-            result = FetchResult(FetchStatus.FETCHED, validators, content_type_of(headers), url, date=date)
+            result = FetchResult(FetchStatus.FETCHED, validators, content_type_of(headers), date=date)
             self._first = result
             self._version = _resumable_version(headers, response.announced_bytes)
             if self._version is not None:
                 self._sink.begin(self._version)
         self._copy(response)
         if not self._written and (self._file.ignore_not_ready or response.status in _NOT_READY):
-            return self._not_ready(url, response.status, date)
+            return self._not_ready(response)
         if response.status == 202 and _is_note(bytes(self._beginning)):
             self._sink.restart()
-            return self._not_ready(url, response.status, date)
+            return self._not_ready(response)
         return result
 
-    def _not_ready(self, shown: str, status: int, date: str | None) -> FetchResult:
+    def _not_ready(self, response: StreamedResponse) -> FetchResult:
         if not self._file.ignore_not_ready:
-            raise not_ready(shown, status)
-        return FetchResult(FetchStatus.NOT_READY, url=shown, date=date)
+            raise not_ready(mask_url(response.request.url), response.status)
+        return FetchResult(FetchStatus.NOT_READY, date=response.headers.get("Date") or None)
 
     def _format_at(self, url: str) -> str | None:
         # The declared format counts first: a file declared as `json`, from `…/1.json.gz` with Content-Encoding: gzip,

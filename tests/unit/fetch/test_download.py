@@ -40,7 +40,7 @@ def test_a_file_arrives_with_what_the_provider_says_of_it(server: Provider, clie
     assert result.status is FetchStatus.FETCHED
     assert result.validators == validators
     assert result.content_type == "application/json"
-    assert (result.url, result.attempts) == (f"{url}?token=***", 1)
+    assert result.attempts == 1
     assert sink.restarts == 0
 
 
@@ -196,7 +196,7 @@ def test_a_success_without_the_file_is_not_ready_yet(server: Provider, client: H
     url = server.on("/a", reply)
     with pytest.raises(FetchError, match=r"status 20[124] without the file: it is not ready yet"):
         fetch(client, url)
-    assert fetch(client, url, ignore_not_ready=True) == (b"", FetchResult(FetchStatus.NOT_READY, url=url))
+    assert fetch(client, url, ignore_not_ready=True) == (b"", FetchResult(FetchStatus.NOT_READY))
 
 
 # ---- content encodings ---------------------------------------------------------------------------------

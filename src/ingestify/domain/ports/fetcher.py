@@ -211,7 +211,6 @@ class FetchResult:
     Attributes:
         validators: Those of the response; empty if the provider sends none.
         content_type: The Content-Type header without parameters, lower case, or None.
-        url: Where the bytes came from after redirects, with secrets masked.
         attempts: How many times the request was tried.
         date: The Date header as it was sent, by the provider's clock; None if there was none.
     """
@@ -219,7 +218,6 @@ class FetchResult:
     status: FetchStatus
     validators: Validators = NO_VALIDATORS
     content_type: str | None = None
-    url: str = ""
     attempts: int = 1
     date: str | None = None
 

@@ -103,11 +103,11 @@ class PagedFile:
         written = 0
         for piece in pages.iter_joined(found_pages(), self._pager):
             if nothing is not None:
-                return FetchResult(nothing, url=self._shown), ""
+                return FetchResult(nothing), ""
             written += len(piece)
             if written > self._most_bytes:
                 self._sink.restart()
                 raise too_large(self._shown, self._source, self._most_bytes)
             digest.update(piece)
             self._sink.write(piece)
-        return FetchResult(FetchStatus.FETCHED, NO_VALIDATORS, "application/json", self._shown), digest.hexdigest()
+        return FetchResult(FetchStatus.FETCHED, NO_VALIDATORS, "application/json"), digest.hexdigest()
