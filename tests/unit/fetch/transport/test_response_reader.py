@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingestify.fetch.transport.response_reader import ResponseReader, Wire
 from ingestify.fetch.transport.transport import TransportError
+from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
 
 # What answers are made of, and what is nearly it.
 PIECES = st.sampled_from(
@@ -127,3 +131,28 @@ def test_there_is_a_most_of_headers(count: int) -> None:
     else:
         with pytest.raises(TransportError, match="more headers than make sense"):
             read(data)
+
+
+@pytest.mark.parametrize("size", [5, 70_000, 100_000])
+def test_what_comes_behind_a_body_is_seen(size: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
+    assert read(head + b"x" * size + b"\r\n")[1] == b"x" * size
+    with pytest.raises(TransportError, match="more came than was announced"):
+        read(head + b"x" * size + b"more")
+
+
+def test_what_comes_behind_a_body_in_another_record_of_tls_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "both.pem").write_text(CERTIFICATE + PRIVATE_KEY)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(tmp_path / "both.pem")
+    sockets = socket.socketpair()
+    with ThreadPoolExecutor(1) as pool:
+        accepting = pool.submit(server.wrap_socket, sockets[1], server_side=True)
+        ours = ssl.create_default_context(cadata=CERTIFICATE).wrap_socket(sockets[0], server_hostname="127.0.0.1")
+        theirs = accepting.result()
+    with ours, theirs:
+        ours.settimeout(5)
+        theirs.sendall(PLAIN + b"hello")
+        theirs.sendall(b"more")
+        with pytest.raises(TransportError, match="more came than was announced"):
+            list(ResponseReader(Wire(ours)).iter_body())
