@@ -115,7 +115,7 @@ def test_a_run_of_the_five_matches_exits_0_and_the_second_only_asks_for_the_inde
 
 
 def test_open_data_streams_without_any_configuration(
-    tmp_path: Path, provider: StaticServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, provider: StaticServer, provider_data: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(statsbomb_github, "BASE_URL", f"{provider.url}/data")
     monkeypatch.chdir(tmp_path)
@@ -137,6 +137,8 @@ def test_open_data_streams_without_any_configuration(
             if loaded:  # kloppy takes its time, and it is the same files
                 assert streamed[0].files == loaded[0].files
             else:
-                assert len(engine.load_dataset_with_kloppy(streamed[0])) == RECORDS[3788741]
+                assert len(engine.load_dataset_with_kloppy(streamed[0], three_sixty=False)) == RECORDS[3788741]
+                frames = engine.store.load_files(streamed[0]).get_file("360-frames")
+                assert frames.read() == (provider_data / "statsbomb/data/three-sixty/3788741.json").read_bytes()
                 loaded = streamed
         assert len(provider.requests) == requests, "one match costs one match's requests"

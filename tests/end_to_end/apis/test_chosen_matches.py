@@ -69,6 +69,7 @@ def indexes(api: ProviderApi, part: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", APIS)
+@pytest.mark.usefixtures("passing_time")  # Wyscout's rate limit
 def test_the_index_of_ten_matches_is_requested_once(tmp_path: Path, name: str):
     make_api, make_source, part = APIS[name]
     with make_api(small_season(MATCHES)) as api:

@@ -247,7 +247,10 @@ def _open_and_save(path: str, number: int, start: object) -> None:
 
 @pytest.mark.slow
 def test_four_processes_open_a_new_lake_at_the_same_moment(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+    is_forked = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if is_forked else "spawn")
+    if is_forked:
+        context.set_forkserver_preload([__name__])  # imported once, in place of four times
     start = context.Barrier(4)
     path = str(tmp_path / "new" / "c.db")
     processes = [context.Process(target=_open_and_save, args=(path, number, start)) for number in range(4)]

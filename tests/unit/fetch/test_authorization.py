@@ -193,6 +193,7 @@ def test_a_token_that_never_lasts_until_its_turn_is_told(server: Provider, make_
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("passing_time")
 def test_logins_that_succeed_do_not_speak_for_what_is_refused_behind_them(
     server: Provider, make_client: MakeClient
 ) -> None:
@@ -207,7 +208,7 @@ def test_logins_that_succeed_do_not_speak_for_what_is_refused_behind_them(
 
     server.on("/a", by=lambda _: answer(b"", 401))
     refused = []
-    for number in range(60):
+    for number in range(200):
         with pytest.raises(FetchError) as caught:
             client.get(f"{server.url}/a?{number}", auth=Renewing("one", "two"))
         refused.append(caught.value)
@@ -216,4 +217,4 @@ def test_logins_that_succeed_do_not_speak_for_what_is_refused_behind_them(
     assert last.is_refusal
     assert "sources.provider.configuration" in last.reason
     assert "header Authorization" in last.reason
-    assert len(server.asked_for("/a")) <= 40, "and not twice each of 60 files"
+    assert len(server.asked_for("/a")) <= 40, "and not twice each of 200 files"
