@@ -68,8 +68,9 @@ SLOW = ("end_to_end", "property")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their folder, and most parameters of those that are sampled. Other slow tests say so themselves."""
     seen: Counter[str] = Counter()
+    beginning = len((ROOT / "tests").parts)
     for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        folder = item.path.parts[beginning]
         if folder == "integration":
             item.add_marker(pytest.mark.integration)
         elif folder in SLOW:

@@ -16,7 +16,8 @@ from ingestify import IntegrityError, LoadedFile
 from ingestify.store.reading.stored_content import StoredContent
 from tests.support.catalogue_data import T0, new_file
 
-LINES = b"".join(b'{"frame": %d, "x": %d}\n' % (n, random.Random(n).randrange(10**9)) for n in range(40_000))
+_any = random.Random(1)
+LINES = b"".join(b'{"frame": %d, "x": %d}\n' % (n, _any.randrange(10**9)) for n in range(40_000))
 PACKED = gzip.compress(LINES[:500_000]) + gzip.compress(LINES[500_000:]) + bytes(7)
 
 
