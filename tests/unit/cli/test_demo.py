@@ -13,7 +13,9 @@ from ingestify.cli import demo
 
 @pytest.mark.slow
 def test_inside_an_earlier_demo_its_lake_is_replaced_and_nothing_else(command, monkeypatch):
-    monkeypatch.setattr(demo._Demonstration, "_load", lambda *_: None)  # with kloppy it takes a second; the others do it
+    monkeypatch.setattr(
+        demo._Demonstration, "_load", lambda *_: None
+    )  # with kloppy it takes a second; the others do it
     assert "ingestify list --config config.yaml" in made(command, "lake", "--folder", ".")
     mine = Path("notes.txt")
     mine.write_text("mine")
