@@ -221,7 +221,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'ingestify' has no attribute '{name}'")
-    value = getattr(importlib.import_module(f"ingestify.{_MODULE_OF[name]}"), name)
+    from ingestify.quick_imports import quick_imports  # `import ingestify` needs no module
+
+    with quick_imports():
+        value = getattr(importlib.import_module(f"ingestify.{_MODULE_OF[name]}"), name)
     globals()[name] = value
     return value
 

@@ -36,9 +36,8 @@ def make_quickly(cls: type[Any], *, frozen: bool = False, slots: bool = False, k
     if cls.__dict__.get("__hash__") is None:
         own.discard("__hash__")  # Python sets it to None where a class has an __eq__
     made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(cls)
-    parameters = made.__dataclass_params__
-    # A frozen class can only inherit from frozen ones.
-    parameters.init, parameters.repr, parameters.eq, parameters.frozen = True, True, True, frozen
+    for name, value in {"init": True, "repr": True, "eq": True, "frozen": frozen}.items():
+        setattr(made.__dataclass_params__, name, value)  # a frozen class can only inherit from frozen ones
     methods = [_make_init(made, frozen=frozen), *_make_comparison(made, frozen=frozen), _make_repr(made)]
     if frozen:
         methods += _make_frozen(made)

@@ -16,6 +16,7 @@ from ingestify.main.older_place import refuse_lake_by_current_folder
 from ingestify.main.parts import make_key_types, make_layout, make_plans, subscribe
 from ingestify.main.place import Place
 from ingestify.progress.printable import PrintableLogger
+from ingestify.quick_imports import quick_imports
 from ingestify.sources.own_modules import make_importable
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.vaults.lookup import SecretLookup
@@ -32,6 +33,7 @@ __all__ = [
 logger = PrintableLogger(__name__)
 
 
+@quick_imports()
 def open_engine(
     place: Place,
     bucket: str | None = None,
@@ -53,6 +55,7 @@ def open_engine(
     return make_engine(store, settings.sources, plans, settings, folder, left_out=left_out)
 
 
+@quick_imports()
 def open_datastore(
     place: Place,
     bucket: str | None = None,
