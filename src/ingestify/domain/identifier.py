@@ -220,7 +220,8 @@ class Identifier(dict[str, Any]):
         return self._hash
 
     def __str__(self) -> str:
-        return "/".join(f"{key}={canonical_value(value)}" for key, value in self.items())
+        texts = [f"{key}={value if type(value) is int else canonical_value(value)}" for key, value in self.items()]
+        return "/".join(texts)
 
     def __repr__(self) -> str:
         return f"Identifier({super().__repr__()})"

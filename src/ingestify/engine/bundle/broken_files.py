@@ -52,11 +52,10 @@ def validators_of_left_out(file: FileResource, known: FeedState) -> Validators:
     return Validators(known.validators.etag)
 
 
-def is_known_to_be_bad(file: FileResource, known: FeedState | None) -> bool:
+def is_known_to_be_bad(file: FileResource, known: FeedState) -> bool:
     """Whether the announced version of a file shows that it is still the broken one, so that it need not be read."""
     return (
-        known is not None
-        and known.is_left_out
+        known.is_left_out
         and not known.decided_by
         and file.content_version is not None
         and file.content_version == known.validators.etag

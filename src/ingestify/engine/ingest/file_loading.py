@@ -116,10 +116,11 @@ class FileLoading:
             SourceError: What the source says of the file makes no sense.
             Exception: Whatever fetching, staging or a file loader raises.
         """
-        if not self._unconditional and is_known_to_be_bad(file, self._known.feeds.get(file.file_id)):
+        known = None if self._unconditional else self._known.feeds.get(file.file_id)
+        if known is not None and is_known_to_be_bad(file, known):
             return self._known.unchanged(file, NO_VALIDATORS)
-        if not self._unconditional and self._known.holds(file, self._content_id_of):
-            return self._known.unchanged(file, self._known.feeds[file.file_id].validators)
+        if known is not None and self._known.holds(file, known, self._content_id_of):
+            return self._known.unchanged(file, known.validators)
         if file.url is not None:
             return self._load_url(file, unconditional=self._unconditional, may_skip=may_skip)
         if file.json_content is not None:

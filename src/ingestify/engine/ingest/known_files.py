@@ -70,16 +70,17 @@ class KnownFiles:
             return Validators(known.validators.etag)
         return known.validators
 
-    def holds(self, file: FileResource, content_id_of: Callable[[File], str]) -> bool:
+    def holds(self, file: FileResource, known: FeedState, content_id_of: Callable[[File], str]) -> bool:
         """Whether the lake or the quarantine has the bytes that the source announces by their content id.
 
         Args:
             file: The file, as it is announced.
+            known: What is known of it.
             content_id_of: Computes the content id of a file of the lake, by its bytes. It is called for what came into
                 the lake without one.
         """
-        known, wanted = self.feeds.get(file.file_id), file.content_id
-        if known is None or wanted is None:
+        wanted = file.content_id
+        if wanted is None:
             return False
         if known.content_id:
             is_there = known.is_left_out or (
