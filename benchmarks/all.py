@@ -20,6 +20,7 @@ ALL = (
     "adaptive.py",
     "checks.py",
     "clients.py",
+    "commit.py",
 )
 
 

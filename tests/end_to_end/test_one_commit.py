@@ -316,3 +316,49 @@ def test_a_dry_run_says_which_file_has_other_content(data: OpenData):
         engine.load(dry_run=True, listener=Listener())
     (one,) = [one for one in planned if one.action != "unchanged"]
     assert one.reasons == ("events__v1: other content",)
+
+
+def test_a_second_run_of_a_process_knows_the_files_of_a_commit_that_it_has_seen(data: OpenData):
+    with data.engine() as engine:
+        engine.load()
+        data.github.clear_requests()
+        assert engine.load().totals.unchanged == MATCHES
+    assert data.github.requests_of("api") == ["commits/main"]
+    assert len(data.github.requests) == 2
+
+
+def test_a_list_of_what_there_is_asks_for_no_commit(data: OpenData):
+    with data.engine() as engine:
+        assert len(engine.matches("statsbomb", competition_id=811, season_id=27)) == MATCHES
+    assert data.github.requests_of("api") == []
+
+
+# ---- what is in quarantine, and what is withdrawn ---------------------------------------------------------
+
+
+def test_a_bundle_in_quarantine_is_not_asked_for_again_and_its_repair_is_fetched(data: OpenData):
+    data.run()
+    match_id = data.state.match_ids()[0]
+    path = f"data/events/{match_id}.json"
+    good = data.files[path]
+    data.github.push({path: b"[]"})
+    assert data.run().totals.quarantined == 1
+    assert data.content(match_id, "events") == good
+    assert data.run().totals.quarantined == 1
+    assert data.asked() == ["data/competitions.json", "data/matches/811/27.json"]
+    data.github.push({path: good + b"\n"})
+    assert data.run().totals.revised == 1
+    assert [one for one in data.asked() if str(match_id) in one] == [path]
+    assert data.content(match_id, "events") == good + b"\n"
+
+
+def test_a_bundle_in_quarantine_that_is_taken_back_leaves_it(data: OpenData):
+    data.run()
+    match_id = data.state.match_ids()[0]
+    path = f"data/events/{match_id}.json"
+    good = data.files[path]
+    data.github.push({path: b"[]"})
+    assert data.run().totals.quarantined == 1
+    data.github.push({path: good})
+    assert data.run().totals.quarantined == 0
+    assert data.run().totals.requests == 3

@@ -399,6 +399,28 @@ def test_a_pointer_to_other_bytes_fails_its_dataset_and_the_lake_keeps_what_it_h
             assert engine.list_datasets() == []
 
 
+def test_a_file_that_leaves_the_commit_leaves_the_lake_when_a_second_run_finds_the_same(tmp_path: Path, excerpts: Path):
+    files = files_below(excerpts / "skillcorner")
+    path = "data/matches/1886347/1886347_phases_of_play.csv"
+    with GithubSimulator(files) as github:
+
+        def run() -> tuple[int, set[str]]:
+            options = {"base_url": f"{github.raw_url}/data", "api_url": github.api_url}
+            with get_dev_engine(make_open_data_source("skillcorner", options), "match", dev_dir=tmp_path) as engine:
+                requests = engine.load(match_id=1886347).totals.requests
+                (dataset,) = engine.list_datasets()
+                return requests, {one.data_feed_key for one in dataset.files.values()}
+
+        assert run()[1] == {"match", "phases_of_play"}
+        github.push({path: None})
+        assert run()[1] == {"match", "phases_of_play"}
+        assert run()[1] == {"match"}
+        github.push({path: files[path]})
+        assert run()[1] == {"match", "phases_of_play"}
+        requests, _ = run()
+        assert requests == 3 + 1, "the other feed is not there, and may come"
+
+
 def test_at_a_commit_a_pointer_in_git_lfs_is_read_only_if_it_is_another_one(tmp_path: Path, excerpts: Path):
     match_file = excerpts / "skillcorner" / "data" / "matches" / "1886347" / "1886347_match.json"
     bodies = {count: skillcorner_frames(match_file, count) for count in (5, 6)}

@@ -53,4 +53,4 @@ def given_up_soon() -> AbstractContextManager[None]:
 def current_run() -> threading.Event | None:
     """Return what stops the run of the current thread, by which runs can be told apart; outside of a run, None."""
     context = current_context()
-    return None if context is _outside_a_run else context.stop
+    return context.stop if context.is_run else None

@@ -19,7 +19,7 @@ from typing import Any
 from ingestify.domain.content_id import git_blob
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import FetchError, SourceError
-from ingestify.fetch.current_context import given_up_soon
+from ingestify.fetch.current_context import current_context, given_up_soon
 from ingestify.quick_dataclass import dataclass
 from ingestify.sources.github_repository import GithubRepository
 
@@ -80,7 +80,7 @@ class Commit:
         return {"_version": hashlib.sha256("\n".join(ids).encode()).hexdigest()}
 
 
-def find_commit(http: HttpClientPort, repository: GithubRepository) -> Commit | None:
+def find_commit(http: HttpClientPort, repository: GithubRepository, last: Commit | None = None) -> Commit | None:
     """Return the commit that a branch is at; None: nobody says it.
 
     A host that cannot be reached is given up within seconds: the run goes on without what it would say.
@@ -88,11 +88,20 @@ def find_commit(http: HttpClientPort, repository: GithubRepository) -> Commit | 
     Args:
         http: The source's client.
         repository: The branch, and the folder of which the files are wanted.
+        last: The commit that was found the last time. If the branch is still at it, its files are known.
     """
+    is_patient = current_context().unreachable_hosts is None
     with given_up_soon():
-        sha = _sha_by_api(http, repository) or _sha_by_git(http, repository)
+        try:
+            sha: str | None = _sha_by_api(http, repository)
+        except FetchError as error:
+            logger.info("%s does not say at which commit the branch is: %s", repository.api_url, error)
+            # Somebody waits for a result, and is probably offline.
+            sha = None if error.unreached and not is_patient else _sha_by_git(http, repository)
         if sha is None:
             return None
+        if last is not None and last.sha == sha and last.blobs is not None:
+            return last
         found = _Tree(http, repository)
         try:
             found.read(sha, "")
@@ -102,14 +111,13 @@ def find_commit(http: HttpClientPort, repository: GithubRepository) -> Commit | 
         return Commit(repository, sha, found.blobs, found.trees)
 
 
-def _sha_by_api(http: HttpClientPort, repository: GithubRepository) -> str | None:
+def _sha_by_api(http: HttpClientPort, repository: GithubRepository) -> str:
     url = f"{repository.api_url}/commits/{urllib.parse.quote(repository.branch, safe='')}"
-    try:
-        body = http.get(url, headers={"Accept": "application/vnd.github.sha"}).content
-    except FetchError as error:
-        logger.info("%s does not say at which commit the branch is: %s", repository.api_url, error)
-        return None
-    return _sha_of(body.strip().decode("ascii", "replace"))
+    body = http.get(url, headers={"Accept": "application/vnd.github.sha"}).content
+    sha = _sha_of(body.strip().decode("ascii", "replace"))
+    if sha is None:
+        raise FetchError(f"GET {url}: the response is no id of a commit.", url=url)
+    return sha
 
 
 def _sha_by_git(http: HttpClientPort, repository: GithubRepository) -> str | None:

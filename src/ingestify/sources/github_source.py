@@ -25,7 +25,7 @@ class GithubSource(OpenDataSource):
     """Open data below the raw URL of a GitHub repository, or of a mirror of it.
 
     A run finds out once at which commit the branch is, and reads and announces everything at that commit. Where nobody
-    says it, and at a mirror, it reads the branch, which may change at any time.
+    says it, at a mirror, and outside of a run, the branch is read, which may change at any time.
 
     Args:
         name: The source's name in the configuration.
@@ -46,9 +46,13 @@ class GithubSource(OpenDataSource):
             self._checked_url("api_url", api_url)
         self._repository = None if api_url == "" else GithubRepository.find(self._base_url, api_url)
         self._commit = OncePerRun[Commit | None]()
+        self._last_commit: Commit | None = None
 
     def _find_commit(self) -> Commit | None:
-        return None if self._repository is None else find_commit(self.http, self._repository)
+        if self._repository is None:
+            return None
+        found = self._last_commit = find_commit(self.http, self._repository, self._last_commit)
+        return found
 
     def _read_at_commit(self, path: str, read: Callable[[str], T]) -> tuple[Commit | None, T]:
         """Return the commit of the run, and what `read` makes of a file at it.

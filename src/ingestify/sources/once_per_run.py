@@ -15,30 +15,30 @@ T = TypeVar("T")
 
 
 class OncePerRun(Generic[T]):
-    """Keeps one value for each run, as long as the run goes on. Any thread may call it."""
+    """Keeps one value for each run, as long as the run goes on. Any thread may call it. Outside of a run it is None."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._found: weakref.WeakKeyDictionary[threading.Event, T] = weakref.WeakKeyDictionary()
 
-    def get(self, find: Callable[[], T]) -> T:
+    def get(self, find: Callable[[], T]) -> T | None:
         """Return the value of the current run, or the result of `find`. An error of `find` is not kept.
 
-        The other callers wait while one calls `find`. Outside of a run it is called each time.
+        The other callers wait while one calls `find`.
         """
         run = current_run()
         if run is None:
-            return find()
+            return None
         with self._lock:
             if run not in self._found:
                 self._found[run] = find()
             return self._found[run]
 
-    def put(self, before: T, now: T) -> T:
+    def put(self, before: T, now: T) -> T | None:
         """Replace the value of the current run, unless another caller has replaced it. Returns the value."""
         run = current_run()
         if run is None:
-            return now
+            return None
         with self._lock:
             if self._found.get(run) is before:
                 self._found[run] = now

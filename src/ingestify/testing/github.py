@@ -63,6 +63,8 @@ class GithubSimulator(WatchedProvider):
         name: The repository's name.
         longest_list: How many entries a recursive list of the API has at most; with more it is truncated.
         large_files: Content by the sha256 of it: what the host of Git LFS has.
+        latency_seconds: The delay of each response.
+        faults: The faults from the beginning on. `corrupt` is another version in place of the right one.
         port: The port; 0: a free one.
 
     Attributes:
@@ -70,6 +72,8 @@ class GithubSimulator(WatchedProvider):
         has_git: Whether Git's protocol is answered.
         submodules: Path to the commit of another repository.
     """
+
+    fault_kinds = frozenset({"reset", "not_found", "status", "corrupt"})
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class GithubSimulator(WatchedProvider):
         name: str = "open-data",
         longest_list: int = 100_000,
         large_files: Mapping[str, bytes] | None = None,
+        latency_seconds: float = 0.0,
         faults: Sequence[Fault] = (),
         port: int = 0,
     ) -> None:
@@ -89,6 +94,7 @@ class GithubSimulator(WatchedProvider):
         self.large_files = dict(large_files or {})
         self._repository = f"{owner}/{name}"
         self._longest_list = longest_list
+        self._latency_seconds = latency_seconds
         self._head = _CommitState(files, 0)
         self._commits = {self._head.sha: self._head}
         self._made = 1
@@ -156,6 +162,8 @@ class GithubSimulator(WatchedProvider):
 
     def _answer(self, asked: Asked) -> Given | None:
         path = asked.target.lstrip("/")
+        if self._latency_seconds:
+            self._server.closing.wait(self._latency_seconds)
         with self._lock:
             fault = self._next_fault(path)
             given = self._given(path, asked.headers) if fault is None else _of_fault(fault)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestify import DatasetResource, DataSpecVersionCollection, Source, UnreadableEntry
 from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.ports import FetchContext, Usage
 from ingestify.errors import FetchError, SourceError
+from ingestify.fetch.current_context import reset_context, set_context
 from ingestify.fetch.json_values import read_json
 
 
@@ -45,6 +49,16 @@ class Answers:
         for page in self.documents[url]:
             self.asked.append(url)
             yield Answer(page)
+
+
+@contextlib.contextmanager
+def in_run() -> Iterator[None]:
+    """Let the source be called as in a run."""
+    token = set_context(FetchContext(Usage(), threading.Event(), is_run=True))
+    try:
+        yield
+    finally:
+        reset_context(token)
 
 
 def attached(source: Any, documents: Mapping[str, Any]) -> Any:

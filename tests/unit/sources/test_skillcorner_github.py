@@ -8,7 +8,7 @@ import pytest
 from ingestify import ConfigurationError, Selector
 from ingestify.sources.skillcorner_github import BASE_URL, SkillCornerGithub
 
-from .answers import attached, find, find_all, unreadable, urls
+from .answers import attached, find, find_all, in_run, unreadable, urls
 
 ROOT = "https://mirror.example/data"
 OLDER = [
@@ -93,9 +93,11 @@ def test_at_github_the_media_host_and_the_commit_are_known(entries):
     listed = {"sha": "t" * 40, "tree": [{"path": f"data/{frames}", "type": "blob", "sha": "b" * 40}]}
     answers = {f"{raw}/matches.json": entries, f"{api}/commits/master": sha.encode()}
     attached(made, {**answers, f"{api}/git/trees/{sha}?recursive=1": listed})
-    (selector,) = made.discover_selectors("tracking")
+    with in_run():
+        (selector,) = made.discover_selectors("tracking")
+        (tracking,) = find(made, "tracking", match_id=1886347)
     assert len(selector["_version"]) == 64
-    (tracking,) = find(made, "tracking", match_id=1886347)
+    assert len(made.http.asked) == 3
     file = tracking.files["frames__v1"]
     assert (file.pinned_url, file.content_id) == (f"{raw}/{frames}", f"git-blob:{'b' * 40}")
     assert file.loader_kwargs["url"] == f"{BASE_URL}/{frames}", "its validators belong to the branch"
@@ -104,7 +106,8 @@ def test_at_github_the_media_host_and_the_commit_are_known(entries):
     )
     assert tracking.snapshot == sha
     never = attached(SkillCornerGithub("sk", api_url=""), {f"{BASE_URL}/matches.json": entries})
-    assert "_version" not in never.discover_selectors("match")[0]
+    with in_run():
+        assert "_version" not in never.discover_selectors("match")[0]
     assert len(never.http.asked) == 1
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 from ingestify.sources.sportec_huggingface import BASE_URL, SEASON_ID, SportecHuggingFace
 
-from .answers import attached, find, find_all, unreadable, urls
+from .answers import attached, find, find_all, in_run, unreadable, urls
 
 SECOND = {"competition_id": "DFL-COM-000002", "season_id": SEASON_ID}
 TREE = "https://huggingface.co/api/datasets/pysport/idsse-data/tree/main?recursive=true&expand=true"
@@ -45,7 +45,7 @@ def test_at_hugging_face_a_files_time_is_that_of_its_last_commit():
     assert match.files["events__v1"].last_modified == dt.datetime(2025, 2, 1, 10, tzinfo=dt.UTC)
     assert match.files["match__v1"].last_modified is None
     find(made, "tracking", **SECOND)
-    assert made.http.asked == [REVISION, TREE, TREE, REVISION], "two pages, asked for once; outside of a run"
+    assert made.http.asked == [TREE, TREE], "two pages, asked for once"
     assert match.snapshot is None
     assert urls(match)["events__v1"] == f"{BASE_URL}/{EVENTS}"
 
@@ -72,19 +72,23 @@ def test_at_a_revision_each_file_has_its_content_id():
         {"type": "file", "path": frames, "oid": blob, "lfs": {"oid": oid, "size": 7, "pointerSize": 134}},
     ]
     made = attached(SportecHuggingFace("s"), {REVISION: {"sha": sha}, TREE.replace("/main?", f"/{sha}?"): [page]})
-    (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+    with in_run():
+        (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+        (tracking,) = find(made, "tracking", match_id="J03WPY", **SECOND)
+    assert len(made.http.asked) == 2
     file = match.files["events__v1"]
     at_revision = BASE_URL.replace("/main", f"/{sha}")
     assert (file.content_id, file.pinned_url) == (f"git-blob:{blob}", f"{at_revision}/{EVENTS}")
     assert file.last_modified == dt.datetime(2025, 2, 1, 10, tzinfo=dt.UTC), "for runs that do not know the revision"
     assert match.files["match__v1"].content_id is None
     assert match.snapshot == sha
-    (tracking,) = find(made, "tracking", match_id="J03WPY", **SECOND)
     assert tracking.files["frames__v1"].content_id == f"sha256:{oid}"
 
 
 def test_a_revision_that_is_none_is_not_known():
     for answer in ({}, [], {"sha": "main"}, {"sha": 7}, b"<html>"):
         made = attached(SportecHuggingFace("s"), {REVISION: answer, TREE: [[]]})
-        (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+        with in_run():
+            (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+        assert made.http.asked == [REVISION, TREE]
         assert (match.snapshot, match.files["events__v1"].pinned_url) == (None, None)

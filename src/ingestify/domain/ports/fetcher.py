@@ -146,12 +146,14 @@ class FetchContext:
         index: Keeps how the provider's index was read; not used while files are fetched.
         unreachable_hosts: Keeps which hosts could not be reached, for a reader who can do without them; None: there is
             no such reader.
+        is_run: Whether it is a run, in which a source may see one state of all data. Each run has its own `stop`.
     """
 
     usage: Usage
     stop: threading.Event
     index: IndexReading = dataclasses.field(default_factory=IndexReading)
     unreachable_hosts: UnreachableHosts | None = None
+    is_run: bool = False
 
 
 class FetchStatus(enum.StrEnum):

@@ -197,7 +197,7 @@ class IngestionRun:
             try:
                 index = IndexReading()
                 context = FetchContext(
-                    self._jobs.planning_usage, self.stop.event, index, self._options.unreachable_hosts
+                    self._jobs.planning_usage, self.stop.event, index, self._options.unreachable_hosts, is_run=True
                 )
                 with source_context.fetcher.activated(context):
                     expansion = expand_plan(
@@ -253,7 +253,9 @@ class IngestionRun:
             progress.hint_date = hint_date
             self._completion.begin()  # ended with the job, when its last dataset is
             try:
-                context = FetchContext(progress.usage, self.stop.event, progress.index, self._options.unreachable_hosts)
+                context = FetchContext(
+                    progress.usage, self.stop.event, progress.index, self._options.unreachable_hosts, is_run=True
+                )
                 with source_context.fetcher.activated(context):
                     if self._jobs.enter(progress) and not self._is_known(progress):
                         fail_entry = functools.partial(self._jobs.fail_entry, progress)
