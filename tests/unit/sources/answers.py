@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +9,9 @@ from typing import Any
 
 from ingestify import DatasetResource, DataSpecVersionCollection, Source, UnreadableEntry
 from ingestify.domain.dataset import CollectionMetadata
-from ingestify.domain.ports import FetchContext, Usage
+from ingestify.domain.ports import FetchContext, IndexReading, UnreachableHosts, Usage
 from ingestify.errors import FetchError, SourceError
-from ingestify.fetch.current_context import reset_context, set_context
+from ingestify.fetch.current_context import activated
 from ingestify.fetch.json_values import read_json
 
 
@@ -51,14 +50,9 @@ class Answers:
             yield Answer(page)
 
 
-@contextlib.contextmanager
-def in_run() -> Iterator[None]:
-    """Let the source be called as in a run."""
-    token = set_context(FetchContext(Usage(), threading.Event(), is_run=True))
-    try:
-        yield
-    finally:
-        reset_context(token)
+def in_run(unreachable_hosts: UnreachableHosts | None = None) -> activated:
+    """Let the source be called as in a run; with `unreachable_hosts`, in that of a reader who can do without it."""
+    return activated(None, FetchContext(Usage(), threading.Event(), IndexReading(), unreachable_hosts, is_run=True))
 
 
 def attached(source: Any, documents: Mapping[str, Any]) -> Any:

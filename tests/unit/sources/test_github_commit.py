@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from ingestify.domain.ports import UnreachableHosts
+from ingestify.errors import FetchError
 from ingestify.sources.github_commit import find_commit
 from ingestify.sources.github_repository import GithubRepository
 
-from .answers import Answers
+from .answers import Answers, in_run
 
 API = "https://api.github.com/repos/me/mine"
 REFS = "https://github.com/me/mine.git/info/refs?service=git-upload-pack"
@@ -85,3 +87,33 @@ def test_a_list_that_never_ends_is_given_up():
     }
     commit = find({f"{API}/commits/main": SHA.encode(), **documents}, folder="data/data/data")
     assert (commit.sha, commit.blobs) == (SHA, None)
+
+
+class Unreachable(Answers):
+    """Answers of hosts of which none can be reached."""
+
+    def get(self, url: str, **_: Any) -> Any:
+        self.asked.append(url)
+        raise FetchError(f"GET {url}: no connection", url=url, unreached="host")
+
+
+def test_a_reader_who_is_offline_waits_for_one_host_and_a_run_tries_both():
+    repository = GithubRepository.find("https://raw.githubusercontent.com/me/mine/main")
+    assert repository is not None
+    reader, run = Unreachable({}), Unreachable({})
+    with in_run(UnreachableHosts()):
+        assert find_commit(reader, repository) is None  # type: ignore[arg-type]
+    with in_run():
+        assert find_commit(run, repository) is None  # type: ignore[arg-type]
+    assert reader.asked == [f"{API}/commits/main"]
+    assert run.asked == [f"{API}/commits/main", REFS]
+
+
+def test_the_files_of_a_commit_that_was_seen_are_known():
+    repository = GithubRepository.find("https://raw.githubusercontent.com/me/mine/main")
+    assert repository is not None
+    tree = {"sha": ROOT, "tree": []}
+    answers = Answers({f"{API}/commits/main": SHA.encode(), f"{API}/git/trees/{SHA}?recursive=1": tree})
+    last = find_commit(answers, repository)  # type: ignore[arg-type]
+    assert find_commit(answers, repository, last) is last  # type: ignore[arg-type]
+    assert len(answers.asked) == 3
