@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.dialect import Dialect
+from ingestify.catalogue.rows import moment_to_text
 from ingestify.domain.identifier import canonical_value
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import filter_values
@@ -48,6 +49,8 @@ def conditions(
         wanted.append(columns.dataset_type == dialect.constant(dataset_filter.dataset_type))
     if ids is not None:
         wanted.append(dialect.any_of(columns.dataset_id, [one for one in ids if is_storable(one)]))
+    if dataset_filter.as_of is not None:
+        wanted.append(columns.created_at <= moment_to_text(dataset_filter.as_of))
     if dataset_filter.states:
         wanted.append(columns.state.in_([state.value for state in dataset_filter.states]))
     for key, value in dataset_filter.selector.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import explain_nothing, find_datasets
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
+    Moment,
     NamedLake,
     console_options,
     dataset_options,
@@ -50,6 +52,12 @@ _states = click.option(
     metavar="EXPRESSION",
     help="Only datasets that meet this condition, such as \"metadata.home_team.name == 'Ajax' and match_id > 12\".",
 )
+@click.option(
+    "--as-of",
+    type=Moment(),
+    metavar="TIME",
+    help="The lake as it was then: 2026-10-31 (the end of that day) or 2026-10-31T18:00, in UTC.",
+)
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @json_option("One JSON object for each dataset.", ListedDataset)
@@ -60,6 +68,7 @@ def list_command(
     filters: dict[str, Any],
     states: tuple[str, ...],
     where: str | None,
+    as_of: dt.datetime | None,
     count: bool,
     limit: int | None,
     console: Console,
@@ -69,8 +78,8 @@ def list_command(
     KEY=VALUE narrows them, such as  competition_id=11 match_id=12,13 .
     """
     with lake.open_store() as store:
-        meant = store.dataset_filter(state=list(states) or None, where=where, **filters)
-        waiting = _by_dataset(store.quarantine.find_waiting(meant))
+        meant = store.dataset_filter(state=list(states) or None, where=where, as_of=as_of, **filters)
+        waiting = {} if as_of else _by_dataset(store.quarantine.find_waiting(meant))
         if count:
             found = store.catalogue.datasets.read_metadata(meant).row_count
             write_line(str(found))

@@ -14,7 +14,7 @@ import click
 
 from ingestify.cli.console import Console
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format, set_up_logging
-from ingestify.clock import length_of_time
+from ingestify.clock import length_of_time, moment_of
 from ingestify.domain.dataset import DatasetState
 from ingestify.masking import mask_url
 from ingestify.quick_dataclass import dataclass
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Age",
+    "Moment",
     "NamedLake",
     "bucket_option",
     "console_options",
@@ -210,6 +211,19 @@ class JsonOption(click.Option):
 def json_option(text: str, *shapes: type) -> Callable[[F], F]:
     """Add --json with its help and its shapes; the `Console` of the command knows whether it was given."""
     return click.option("--json", "as_json", cls=JsonOption, shapes=shapes, is_flag=True, help=text)
+
+
+class Moment(click.ParamType[Any]):
+    """`2026-10-31`, which means its end, or `2026-10-31T18:00`; see `clock.moment_of`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        """Return the moment, in UTC."""
+        try:
+            return moment_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 source_argument = click.argument("name", metavar="NAME")

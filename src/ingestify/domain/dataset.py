@@ -218,17 +218,26 @@ class Dataset(Dumped):
         else:
             assert moment is not None
             until = moment_of(moment)
-            number = sum(one.created_at <= until for one in revisions) - 1
-            if number < 0:
+            if not revisions or revisions[0].created_at > until:
                 raise LoadError(
                     f"{self} had no revision until {until:%Y-%m-%d %H:%M} UTC; {self._describe_revisions()}"
                 )
+            return self.as_of(until)
         return self if number == len(revisions) - 1 else self._with_revisions(revisions[: number + 1])
+
+    def as_of(self, moment: dt.datetime) -> Dataset:
+        """Return the dataset as its readers saw it at a moment, in UTC; without files if it had none yet.
+
+        `at` is the same for a person: it raises an error where there was no revision yet.
+        """
+        revisions = tuple(one for one in self.revisions if one.created_at <= moment)
+        return self if len(revisions) == len(self.revisions) else self._with_revisions(revisions)
 
     def _with_revisions(self, revisions: tuple[Revision, ...]) -> Dataset:
         """Return the dataset as it was when it had only these revisions."""
         earlier = copy.copy(self)
-        earlier.__dict__.update(revisions=revisions, updated_at=revisions[-1].created_at, missing_feeds=())
+        updated_at = revisions[-1].created_at if revisions else self.created_at
+        earlier.__dict__.update(revisions=revisions, updated_at=updated_at, missing_feeds=())
         files, today = earlier.files, self.files
         same = {file_id for file_id, file in files.items() if file_id in today and today[file_id].tag == file.tag}
         times = [file.modified_at for file in files.values() if file.modified_at is not None]

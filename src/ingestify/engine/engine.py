@@ -379,6 +379,7 @@ class IngestionEngine:
         where: str | None = None,
         state: StateArgument = None,
         progress: bool | None = None,
+        as_of: dt.datetime | dt.date | str | None = None,
         **selector: Any,
     ) -> Iterator[Dataset]: ...
 
@@ -405,6 +406,7 @@ class IngestionEngine:
         where: str | None = None,
         state: StateArgument = None,
         progress: bool | None = None,
+        as_of: dt.datetime | dt.date | str | None = None,
         **selector: Any,
     ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
         """Yield datasets of the lake, if wanted after an ingest.
@@ -442,6 +444,7 @@ class IngestionEngine:
                 is known only after discovery.
             progress: Whether to show the progress of the ingest, as `load` does. True also shows how many datasets the
                 loop has read, with or without an ingest.
+            as_of: The lake as its readers saw it then; see `DatasetStore.get_dataset_collection`. Without an ingest.
             **selector: Identifier keys; a list means any of its values.
 
         Returns:
@@ -454,7 +457,9 @@ class IngestionEngine:
             Exception: On iterating: the error that ended the ingest. A stream yields all finished datasets before.
         """
         filters = given_filters(selector)
-        wanted = self.store.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, **filters)
+        wanted = self.store.dataset_filter(
+            dataset_type, provider, dataset_id, dataset_state, where, state, as_of=as_of, **filters
+        )
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
 
@@ -467,6 +472,8 @@ class IngestionEngine:
         options = auto_ingest_options({"enabled": False} if auto_ingest is None else auto_ingest)
         if not options.get("enabled", True):
             return self._reader.read(wanted, read)
+        if as_of is not None:
+            raise ConfigurationError("as_of reads the lake as it was; leave auto_ingest out, or load() before.")
         try:
             plans = self._choose_plans(options, filters, provider, None, dataset_type)
         except NoPlanFits as error:
@@ -600,7 +607,7 @@ class IngestionEngine:
 
         Args:
             as_count: Return only how many datasets there are; then nothing of them is read.
-            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where` and identifier keys, as in
+            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where`, `as_of` and identifier keys, as in
                 `iter_datasets`.
         """
         wanted = self.store.dataset_filter(**filters)

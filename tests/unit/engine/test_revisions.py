@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 
 import pytest
 
 from ingestify import DatasetResource, Source, get_dev_engine
-from ingestify.errors import DatasetNotFound, LoadError
+from ingestify.clock import reading
+from ingestify.errors import ConfigurationError, DatasetNotFound, LoadError
 
 DAY = dt.timedelta(days=1)
 
@@ -125,3 +127,75 @@ def test_get_dataset_returns_exactly_one(engine):
         engine.get_dataset("nothing")
     with pytest.raises(LoadError, match="Give get_dataset an id, or filters"):
         engine.get_dataset()
+
+
+@contextlib.contextmanager
+def at_hour(hour):
+    with reading(lambda: dt.datetime(2026, 10, 31, hour, tzinfo=dt.UTC)):
+        yield
+
+
+@pytest.fixture
+def history(source):
+    """A lake: at 10 the first match and another one, at 12 a correction of the first, at 14 the other is deleted."""
+    with get_dev_engine(source, "match") as made:
+        with at_hour(10):
+            made.load(match_id=1)
+        with at_hour(11):
+            made.load(match_id=2)
+        source.feeds["events"] = [{"id": 1, "xg": 0.2}, {"id": 2}]
+        with at_hour(12):
+            made.load(match_id=1)
+        yield made
+
+
+def read_ways(engine, **filters):
+    """Return (match, events) as each call that lists datasets gives it."""
+    ways = [
+        list(engine.iter_datasets(**filters)),
+        engine.list_datasets(**filters),
+        list(engine.store.get_dataset_collection(**filters)),
+        list(engine.store.iter_dataset_collection_batches(**filters)),
+        [one for batch in engine.iter_datasets(yield_dataset_collection=True, **filters) for one in batch],
+    ]
+    shown = [
+        [(one.identifier["match_id"], engine.store.load_files(one)["events"].json()) for one in way] for way in ways
+    ]
+    assert all(way == shown[0] for way in shown)
+    return {match: [event["id"] for event in events] for match, events in shown[0]}
+
+
+def test_the_lake_is_read_as_its_readers_saw_it(history):
+    assert read_ways(history, as_of="2026-10-31T09:59") == {}
+    assert read_ways(history, as_of="2026-10-31T10:30") == {1: [1]}
+    assert read_ways(history, as_of=dt.datetime(2026, 10, 31, 11)) == {1: [1], 2: []}
+    assert read_ways(history, as_of="2026-10-31T12:00") == {1: [1, 2], 2: []}
+    assert read_ways(history, as_of="2026-10-31") == read_ways(history) == {1: [1, 2], 2: []}
+    assert history.list_datasets(as_of="2026-10-31T10:30", as_count=True) == 1
+    assert history.get_dataset(match_id=1, as_of="2026-10-31T10:30").revisions[-1].revision_id == 0
+    assert history.list_datasets(as_of="2026-10-31T10:30", where="match_id > 1") == []
+
+
+def test_what_was_deleted_since_is_named(history, caplog):
+    with at_hour(14):
+        history.store.delete_datasets([history.get_dataset(match_id=2)])
+    caplog.clear()
+    assert read_ways(history, as_of="2026-10-31T11:30") == {1: [1]}
+    said = {record.getMessage() for record in caplog.records}
+    assert said == {
+        "1 dataset that the lake had at 2026-10-31 11:30 UTC was deleted since: mine/match/match_id=2/season_id=9."
+    }
+    caplog.clear()
+    assert read_ways(history, as_of="2026-10-31T10:30") == {1: [1]}, "the other one was not there yet"
+    assert read_ways(history, as_of="2026-10-31T11:30", match_id=1) == {1: [1]}
+    assert read_ways(history, as_of="2026-10-31T14:00") == {1: [1, 2]}
+    assert not caplog.records
+
+
+def test_as_of_goes_with_no_ingest_and_with_no_other_call(history):
+    with pytest.raises(ConfigurationError, match="as_of reads the lake as it was; leave auto_ingest out"):
+        history.iter_datasets(auto_ingest=True, as_of="2026-10-31")
+    with pytest.raises(ValueError, match="'soon' is no date and no time"):
+        history.iter_datasets(as_of="soon")
+    with pytest.raises(ConfigurationError, match="'as_of' is an option and no filter"):
+        history.load(as_of="2026-10-31")

@@ -25,7 +25,7 @@ from ingestify.catalogue.rows import (
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.events import LOGGED_EVENTS, SCHEMA_VERSION, DatasetEvent
+from ingestify.domain.events import LOGGED_EVENTS, SCHEMA_VERSION, DatasetDeleted, DatasetEvent
 from ingestify.domain.revision import Revision
 
 __all__ = ["EventLog"]
@@ -185,6 +185,19 @@ class EventLog:
             if first is not None:
                 return int(first) - 1
             return connection.scalar(sa.select(sa.func.max(columns.position))) or 0
+
+    @retried
+    def find_deleted(self, since: dt.datetime) -> list[Dataset]:
+        """Return the datasets that were deleted after a moment, as they last were, oldest deletion first."""
+        columns = self._log.c
+        statement = (
+            sa.select(columns.payload)
+            .where(columns.event_type == DatasetDeleted.event_type, columns.occurred_at > moment_to_text(since))
+            .order_by(columns.position)
+        )
+        with self._database.read("look for deletions in its event log") as connection:
+            payloads = connection.scalars(statement).all()
+        return [dataset_from_snapshot(json_value(one)["dataset"]) for one in payloads if one is not None]
 
     @retried
     def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:

@@ -179,7 +179,7 @@ class Reader:
 
     def tell_of_waiting(self, wanted: DatasetFilter) -> list[WaitingBundle]:
         """Warn if wanted datasets have newer files in quarantine; once for the same bundles. Returns the bundles."""
-        waiting = self._store.quarantine.find_waiting(wanted)
+        waiting = [] if wanted.as_of is not None else self._store.quarantine.find_waiting(wanted)
         if not waiting:
             return []
         asked, ids = repr(wanted), frozenset(one.entry_id for one in waiting)

@@ -13,7 +13,6 @@ from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.run import RunReport
-from ingestify.domain.selector import identifier_matches
 from ingestify.engine.calls.offline import OfflineReader
 from ingestify.engine.calls.tracebacks import shortened
 from ingestify.engine.run.run import IngestionRun
@@ -28,18 +27,6 @@ AHEAD = 100
 
 HELD_UP_SECONDS = 5.0
 """How long a run that waits for its reader keeps its job locks."""
-
-
-def _is_of_filter(dataset: Dataset, wanted: DatasetFilter) -> bool:
-    """Return whether a dataset matches a filter, apart from the filter's condition."""
-    return (
-        dataset.bucket == wanted.bucket
-        and wanted.dataset_type in (None, dataset.dataset_type)
-        and wanted.provider in (None, dataset.provider)
-        and (wanted.dataset_ids is None or dataset.dataset_id in wanted.dataset_ids)
-        and (not wanted.states or dataset.state in wanted.states)
-        and identifier_matches(dataset.identifier, wanted.selector)
-    )
 
 
 class BackgroundRun(Generic[T]):
@@ -148,7 +135,7 @@ class Stream(BackgroundRun[Dataset]):
 
     def on_current(self, dataset: Dataset) -> None:
         """Take a dataset from the run if it is wanted. Called by the committing thread."""
-        if not _is_of_filter(dataset, self.wanted):
+        if not self.wanted.names(dataset):
             return
         if not self.answers.holds(lambda condition: condition.matches_dataset(dataset)):
             return

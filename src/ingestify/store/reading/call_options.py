@@ -44,6 +44,7 @@ _HOW = {
     "state": _READING,
     "dataset_state": _READING,
     "where": _READING,
+    "as_of": _READING,
     "selector": "give its keys one by one: competition_id=11, season_id=90",
     "source": _LOAD,
     "dry_run": _LOAD,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, overload
 
+from ingestify.clock import moment_of
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState, DatasetSummary
 from ingestify.domain.file import File
@@ -16,6 +18,7 @@ from ingestify.domain.revision import Revision
 from ingestify.domain.run import JobSummary
 from ingestify.domain.selector import Selector, check_values, given_filters
 from ingestify.errors import ConfigurationError, DatasetNotFound, IntegrityError, LakeNotFound, LoadError
+from ingestify.progress.formatting import counted
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 from ingestify.store.objects.compression import open_decompressed
@@ -65,6 +68,7 @@ class DatasetReader:
         where: str | None = None,
         state: StateArgument = None,
         selector: Selector | Mapping[str, object] | None = None,
+        as_of: dt.datetime | dt.date | str | None = None,
         **keys: object,
     ) -> DatasetFilter:
         """Return the filter that the arguments of the reading methods describe.
@@ -75,7 +79,7 @@ class DatasetReader:
             ConfigurationError: `where` cannot be read; the message points at the place. Or no identifier can have a
                 filter's value. Or a filter has the name of an option, and no dataset has such an identifier key; the
                 message says how the option is given.
-            ValueError: An unknown `state`; the message names the valid ones.
+            ValueError: An unknown `state`, and the message names the valid ones; or `as_of` is no date and no time.
         """
         if state is not None and dataset_state is not None:
             raise ConfigurationError("state and dataset_state are the same; give only state.")
@@ -88,6 +92,7 @@ class DatasetReader:
             states=DatasetState.parse_many(dataset_state if state is None else state),
             selector=given_filters({**({} if selector is None else Selector.of(selector).attributes), **keys}),
             where=None if where is None else DatasetCondition.parse(where),
+            as_of=None if as_of is None else moment_of(as_of),
         )
         self._refuse_options(wanted)
         check_values(wanted.selector)
@@ -122,6 +127,7 @@ class DatasetReader:
         where: str | None = None,
         state: StateArgument = None,
         selector: Selector | Mapping[str, object] | None = None,
+        as_of: dt.datetime | dt.date | str | None = None,
         **keys: object,
     ) -> DatasetCollection:
         """Return the datasets that the filters name, in the order in which they came into the lake.
@@ -144,6 +150,9 @@ class DatasetReader:
                 see `ingestify.domain.condition`. It is evaluated for each dataset that the other filters leave.
             state: A name in any case, a `DatasetState`, or a list of these; None: any.
             selector: A `Selector` or a dict, whose keys count as if they were given one by one.
+            as_of: The lake as its readers saw it then, such as `2026-10-31` (the end of that day, in UTC) or a
+                datetime: datasets that were there, each with the files of then (`Dataset.at`). What was deleted since
+                is named in a warning. `state` and `where` ask for what is known today. None: the lake as it is.
             **keys: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:
@@ -156,7 +165,9 @@ class DatasetReader:
                 raise ValueError(f"{name} is {number}; pages and page sizes count from 1.")
         if page is not None and page_size is None:
             raise ValueError("page needs page_size: how many datasets a page has.")
-        wanted = self.dataset_filter(dataset_type, provider, dataset_id, dataset_state, where, state, selector, **keys)
+        wanted = self.dataset_filter(
+            dataset_type, provider, dataset_id, dataset_state, where, state, selector, as_of, **keys
+        )
         metadata = self.catalogue.datasets.read_metadata(wanted)
         if not metadata.row_count:
             self.warn_nothing_found(wanted)
@@ -165,7 +176,8 @@ class DatasetReader:
         offset = 0 if page is None or page_size is None else (page - 1) * page_size
         datasets: list[Dataset] = []
         for batch in self.catalogue.datasets.iter_batches(wanted, batch_size=1000, offset=offset, limit=page_size):
-            datasets += self._read(batch)
+            datasets += self._read(batch, wanted)
+        self.warn_of_deleted(wanted)
         return DatasetCollection(datasets, metadata)
 
     def get_dataset_summary_map(
@@ -233,7 +245,8 @@ class DatasetReader:
         )
         ids = [place[-1][-1] for place in places[:limit]]
         for start in range(0, len(ids), 1000):
-            yield from self._read(self.catalogue.datasets.get(ids[start : start + 1000]))
+            yield from self._read(self.catalogue.datasets.get(ids[start : start + 1000]), wanted)
+        self.warn_of_deleted(wanted)
 
     def iter_matching(
         self, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False, explains: bool = True
@@ -248,9 +261,10 @@ class DatasetReader:
             is_empty = False
             if in_collections:
                 metadata = metadata or self.catalogue.datasets.read_metadata(wanted)
-                yield DatasetCollection(self._read(batch), metadata)
+                yield DatasetCollection(self._read(batch, wanted), metadata)
             else:
-                yield from self._read(batch)
+                yield from self._read(batch, wanted)
+        self.warn_of_deleted(wanted)
         if is_empty and explains:
             self.warn_nothing_found(wanted)
 
@@ -262,9 +276,33 @@ class DatasetReader:
         when_empty = f"The bucket '{self.bucket}' of the lake is empty; {_TO_FILL_IT}."
         return explain_nothing(self.catalogue, wanted, self.names_of_sources, when_empty)
 
-    def _read(self, datasets: list[Dataset]) -> list[Dataset]:
-        """Let datasets know the lake that their files are loaded from."""
-        return [dataset.read_from(self) for dataset in datasets]
+    def warn_of_deleted(self, wanted: DatasetFilter) -> None:
+        """Log a warning that names the datasets that a filter's `as_of` would show and that were deleted since."""
+        deleted = self.find_deleted(wanted)
+        if deleted:
+            assert wanted.as_of is not None
+            logger.warning(
+                "%s that the lake had at %s %s deleted since: %s.",
+                counted(len(deleted), "dataset"),
+                f"{wanted.as_of:%Y-%m-%d %H:%M} UTC",
+                "was" if len(deleted) == 1 else "were",
+                _some_of(deleted),
+            )
+
+    def find_deleted(self, wanted: DatasetFilter) -> list[Dataset]:
+        """Return the datasets that the filter's `as_of` would show and that were deleted since, as they last were."""
+        if wanted.as_of is None:
+            return []
+        deleted = {one.dataset_id: one for one in self.catalogue.event_log.find_deleted(wanted.as_of)}
+        there = {one.dataset_id for one in self.catalogue.datasets.get(list(deleted))}
+        return [one for one in deleted.values() if wanted.names(one) and one.dataset_id not in there]
+
+    def _read(self, datasets: list[Dataset], wanted: DatasetFilter) -> list[Dataset]:
+        """Return datasets as a filter's `as_of` shows them; they know the lake that their files are loaded from."""
+        moment = wanted.as_of
+        if moment is None:
+            return [dataset.read_from(self) for dataset in datasets]
+        return [dataset.read_from(self).as_of(moment) for dataset in datasets]
 
     def get_dataset(self, dataset_id: str | None = None, **filters: Any) -> Dataset:
         """Return the one dataset that has an id, or that the filters name.
@@ -286,10 +324,11 @@ class DatasetReader:
         wanted = self.dataset_filter(dataset_id=dataset_id, **filters)
         found = next(self.catalogue.datasets.iter_batches(wanted, 1000, limit=_SHOWN + 1), [])
         if len(found) == 1:
-            return found[0].read_from(self)
+            return self._read(found, wanted)[0]
         if found:
-            shown = ", ".join(map(str, found[:_SHOWN])) + ("" if len(found) <= _SHOWN else ", …")
-            raise LoadError(f"Several datasets are meant: {shown}. Give more of the keys, the provider, or an id.")
+            raise LoadError(
+                f"Several datasets are meant: {_some_of(found)}. Give more of the keys, the provider, or an id."
+            )
         if dataset_id is not None and not filters:
             raise DatasetNotFound(
                 f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see {remedy('list')}."
@@ -370,3 +409,7 @@ class DatasetReader:
     def totals(self) -> StorageTotals:
         """Return how many datasets, revisions and files this bucket has, and how large they are."""
         return self.catalogue.datasets.storage_totals(self.bucket)
+
+
+def _some_of(datasets: Sequence[Dataset]) -> str:
+    return ", ".join(map(str, datasets[:_SHOWN])) + ("" if len(datasets) <= _SHOWN else ", …")

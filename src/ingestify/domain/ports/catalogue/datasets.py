@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.identifier import Identifier
-from ingestify.domain.selector import Filters
+from ingestify.domain.selector import Filters, identifier_matches
 from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "DatasetsPort", "KnownDataset", "StorageTotals"]
@@ -24,6 +25,8 @@ class DatasetFilter:
         dataset_ids: Whole ids, of which any may match; none of them: no dataset. None: any.
         selector: Identifier key to value, or to a list of which any may match; compared by value.
         where: A further condition; None: there is none. It is not for the entries of the quarantine.
+        as_of: Only what was in the lake at this moment, in UTC; None: what is there now. The other conditions are on
+            what is known of a dataset today.
     """
 
     bucket: str
@@ -33,6 +36,19 @@ class DatasetFilter:
     states: tuple[DatasetState, ...] = ()
     selector: Filters = dataclasses.field(default_factory=dict)
     where: DatasetCondition | None = None
+    as_of: dt.datetime | None = None
+
+    def names(self, dataset: Dataset) -> bool:
+        """Whether the filter names a dataset, apart from `where`."""
+        return (
+            dataset.bucket == self.bucket
+            and self.dataset_type in (None, dataset.dataset_type)
+            and self.provider in (None, dataset.provider)
+            and (self.dataset_ids is None or dataset.dataset_id in self.dataset_ids)
+            and (not self.states or dataset.state in self.states)
+            and (self.as_of is None or dataset.created_at <= self.as_of)
+            and identifier_matches(dataset.identifier, self.selector)
+        )
 
 
 class DatasetDescription(NamedTuple):

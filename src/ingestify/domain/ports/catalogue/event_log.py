@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Protocol
 
+from ingestify.domain.dataset import Dataset
 from ingestify.domain.event_reader import EventReaderState, FailedEvent
 from ingestify.domain.events import DatasetEvent
 
@@ -26,6 +27,12 @@ class EventLogPort(Protocol):
 
     def find_position_before(self, moment: dt.datetime) -> int:
         """Return the position of the last event before a moment."""
+
+    def find_deleted(self, since: dt.datetime) -> list[Dataset]:
+        """Return the datasets that were deleted after a moment, as they last were, oldest deletion first.
+
+        A retention of events forgets deletions that are older than it.
+        """
 
 
 class EventReadersPort(Protocol):
