@@ -107,7 +107,9 @@ class DatasetWriter:
             if any(change.rejected or change.settlement is not None for change in changes):
                 # Two runs may reject the first bundle of a dataset, which has no row that they could lock.
                 self._log.lock(connection)
-            if outdated := self._find_outdated(connection, changes):
+            # A new dataset is inserted: the unique index tells whether another writer was quicker.
+            seen = [change for change in changes if change.existing is not None or change.rejected]
+            if outdated := self._find_outdated(connection, seen):
                 raise HeadMoved(outdated)
             moment = now()
             applied[:] = [apply_change(change, moment) for change in changes]
@@ -120,7 +122,6 @@ class DatasetWriter:
             paths = [file.storage_path for change in changes for file in change.files]
             events = iter(self._commits.commit(doing, write, paths, removals_seen))
         except SaveError as error:
-            # On a server, writers do not exclude each other, so the database's unique index decides.
             is_taken = isinstance(error.__cause__, sa.exc.IntegrityError)
             if is_taken and (outdated := self._read_outdated(doing, changes)):
                 raise HeadMoved(outdated) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -103,9 +105,14 @@ def find_epochs(connection: sa.Connection, database: Database, table: sa.Table) 
     """
     if database.is_read_only and not connection.dialect.has_table(connection, table.name):
         return None
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(_select_epochs(table, is_newest=False))]
+
+
+@functools.lru_cache(maxsize=8)  # each commit asks for the newest
+def _select_epochs(table: sa.Table, *, is_newest: bool) -> sa.Select[Any]:
     columns = table.c
     statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)
-    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(statement.order_by(columns.epoch))]
+    return statement.order_by(columns.epoch.desc()).limit(1) if is_newest else statement.order_by(columns.epoch)
 
 
 def ensured_epoch(connection: sa.Connection, table: sa.Table) -> Epoch:
@@ -116,9 +123,7 @@ def ensured_epoch(connection: sa.Connection, table: sa.Table) -> Epoch:
     Raises:
         StoreError: The lake is being adopted.
     """
-    columns = table.c
-    statement = sa.select(columns.lake_id, columns.epoch, columns.started_at, columns.after_position)
-    row = connection.execute(statement.order_by(columns.epoch.desc()).limit(1)).first()
+    row = connection.execute(_select_epochs(table, is_newest=True)).first()
     if row is None:
         return _begin(connection, table, str(uuid.uuid4()), 1)
     if row.epoch == _ADOPTING:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["BulkStatement", "Dialect", "quoted", "select_version"]
+__all__ = ["BulkStatement", "Dialect", "quoted", "select_last_position", "select_version"]
 
 
 class BulkStatement:
@@ -112,7 +112,7 @@ class Dialect(ABC):
         """Insert rows in their order, while nobody else does. Returns their positions."""
         # A server with several writers may count by twos. What is behind the last position was inserted here.
         position = table.c.position
-        before = connection.scalar(sa.select(sa.func.max(position))) or 0
+        before = connection.scalar(select_last_position(table)) or 0
         insert.execute(connection, rows)
         return list(connection.scalars(sa.select(position).where(position > before).order_by(position)))
 
@@ -182,6 +182,12 @@ class Dialect(ABC):
 
         Cheap; mostly there are none.
         """
+
+
+@functools.lru_cache(maxsize=8)  # each commit asks for it
+def select_last_position(table: sa.Table) -> sa.Select[Any]:
+    """Return the query for the last position of a table; NULL if it is empty."""
+    return sa.select(sa.func.max(table.c.position))
 
 
 @functools.lru_cache(maxsize=8)  # it is read at the end of each transaction that writes

@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from ingestify.catalogue.databases.connector import Connector
 from ingestify.catalogue.databases.database_errors import translated
 from ingestify.catalogue.databases.database_url import sqlite_path
-from ingestify.catalogue.databases.dialect import BulkStatement, Dialect, quoted
+from ingestify.catalogue.databases.dialect import BulkStatement, Dialect, quoted, select_last_position
 from ingestify.catalogue.databases.sqlite_reader import SqliteReader
 from ingestify.catalogue.databases.sqlite_statements import make_engine
 from ingestify.durable_folders import durable_folders
@@ -265,7 +265,7 @@ class SqliteDialect(Dialect):
         There is one writer, so the positions follow each other. With RETURNING each row would be a statement.
         """
         insert.execute(connection, rows)
-        last: int = connection.scalars(sa.select(sa.func.max(table.c.position))).one()
+        last: int = connection.scalars(select_last_position(table)).one()
         return range(last - len(rows) + 1, last + 1)
 
     def is_indexable(self, key: str) -> bool:

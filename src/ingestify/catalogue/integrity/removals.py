@@ -39,6 +39,7 @@ class Removals:
     ) -> None:
         self._database = database
         self._table = tables.removal
+        self._select = sa.select(self._table)
         self._version_table = tables.version_table_name
         self._deletions = deletions
         self._is_lease_held = is_lease_held
@@ -108,6 +109,6 @@ class Removals:
 
     def _read(self, connection: sa.Connection) -> tuple[int, set[str]]:
         """Return the number of the last removal that has ended, and the paths of the active ones."""
-        rows = connection.execute(sa.select(self._table)).all()
+        rows = connection.execute(self._select).all()
         last = max((row.removal_id for row in rows if row.paths is None), default=0)
         return last, {path for row in rows if row.paths is not None for path in json.loads(row.paths)}
