@@ -53,6 +53,10 @@ _source_option = click.option("--source", metavar="NAME", help="Only this source
 _NEW_OBJECTS = 1000
 """After how many new objects the garbage collector looks at them during a run; by itself, Python takes 700 or 2000."""
 
+_ARENAS_VARIABLE = "MALLOC_ARENA_MAX"
+_M_ARENA_MAX = -8
+"""The number of this option in glibc's `malloc.h`."""
+
 _KEYS = ("state",)
 """Options that only reading commands have, so that a source may have identifier keys of these names."""
 
@@ -169,8 +173,22 @@ def _with_refetch(filters: Mapping[str, Any], refetch: Mapping[str, Any]) -> dic
 
 def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:
     """Run with progress shown. Ctrl-C and SIGTERM stop the run cleanly."""
+    _share_memory()
     with _two_stage_interrupt(view.restore_terminal), collapsed_repeats(), view.shown(), _frozen_imports():
         return engine.run_report(listener=view, **arguments)
+
+
+def _share_memory() -> None:
+    """Let all threads of this process take memory from one place.
+
+    By itself, glibc gives up to 16 threads on two cores a place of their own, each of which keeps what was freed in it:
+    8 MB with small files, 30 MB with large ones. Other C libraries have one place for all.
+    """
+    if _ARENAS_VARIABLE not in os.environ:  # else the user has decided
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError, TypeError):  # there is no such call
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 @contextlib.contextmanager

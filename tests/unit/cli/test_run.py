@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -87,3 +88,20 @@ def test_how_small_a_file_may_become_is_a_setting(lake):
     lake.configure("ingestion_plans:", "quarantine: {shrunk: 1.5}\ningestion_plans:")
     lake("run", code=1)
     assert "quarantine.shrunk: should be less than 1" in lake.err
+
+
+def test_the_threads_of_a_run_share_memory_unless_the_user_decided_otherwise(command, monkeypatch):
+    called = []
+    monkeypatch.setattr("ctypes.CDLL", lambda *_: SimpleNamespace(mallopt=lambda *option: called.append(option)))
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    command("run")
+    assert called == []
+    monkeypatch.delenv("MALLOC_ARENA_MAX")
+    command("run")
+    assert called == [(-8, 1)]
+
+
+def test_a_library_without_that_option_is_no_obstacle(command, monkeypatch):
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    monkeypatch.setattr("ctypes.CDLL", lambda *_: object())
+    assert command("run").startswith("6 matches: 6 new")
