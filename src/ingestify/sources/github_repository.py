@@ -55,7 +55,7 @@ class GithubRepository:
             if not found:
                 return None
             rest = f"{name}/{rest}"
-        parts = rest.strip("/").split("/", 3)
+        parts = rest.replace("/refs/heads/", "/", 1).strip("/").split("/", 3)  # as GitHub's page of a file writes it
         if len(parts) < 3:
             return None
         owner, name, branch, folder = (*parts, "")[:4]

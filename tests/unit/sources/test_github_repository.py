@@ -21,6 +21,11 @@ def test_a_raw_url_tells_where_the_other_parts_are():
     assert root.media_url == "https://media.githubusercontent.com/media/koenvo/wyscout/main"
 
 
+def test_a_raw_url_may_name_the_branch_in_full():
+    full = GithubRepository.find("https://raw.githubusercontent.com/me/mine/refs/heads/main/data")
+    assert full == GithubRepository.find("https://raw.githubusercontent.com/me/mine/main/data")
+
+
 @pytest.mark.parametrize("url", ["https://mirror.example/a/b/c", "https://raw.githubusercontent.com/a/b"])
 def test_any_other_url_is_no_repository(url):
     assert GithubRepository.find(url) is None

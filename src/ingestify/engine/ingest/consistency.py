@@ -183,6 +183,7 @@ class ConsistencyCheck:
         return (
             loaded is not None
             and file.url is not None
+            and (file.content_id or "") == loaded.feed.content_id
             and loaded.feed.asked_for == file.asked_for
             and can_be_asked_again(loaded)
         )

@@ -71,7 +71,12 @@ def find_uncertain(
         is_suspicious: Whether a check failed, so that a mix of two moments is likely.
     """
     there = {file_id: one for file_id, one in loaded.items() if one.is_there and files[file_id].json_content is None}
-    by_url = {file_id: one for file_id, one in there.items() if files[file_id].url is not None}
+    # What has the content that the source announces is as old as the announcement, and only the entry may be older.
+    by_url = {
+        file_id: one
+        for file_id, one in there.items()
+        if files[file_id].url is not None and files[file_id].content_id is None
+    }
     can_read_again = index is not None and index.responses > 0
     strict = is_change or has_changed or is_suspicious
     # A file that was absent belongs to the moment, too.
@@ -133,6 +138,7 @@ def is_file_announced_alike(before: FileResource, after: FileResource) -> bool:
     """Return whether an entry says the same of a file."""
     return (
         before.announced == after.announced
+        and before.content_id == after.content_id
         and before.known_unchanged == after.known_unchanged
         and before.asked_for == after.asked_for
         and (before.json_content == after.json_content or _is_same_text(before.json_content, after.json_content))
