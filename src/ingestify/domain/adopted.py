@@ -79,6 +79,11 @@ def keep_former_versions(resource: DatasetResource, there: Collection[str], form
         there: The ids of the files that are there.
         former: The source's `former_versions`.
     """
+    for announced_as in resource.files:
+        if announced_as not in there:
+            break
+    else:
+        return  # mostly
     files: dict[str, FileResource] = {}
     for announced_as, file in resource.files.items():
         for version in former:

@@ -171,8 +171,11 @@ class BundleTypes:
             dataset_type: Such as `match`.
             declared: What the source declares.
         """
-        said = next((one for one in declared if one.dataset_type == dataset_type), None) if declared else None
-        said = said or _undeclared(dataset_type)
+        for said in declared:
+            if said.dataset_type == dataset_type:
+                break
+        else:
+            said = _undeclared(dataset_type)
         override = self._overrides.get((provider, dataset_type))
         return said if override is None else _overridden(said, override)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset, DatasetSummary
-from ingestify.domain.file import FeedState
+from ingestify.domain.file import FeedState, FeedStates
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.revision import RevisionState
 
@@ -97,10 +97,10 @@ def is_any_announced_anew(feeds: Mapping[str, FeedState], resource: DatasetResou
 
 
 def _any_due(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
-    for file_id, file in resource.files.items():  # noqa: SIM110 - a generator takes twice as long for so few
-        if why_due(file, feeds.get(file_id)):
-            return True
-    return False
+    # Mostly no feed state has to be made: a file that is settled under its announced version is not due.
+    if isinstance(feeds, FeedStates) and feeds.are_settled(resource.files):
+        return False
+    return any(why_due(file, feeds.get(file_id)) for file_id, file in resource.files.items())
 
 
 def why_due(file: FileResource, known: FeedState | None) -> str:

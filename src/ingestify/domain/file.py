@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import datetime as dt
 import hashlib
 import io
 import operator
-from typing import Any, BinaryIO, cast
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Protocol, cast
 
 from ingestify.domain.announcement import read_time
 from ingestify.domain.dump import Dumped
@@ -192,6 +194,30 @@ class FeedState:
         if known is None or not (self.present or self.problem):
             return True  # for a missing file, the time of the check matters
         return dataclasses.replace(self, checked_at=known.checked_at) != known
+
+
+class AnnouncedFile(Protocol):
+    """A file as a source announces it."""
+
+    @property
+    def content_id(self) -> str | None:
+        """What its bytes are, by the source's word; None: it does not say."""
+
+    def is_announced_as(self, before: str | None) -> bool:
+        """Whether its announced version is equal to an earlier one."""
+
+
+class FeedStates(Mapping[str, FeedState]):
+    """Feed states by file id, of which most are never made: of most, a run asks only whether they are settled."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def are_settled(self, files: Mapping[str, AnnouncedFile]) -> bool:
+        """Whether each of these files is present, and settled under the version under which it is announced now.
+
+        False: at least one is not, or has another content id, or announces no version; the feed states tell.
+        """
 
 
 class _Utf8Reader(io.RawIOBase):

@@ -32,8 +32,8 @@ Found = DatasetResource | UnreadableEntry
 Selectors = list[dict[str, Any] | UnreadableEntry]
 """The result of `discover_selectors`."""
 
-_LIST_SIZE = 1000
-"""As many as the run looks up at once."""
+_LIST_SIZE = 500
+"""How many entries are in memory at once, a few times. A run looks up so many datasets in one query."""
 
 LONGEST_NAME = 100
 """The most characters of an entry's name that is made of its values."""
@@ -114,10 +114,10 @@ def read_lists(
     id_key: str,
     first: int,
 ) -> Iterator[list[T | UnreadableEntry]]:
-    """Yield what `read_entries` returns in lists: first a few, then a thousand at a time, so that memory stays flat.
+    """Yield what `read_entries` returns in lists: first a few, then 500 at a time, so that memory stays flat.
 
     The first datasets are fetched while the others are made. A dataset that is listed twice needs one list, in which
-    the run finds the duplicate, so there are no few first ones if one is among the first thousand.
+    the run finds the duplicate, so there are no few first ones if one is among the first 500.
 
     Args:
         entries: The index, as a list or as `HttpClientPort.get_entries` returns it.

@@ -70,7 +70,10 @@ def same(wanted: object, there: object) -> bool:
 
 def may_be(entry: Mapping[str, Any], wanted: Mapping[str, object]) -> bool:
     """Return whether an entry may match filters. A value that the entry lacks matches every filter."""
-    return all(entry.get(key) is None or same(value, entry[key]) for key, value in wanted.items())
+    for key, value in wanted.items():  # a generator takes twice as long, for each entry of an index
+        if value is not None and (there := entry.get(key)) is not None and not same(value, there):
+            return False
+    return True
 
 
 def name_of(part: Mapping[str, Any] | None, *keys: str) -> str | None:

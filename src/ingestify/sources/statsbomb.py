@@ -13,6 +13,7 @@ Public documents leave two points open. A match is available only if its status 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,7 +23,6 @@ from ingestify.domain.announcement import grain_of
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
-from ingestify.domain.resource import DatasetResource
 from ingestify.errors import ConfigurationError
 from ingestify.sources.api import ApiSource, basic_auth
 from ingestify.sources.entries import Found, Selectors, read_entries, read_lists
@@ -126,27 +126,22 @@ class StatsBomb(ApiSource):
             )
         path = f"{version}/competitions/{competition_id}/seasons/{season_id}/matches"
         what = f"season {season_id} of competition {competition_id}"
-        selector = {"competition_id": competition_id, "season_id": season_id}
         yield from read_lists(
             self._get_entries(path, what),
             path,
             MATCH_NAME,
             MATCH_KEYS,
-            lambda entry: self._match(entry, selector, wanted),
+            functools.partial(
+                find_match,
+                selector={"competition_id": competition_id, "season_id": season_id},
+                wanted=wanted,
+                url_of=lambda feed, version, match_id: f"{self._base_url}/{version}/{feed}/{match_id}",
+                http_options={"auth": self._auth},
+                http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
+            ),
             lambda entry: may_be(entry, {"match_id": match_id}),
             id_key="match_id",
             first=FIRST_MATCHES,
-        )
-
-    def _match(self, entry: dict[str, Any], selector: dict[str, Any], wanted: list[tuple[str, str]]) -> DatasetResource:
-        match_id = entry["match_id"]
-        return find_match(
-            entry,
-            selector,
-            wanted,
-            url_of=lambda feed, version: f"{self._base_url}/{version}/{feed}/{match_id}",
-            http_options={"auth": self._auth},
-            http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
         )
 
     def _wanted(self, dataset_type: str, versions: DataSpecVersionCollection) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ StatsBomb asks everybody who publishes work with the data to name StatsBomb as t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,6 @@ from ingestify.checks.statsbomb import StatsBombMatchCheck
 from ingestify.domain.bundle import MATCH
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
-from ingestify.domain.resource import DatasetResource
 from ingestify.sources.entries import Found, Selectors, read_entries, read_lists
 from ingestify.sources.github_commit import Commit
 from ingestify.sources.github_source import GithubSource
@@ -102,28 +102,23 @@ class StatsBombGithub(GithubSource):
         wanted = self._bundle_type(dataset_type, data_spec_versions).wanted(data_spec_versions)
         path = _index_path(competition_id, season_id)
         commit, entries = self._read_at_commit(path, self.http.get_entries)
+        find = functools.partial(
+            find_match,
+            selector={"competition_id": competition_id, "season_id": season_id},
+            wanted=wanted,
+            url_of=lambda feed, _, match_id: f"{self._base_url}/{_FOLDERS[feed]}/{match_id}.json",
+            http_options={},
+            http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
+        )
         yield from read_lists(
             entries,
             f"{self._base_url}/{path}",
             MATCH_NAME,
             MATCH_KEYS,
-            lambda entry: self._pinned(commit, self._match(entry, competition_id, season_id, wanted)),
+            lambda entry: self._pinned(commit, find(entry)),
             lambda entry: may_be(entry, {"match_id": match_id}),
             id_key="match_id",
             first=FIRST_MATCHES,
-        )
-
-    def _match(
-        self, entry: dict[str, Any], competition_id: int, season_id: int, wanted: list[tuple[str, str]]
-    ) -> DatasetResource:
-        match_id = entry["match_id"]
-        return find_match(
-            entry,
-            {"competition_id": competition_id, "season_id": season_id},
-            wanted,
-            url_of=lambda feed, _: f"{self._base_url}/{_FOLDERS[feed]}/{match_id}.json",
-            http_options={},
-            http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
         )
 
 

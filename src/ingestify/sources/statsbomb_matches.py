@@ -27,7 +27,7 @@ def find_match(
     entry: Mapping[str, Any],
     selector: Mapping[str, Any],
     wanted: list[tuple[str, str]],
-    url_of: Callable[[str, str], str],
+    url_of: Callable[[str, str, Any], str],
     http_options: FileHttpOptions,
     http_options_360: FileHttpOptions,
 ) -> DatasetResource:
@@ -37,7 +37,7 @@ def find_match(
         entry: An entry with `match_id` and `last_updated`.
         selector: `competition_id` and `season_id`.
         wanted: The wanted (feed, version) pairs.
-        url_of: Returns the URL of a feed in a version.
+        url_of: Returns the URL of a feed in a version, of the match with an id.
         http_options: The options of each file.
         http_options_360: Further options of `360-frames`.
 
@@ -65,12 +65,12 @@ def find_match(
                     get_time(entry.get("last_updated_360") or entry["last_updated"], f"Match {match_id}"),
                     feed,
                     version,
-                    url=url_of(feed, version),
+                    url=url_of(feed, version, match_id),
                     # The 360 feed appears hours after the match: a 404 here means "not yet", not "gone".
                     http_options={**http_options, "ignore_not_found": True, **http_options_360},
                 )
         elif is_available:
-            resource.add_file(updated, feed, version, url=url_of(feed, version), http_options=http_options)
+            resource.add_file(updated, feed, version, url=url_of(feed, version, match_id), http_options=http_options)
     return resource
 
 

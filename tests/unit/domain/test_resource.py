@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import copy
 import datetime as dt
+import gc
+import pickle
+import weakref
+from typing import Any
 
 import pytest
 
@@ -130,3 +135,25 @@ def test_the_longest_names_are_taken():
 def test_a_suffix_that_is_too_long_for_a_format_is_none():
     made = resource().add_file(AT, "events", url=f"https://host/a.{'x' * 65}")
     assert made.files["events__v1"].serialization_format is None
+
+
+def test_a_dataset_that_nobody_needs_is_gone_at_once():
+    resource = DatasetResource({"match_id": 1}, "match").add_file(None, "events", url="https://a.example/")
+    file = resource.files["events__v1"]
+    assert file.dataset_resource is resource
+    gone = weakref.ref(resource)
+    gc.disable()
+    try:
+        del resource
+        assert gone() is None
+    finally:
+        gc.enable()
+    with pytest.raises(ReferenceError, match="keep it as long as you use its files"):
+        _ = file.dataset_resource
+
+
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_of_a_dataset_has_files_of_its_own(copy_of: Any):
+    resource = DatasetResource({"match_id": 1}, "match").add_file(None, "events", url="https://a.example/")
+    copied = copy_of(resource)
+    assert copied.files["events__v1"].dataset_resource is copied

@@ -7,6 +7,7 @@ import enum
 import functools
 from collections.abc import Callable, Sequence
 
+from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy, absent_and_due, is_any_announced_anew, reasons_to_fetch
@@ -90,6 +91,28 @@ class Decision:
         )
 
 
+class _BundleTypes:
+    """What complete datasets hold, found out once for each kind of dataset in a batch.
+
+    Args:
+        rules: What a bundle must fulfil.
+    """
+
+    def __init__(self, rules: BundleRules) -> None:
+        self._rules = rules
+        self._found: dict[tuple[int, str, str, frozenset[str]], tuple[BundleType, tuple[str, ...]]] = {}
+
+    def of(self, discovered: Discovered, feeds: frozenset[str]) -> tuple[BundleType, tuple[str, ...]]:
+        """Return the bundle type of a dataset with these feeds, and which of the required feeds are not among them."""
+        source, dataset_type = discovered.progress.job.plan.source, discovered.resource.dataset_type
+        kind = (id(source), discovered.provider, dataset_type, feeds)
+        found = self._found.get(kind)
+        if found is None:
+            bundle_type = self._rules.type_of(source, discovered.provider, dataset_type, feeds)
+            found = self._found[kind] = (bundle_type, bundle_type.lacking(feeds))
+        return found
+
+
 class _Case:
     """One dataset while it is decided about.
 
@@ -97,6 +120,7 @@ class _Case:
         discovered: The dataset.
         row: Its row in the catalogue, or None.
         entry: Its entry in the quarantine, or None.
+        types: What the complete datasets of the batch hold.
         action: What has to be done. None: not known without the full dataset.
         error: What the fetch policy raised, or the source marked.
         is_asked_for: Whether a person wants it to be fetched in full.
@@ -108,11 +132,14 @@ class _Case:
 
     __slots__ = (
         *("action", "discovered", "entry", "entry_changes", "error", "first", "is_asked_for", "is_incomplete"),
-        "row",
+        *("row", "types"),
     )
 
-    def __init__(self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None) -> None:
+    def __init__(
+        self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None, types: _BundleTypes
+    ) -> None:
         self.discovered = discovered
+        self.types = types
         self.row = row
         self.entry = entry
         self.action: Action | None = None
@@ -162,8 +189,11 @@ def decide(
             incomplete = find_incomplete(store, kind, some, known)
             known |= incomplete
             keep_versions(some, known)
-            entries = quarantine.find(kind, [(one.identifier, one.job) for one in some])
-            cases = [_Case(one, known.get(one.identifier), entry) for one, entry in zip(some, entries, strict=True)]
+            entries = quarantine.find(kind, some)
+            types = _BundleTypes(rules)
+            cases = [
+                _Case(one, known.get(one.identifier), entry, types) for one, entry in zip(some, entries, strict=True)
+            ]
             for case in cases if incomplete else ():
                 case.is_incomplete = case.discovered.identifier in incomplete
             decisions += _decide_known(store, cases, rules, refetch=refetch)
@@ -178,7 +208,7 @@ def _decide_known(store: DatasetStore, cases: Sequence[_Case], rules: BundleRule
         elif refetch and case.row is not None and case.discovered.resource.error is None:
             case.action, case.is_asked_for = Action.REFETCH, True
         elif case.entry is None:
-            _decide_by_row(case, rules)
+            _decide_by_row(case)
         else:
             _decide_about_quarantined(case, case.entry, rules)
     # One query reads the full datasets of all that need them.
@@ -240,7 +270,7 @@ def _reasons(case: _Case, existing: Dataset | None, rules: BundleRules) -> tuple
     if case.action is Action.FETCH:
         return ("not in the lake",)
     if case.action is Action.METADATA and case.row is not None:
-        return tuple(_description_changes(case, case.row, rules))
+        return tuple(_description_changes(case, case.row))
     if case.action in (Action.UNCHANGED, Action.CONFIRM):
         return _left_out(case)
     return ("the fetch policy does not want it",) if case.action is Action.SKIP else ()
@@ -277,10 +307,10 @@ def _decide_about_quarantined(case: _Case, entry: QuarantineEntry, rules: Bundle
     elif entry.is_open:
         case.action = Action.QUARANTINED
     else:
-        case.action = _without_fetching(case, case.row, rules)
+        case.action = _without_fetching(case, case.row)
 
 
-def _decide_by_row(case: _Case, rules: BundleRules) -> None:
+def _decide_by_row(case: _Case) -> None:
     resource, policy = case.discovered.resource, case.discovered.job.plan.fetch_policy
     if resource.error is not None:
         case.action, case.error = Action.FETCH, as_exception(resource.error)
@@ -295,7 +325,7 @@ def _decide_by_row(case: _Case, rules: BundleRules) -> None:
             and not _may_have_lost(case, case.row)
             and not _is_described_anew(case, case.row)
         ):
-            case.action = _without_fetching(case, case.row, rules)
+            case.action = _without_fetching(case, case.row)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         case.action, case.error = Action.FETCH, _policy_error(policy, error)
 
@@ -313,7 +343,7 @@ def _decide_by_dataset(case: _Case, existing: Dataset | None, rules: BundleRules
             if not (is_other or case.is_incomplete):
                 case.first = _only_due(policy, existing, case.discovered.resource)
         else:
-            case.action = _without_fetching(case, case.row, rules)
+            case.action = _without_fetching(case, case.row)
     except BaseException as error:  # noqa: BLE001 - the edge to user code
         case.action, case.error = Action.REFETCH, _policy_error(policy, error)
 
@@ -404,13 +434,13 @@ def wanted_by(discovered: Discovered) -> Callable[[str], bool]:
     return wants
 
 
-def _without_fetching(case: _Case, row: KnownDataset, rules: BundleRules) -> Action:
-    if _description_changes(case, row, rules):
+def _without_fetching(case: _Case, row: KnownDataset) -> Action:
+    if _description_changes(case, row):
         return Action.METADATA
     return Action.CONFIRM if row.is_adopted else Action.UNCHANGED
 
 
-def _description_changes(case: _Case, row: KnownDataset, rules: BundleRules) -> list[str]:
+def _description_changes(case: _Case, row: KnownDataset) -> list[str]:
     """Return the changes of name, state and metadata, for people."""
     discovered = case.discovered
     resource = discovered.resource
@@ -421,9 +451,8 @@ def _description_changes(case: _Case, row: KnownDataset, rules: BundleRules) -> 
     if resource.post_load_files is None or row.state is DatasetState.MISSING:
         feeds = row.summary.feeds
         known = _feeds_of(() if feeds is None else tuple(feeds))
-        bundle_type = rules.type_of(discovered.job.plan.source, discovered.provider, resource.dataset_type, known)
         # The required feeds may have changed since.
-        missing = bundle_type.lacking(known)
+        bundle_type, missing = case.types.of(discovered, known)
         if row.missing_feeds:
             missing = bundle_type.missing(known.difference(row.missing_feeds), () if feeds is None else feeds.values())
         state = bundle_type.state_of(

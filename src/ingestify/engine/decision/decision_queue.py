@@ -72,7 +72,13 @@ class DecisionQueue:
     def end(self, several: Sequence[Discovered]) -> None:
         """Queue the duplicates that waited for datasets that have ended."""
         with self._lock:
-            waiting = [one for ended in several for one in self._take_waiting(ended)]
+            waiting: list[Discovered] = []
+            in_flight = self._in_flight
+            for ended in several:
+                if len(in_flight.get(ended.key, ())) == 1 and in_flight[ended.key][0] is ended:
+                    del in_flight[ended.key]  # mostly nobody waits
+                else:
+                    waiting += self._take_waiting(ended)
         if waiting:
             self._queue.put(waiting)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
 from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.engine.discovery.discovered import Discovered
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["QuarantineView"]
@@ -22,16 +23,16 @@ class QuarantineView:
         self._store = store
         self._empty: set[tuple[str, str]] = set()
 
-    def find(self, kind: tuple[str, str], jobs: Sequence[tuple[Identifier, Job]]) -> list[QuarantineEntry | None]:
+    def find(self, kind: tuple[str, str], batch: Sequence[Discovered]) -> list[QuarantineEntry | None]:
         """Return, for each of several datasets of one type, the entry that its job has to settle, or None.
 
         An entry from another source of the provider is settled by that source, as long as a plan has it.
 
         Args:
             kind: Provider and dataset type.
-            jobs: Each dataset, with the job that found it.
+            batch: The datasets.
         """
-        nothing: list[QuarantineEntry | None] = [None] * len(jobs)
+        nothing: list[QuarantineEntry | None] = [None] * len(batch)
         if kind in self._empty:
             return nothing
         catalogue, bucket = self._store.catalogue, self._store.bucket
@@ -39,9 +40,9 @@ class QuarantineView:
             self._empty.add(kind)
             return nothing
         of_each: dict[Identifier, dict[str, QuarantineEntry]] = {}
-        for entry in catalogue.quarantine.find(bucket, *kind, [identifier for identifier, _ in jobs]):
+        for entry in catalogue.quarantine.find(bucket, *kind, [one.identifier for one in batch]):
             of_each.setdefault(entry.identifier, {})[entry.source.get("source", "")] = entry
-        return [_entry_for(of_each.get(identifier, {}), job) for identifier, job in jobs]
+        return [_entry_for(of_each.get(one.identifier, {}), one.job) for one in batch]
 
     def changed(self) -> None:
         """Ask the catalogue again, as there may be new entries."""

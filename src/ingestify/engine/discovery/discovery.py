@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from ingestify.domain.adopted import keep_former_versions
-from ingestify.domain.change import metadata_text
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.plan import IngestionPlan, Job
@@ -18,6 +18,7 @@ from ingestify.domain.selector import Selector, identifier_matches
 from ingestify.domain.text import LONGEST_KIND, is_storable, problem_of_name
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.duplicates import Duplicates, preferred
+from ingestify.engine.discovery.metadata import text_of_metadata
 from ingestify.engine.discovery.source_calls import find_datasets
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import StopToken
@@ -206,17 +207,27 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore) -> D
     failpoint("discovery.found")
     provider = resource.provider = resource.provider or job.provider
     try:
-        for called, name in (("provider", provider), ("dataset type", resource.dataset_type)):
-            if problem := problem_of_name(name, LONGEST_KIND):
-                raise SourceError(f"its {called} {name!r:.80} {problem}")
+        _check_kind("provider", provider)
+        _check_kind("dataset type", resource.dataset_type)
         announced = resource.identifier(job.selector)
         identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
-        key = (provider, resource.dataset_type, identifier.canonical)
         identifier.check_length()
+        key = (provider, resource.dataset_type, identifier.canonical)
         metadata = _describable(resource)
     except Exception as error:
         raise _Unreadable(_name_of(resource), error) from error
     return Discovered(progress, resource, identifier, provider, key, metadata)
+
+
+def _check_kind(called: str, name: object) -> None:
+    problem = _problem_of_kind(name) if isinstance(name, str) else problem_of_name(name, LONGEST_KIND)
+    if problem:
+        raise SourceError(f"its {called} {name!r:.80} {problem}")
+
+
+@functools.lru_cache(maxsize=256)  # the datasets of a run have the same few
+def _problem_of_kind(name: str) -> str | None:
+    return problem_of_name(name, LONGEST_KIND)
 
 
 def _describable(resource: DatasetResource) -> str:
@@ -230,7 +241,7 @@ def _describable(resource: DatasetResource) -> str:
         text = resource.name = name if isinstance(name, str) else str(name)
         if not is_storable(text):
             raise SourceError(f"its name {text[:80]!r} holds a NUL or half of a character, which no database keeps")
-    return metadata_text(resource.metadata) if resource.metadata else "{}"
+    return text_of_metadata(resource.metadata) if resource.metadata else "{}"
 
 
 def _name_of(resource: DatasetResource) -> str:
