@@ -16,7 +16,6 @@ from ingestify.domain.file import (
     ANY_URL,
     LONGEST_CONTENT_TYPE,
     NO_VALIDATORS,
-    AnnouncedFile,
     FeedState,
     FeedStates,
     File,
@@ -202,19 +201,13 @@ class Feeds(FeedStates):
             *further[1:],
         )
 
-    def are_settled(self, files: Mapping[str, AnnouncedFile]) -> bool:
+    def settled_as(self, file_id: str) -> tuple[str, str] | None:
         """See `FeedStates`."""
-        rows = self._rows()
-        for file_id, file in files.items():
-            row = rows.get(file_id)
-            # See `feeds_to_text`. Older rows have six items.
-            if row is None or len(row) < 8 or not (row[0] and row[7]):
-                return False
-            if (version := row[6]) is None or not file.is_announced_as(version):
-                return False
-            if (content_id := file.content_id) is not None and (len(row) < 10 or row[9] != content_id):
-                return False
-        return True
+        row = self._rows().get(file_id)
+        # See `feeds_to_text`. Older rows have six items.
+        if row is None or len(row) < 8 or not (row[0] and row[7]) or row[6] is None:
+            return None
+        return row[6], (row[9] if len(row) > 9 else "")
 
     @property
     def may_have_problems(self) -> bool:

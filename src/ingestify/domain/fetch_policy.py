@@ -97,10 +97,21 @@ def is_any_announced_anew(feeds: Mapping[str, FeedState], resource: DatasetResou
 
 
 def _any_due(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
-    # Mostly no feed state has to be made: a file that is settled under its announced version is not due.
-    if isinstance(feeds, FeedStates) and feeds.are_settled(resource.files):
-        return False
-    return any(why_due(file, feeds.get(file_id)) for file_id, file in resource.files.items())
+    settled_as = feeds.settled_as if isinstance(feeds, FeedStates) else None
+    for file_id, file in resource.files.items():
+        settled = None if settled_as is None else settled_as(file_id)
+        # Mostly it is as it was announced, and no feed state has to be made for `why_due`.
+        if (settled is None or not _is_announced_as(file, *settled)) and why_due(file, feeds.get(file_id)):
+            return True
+    return False
+
+
+def _is_announced_as(file: FileResource, version: str, content_id: str) -> bool:
+    """Whether a file that is there, and settled under a version and a content id, is announced under these now.
+
+    Then `why_due` gives no reason.
+    """
+    return file.content_id in (None, content_id) and file.is_announced_as(version)
 
 
 def why_due(file: FileResource, known: FeedState | None) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import io
 import operator
 from collections.abc import Mapping
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, cast
 
 from ingestify.domain.announcement import read_time
 from ingestify.domain.dump import Dumped
@@ -196,27 +196,16 @@ class FeedState:
         return dataclasses.replace(self, checked_at=known.checked_at) != known
 
 
-class AnnouncedFile(Protocol):
-    """A file as a source announces it."""
-
-    @property
-    def content_id(self) -> str | None:
-        """What its bytes are, by the source's word; None: it does not say."""
-
-    def is_announced_as(self, before: str | None) -> bool:
-        """Whether its announced version is equal to an earlier one."""
-
-
 class FeedStates(Mapping[str, FeedState]):
-    """Feed states by file id, of which most are never made: of most, a run asks only whether they are settled."""
+    """Feed states by file id, of which most are never made: of most files, a run asks only if they are as announced."""
 
     __slots__ = ()
 
     @abc.abstractmethod
-    def are_settled(self, files: Mapping[str, AnnouncedFile]) -> bool:
-        """Whether each of these files is present, and settled under the version under which it is announced now.
+    def settled_as(self, file_id: str) -> tuple[str, str] | None:
+        """Return the announced version and the content id under which a file is present and settled.
 
-        False: at least one is not, or has another content id, or announces no version; the feed states tell.
+        None: it is not, or has no such version; its feed state tells. An empty content id: none is known.
         """
 
 
