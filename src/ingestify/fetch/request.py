@@ -303,12 +303,13 @@ def _read_url(url: str) -> tuple[str, tuple[str, str] | None]:
         raise SourceError(f"The URL {mask_url(url)!r} holds control characters; it is not requested.")
     found = _ORIGIN.match(url)
     assert found is not None, "it matches any text"
+    path = url[found.end() :].partition("#")[0]
     try:
+        url.encode()  # raises a ValueError for a half of a surrogate pair
         sent, userinfo = _read_origin(found[0])
+        return sent + (path if _PLAIN.fullmatch(path) else urllib.parse.quote(path, _KEPT_IN_URLS)), userinfo
     except ValueError:
         raise SourceError(f"'{mask_url(url)}' is no http or https URL.") from None
-    path = url[found.end() :].partition("#")[0]
-    return sent + (path if _PLAIN.fullmatch(path) else urllib.parse.quote(path, _KEPT_IN_URLS)), userinfo
 
 
 @functools.lru_cache(maxsize=256)  # all files of a host begin alike

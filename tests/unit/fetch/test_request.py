@@ -114,7 +114,13 @@ def test_params_cannot_inject(server: Provider, client: HttpClient) -> None:
     assert "x-b" not in server.asked[0].headers
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://x:99999/", "http:///a", "x.com/a", "mailto:a@b", "https://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://[::1", "http://x:99999/", "http:///a", "x.com/a", "mailto:a@b", "https://"),
+        *("http://x/\ud800", "http://\ud800@x/", "http://\ud800/"),
+    ],
+)
 def test_urls_that_cannot_be_asked_are_refused(url: str) -> None:
     with pytest.raises(SourceError, match="no http or https URL"):
         make(url)

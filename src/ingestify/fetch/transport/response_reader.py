@@ -37,8 +37,6 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9])[ \t]+([1-9][0-9][0-9])(?:[ \t][^\0\
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
 _LINE_END = re.compile(rb"\n")
 _EMPTY_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
-# A header over several lines, as was allowed once (RFC 9112, section 5.2).
-_FOLDED = re.compile(r"\n[ \t]+")
 # All but the characters that would end a header, or a line of a log (RFC 9110, section 5.5).
 _ALLOWED = bytes([*b"\t\n", *range(0x20, 0x7F), *range(0x80, 0x100)])
 # Python's str.strip() would remove more than these, and change a header.
@@ -256,16 +254,18 @@ class ResponseReader:
         head = head.replace(b"\r\n", b"\n")
         if head.translate(None, _ALLOWED):
             raise TransportError(f"{_NO_SENSE} (control characters)")
-        lines = _FOLDED.sub(" ", head.decode("latin-1")).split("\n")[:-2]
-        if len(lines) > _MOST_HEADERS:
-            raise TransportError(_LONG_HEAD)
-        pairs = []
-        for line in lines:
+        pairs: list[tuple[str, str]] = []
+        for line in head.decode("latin-1").split("\n")[:-2]:
             name, colon, value = line.partition(":")
-            name = name.rstrip(_BLANKS)
-            if not colon or not name or name[0] in _BLANKS:
+            if line[0] in _BLANKS and pairs:
+                # Folded, as was allowed once (RFC 9112, section 5.2).
+                pairs[-1] = (pairs[-1][0], f"{pairs[-1][1]} {line.strip(_BLANKS)}")
+            elif not colon or line[0] in _BLANKS or not (name := name.rstrip(_BLANKS)):
                 raise TransportError(_NO_SENSE)
-            pairs.append((name, value.strip(_BLANKS)))
+            else:
+                pairs.append((name, value.strip(_BLANKS)))
+        if len(pairs) > _MOST_HEADERS:
+            raise TransportError(_LONG_HEAD)
         return Headers(pairs)
 
     def _will_close(self, is_old: bool) -> bool:

@@ -156,3 +156,9 @@ def test_what_comes_behind_a_body_in_another_record_of_tls_is_seen(tmp_path: Pat
         theirs.sendall(b"more")
         with pytest.raises(TransportError, match="more came than was announced"):
             list(ResponseReader(Wire(ours)).iter_body())
+
+
+def test_a_line_that_is_no_header_is_none_with_a_folded_one_either() -> None:
+    assert read(b"HTTP/1.1 200 OK\r\nA: 1 \r\n\t2\r\nContent-Length: 0\r\n\r\n")[0].headers["a"] == "1 2"
+    with pytest.raises(TransportError, match="make no sense"):
+        read(b"HTTP/1.1 200 OK\r\nno header\r\n A: 1\r\nContent-Length: 0\r\n\r\n")
