@@ -26,6 +26,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.text import is_storable, storable
+from ingestify.errors import StoreError
 
 __all__ = [
     "DATASET_STATES",
@@ -301,9 +302,19 @@ def revisions_from_text(revisions: str | None, files: str | None) -> tuple[Revis
     Args:
         revisions: A JSON array of [revision, created, state, description, source, removed files]; None: there is none.
         files: A JSON array of [number in the revision, …] and the columns of `File`, in its order; None: there is none.
+
+    Raises:
+        StoreError: MariaDB has cut a text.
     """
+    try:
+        revision_rows, file_rows = json_value(revisions or "[]"), json_value(files or "[]")
+    except ValueError as error:
+        raise StoreError(
+            "The database cut what it knows of a dataset, whose revisions and files take more text than the server's "
+            "max_allowed_packet. Set it to more, such as 256M, and try again."
+        ) from error
     brought: dict[int, list[File]] = {}
-    for _, *row in sorted(json_value(files or "[]"), key=_first):
+    for _, *row in sorted(file_rows, key=_first):
         brought.setdefault(row[-1], []).append(file_from_row(row))
     return tuple(
         Revision(
@@ -315,7 +326,7 @@ def revisions_from_text(revisions: str | None, files: str | None) -> tuple[Revis
             json_value(source),
             names_from_text(removed),
         )
-        for number, created_at, state, description, source, removed in sorted(json_value(revisions or "[]"), key=_first)
+        for number, created_at, state, description, source, removed in sorted(revision_rows, key=_first)
     )
 
 

@@ -141,7 +141,7 @@ class MysqlConnector(Connector):
             "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
             f"innodb_lock_wait_timeout = {lock_timeout}",
             f"lock_wait_timeout = {lock_timeout}",
-            # MariaDB cuts the text of JSON_ARRAYAGG there; MySQL does not.
+            # MariaDB cuts the text of JSON_ARRAYAGG there, and at max_allowed_packet; MySQL does not.
             f"group_concat_max_len = {_LONGEST_TEXT}",
             # So a machine that sleeps or has vanished does not keep its locks for eight hours.
             f"wait_timeout = {_SILENT_SECONDS}",
