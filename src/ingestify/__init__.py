@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ingestify.domain.fetch_policy import FetchPolicy
     from ingestify.domain.file import DraftFile, File, NotModifiedFile
     from ingestify.domain.identifier import Identifier
+    from ingestify.domain.lock import Lock, LockStatus
     from ingestify.domain.plan import IngestionPlan
     from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
     from ingestify.domain.resource import DatasetResource, FileHttpOptions, FileResource, UnreadableEntry
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         IngestifyError,
         IntegrityError,
         LoadError,
+        LockError,
         SaveError,
         SourceError,
         StopProcessing,
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from ingestify.store.quarantine import Quarantine
     from ingestify.store.reading.dataset_list import DatasetList
     from ingestify.store.reading.file_collection import FileCollection, LoadedFile
+    from ingestify.store.reading.locked import LockCheck
 
 _MODULES = {
     "domain.adoption": ("NotTaken", "NotTakenKind"),
@@ -95,6 +98,7 @@ _MODULES = {
     "domain.fetch_policy": ("FetchPolicy",),
     "domain.file": ("DraftFile", "File", "NotModifiedFile"),
     "domain.identifier": ("Identifier",),
+    "domain.lock": ("Lock", "LockStatus"),
     "domain.plan": ("IngestionPlan",),
     "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
     "domain.resource": ("DatasetResource", "FileHttpOptions", "FileResource", "UnreadableEntry"),
@@ -117,6 +121,7 @@ _MODULES = {
         "IngestifyError",
         "IntegrityError",
         "LoadError",
+        "LockError",
         "SaveError",
         "SourceError",
         "StopProcessing",
@@ -130,6 +135,7 @@ _MODULES = {
     "store.maintenance.garbage": ("Garbage",),
     "store.quarantine": ("Quarantine",),
     "store.reading.dataset_list": ("DatasetList",),
+    "store.reading.locked": ("LockCheck",),
     "store.reading.file_collection": ("FileCollection", "LoadedFile"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -176,6 +182,10 @@ __all__ = [
     "JobSummary",
     "LoadError",
     "LoadedFile",
+    "Lock",
+    "LockCheck",
+    "LockError",
+    "LockStatus",
     "MetadataUpdated",
     "NotModifiedFile",
     "NotTaken",

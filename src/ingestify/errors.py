@@ -18,6 +18,7 @@
     │   ├── LakeNotFound        there is no lake at that place
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
+    │   └── LockError           a lock cannot be read, or the lake lacks bytes that it names
     ├── StopProcessing          stop cleanly, keep what finished (exit code 2)
     │   └── DeadlineReached     the time that the run was given is over (exit code 6)
     └── FatalError              stop loudly (exit code 1)
@@ -28,6 +29,7 @@ A foreign exception is translated at the edge of the adapter that met it, `from`
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 
 from ingestify.masking import mask_text
 from ingestify.tracebacks import callers_lines, is_debugging
@@ -47,6 +49,7 @@ __all__ = [
     "LakeUnwritable",
     "LakeVersionError",
     "LoadError",
+    "LockError",
     "MissingExtraError",
     "OutcomeUnknown",
     "SaveError",
@@ -199,6 +202,21 @@ class DatasetNotFound(StoreError):
 
 class LoadError(IngestifyError):
     """A stored dataset cannot be made into the object that was asked for."""
+
+
+class LockError(LoadError):
+    """A lock cannot be read, or the lake lacks bytes that it names.
+
+    Attributes:
+        lacking: A line for each dataset of which the lake lacks locked bytes.
+    """
+
+    def __init__(self, message: str, lacking: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lacking = tuple(lacking)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.lacking)
 
 
 class StopProcessing(IngestifyError):

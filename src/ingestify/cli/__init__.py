@@ -13,6 +13,7 @@ run, run_outcome    `run` and `plan`, and what they say at the end
 progress            shows a run while it goes on
 licence_notice      the terms of a provider's data, shown with its first data
 lake                `list`, `show`, `delete` and `sync-indexes`
+lock                `lock`
 status, limits      `status`, and its limits for monitoring
 quarantine          `quarantine`
 events              `events`

@@ -30,6 +30,7 @@ COMMANDS = {
     "list": ("ingestify.cli.lake", "List the datasets in the lake."),
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
     "delete": ("ingestify.cli.lake", "Remove datasets."),
+    "lock": ("ingestify.cli.lock", "Write down which bytes a study uses, and see whether a lake has them."),
     "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),
     "gc": ("ingestify.cli.garbage", "Remove the files that no dataset has any more."),
     "copy": ("ingestify.cli.copy", "Mirror the lake into another one."),

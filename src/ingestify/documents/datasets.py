@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from ingestify.documents.document import filled
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.event_reader import EventReaderState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.json_value import JsonValue
+from ingestify.domain.lock import LockStatus
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, WaitingBundle
 from ingestify.domain.revision import RevisionState
 from ingestify.remedies import remedy
 
+if TYPE_CHECKING:  # one command has locks
+    from ingestify.store.reading.locked import CheckedDataset
+
 __all__ = [
+    "CheckedLock",
     "CurrentFile",
     "DatasetDocument",
     "EntryDocument",
@@ -28,6 +33,7 @@ __all__ = [
     "RevisionDocument",
     "ShownDataset",
     "WaitingEntry",
+    "checked_lock",
     "dataset_document",
     "entry_document",
     "event_document",
@@ -44,6 +50,38 @@ class _Identity(TypedDict):
     dataset_type: str
     identifier: Mapping[str, JsonValue]
     name: str
+
+
+class CheckedLock(TypedDict):
+    """What a lake has of a dataset of a lock.
+
+    Attributes:
+        dataset_id: In this lake; null: it does not have the dataset.
+        status: `same`, `other revision`, `differs` or `missing`.
+        lacking: The file ids whose locked bytes no revision has.
+        why: What is not as in the lock; empty if all is.
+    """
+
+    provider: str
+    dataset_type: str
+    identifier: Mapping[str, JsonValue]
+    dataset_id: str | None
+    status: LockStatus
+    lacking: Sequence[str]
+    why: str
+
+
+def checked_lock(checked: CheckedDataset) -> CheckedLock:
+    """Return the document of a dataset of a lock."""
+    locked, dataset = checked.locked, checked.dataset
+    return filled(
+        CheckedLock,
+        checked,
+        provider=locked.provider,
+        dataset_type=locked.dataset_type,
+        identifier=locked.identifier,
+        dataset_id=None if dataset is None else dataset.dataset_id,
+    )
 
 
 class CurrentFile(TypedDict):

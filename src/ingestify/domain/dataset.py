@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from ingestify.clock import moment_of
 from ingestify.domain.dump import Dumped
-from ingestify.domain.file import FeedState
+from ingestify.domain.file import FeedState, File
 from ingestify.domain.html_table import html_table
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.json_value import JsonValue
@@ -196,7 +196,7 @@ class Dataset(Dumped):
         Example::
 
             before = dataset.at(revision=0).to_polars("events")
-            paper = dataset.at("2026-10-31").to_polars("events")
+            at_first = dataset.at(dataset.created_at)  # or "2026-10-31"
 
         Args:
             moment: The last revision that was committed until then. A text such as `2026-10-31T18:00`, or a datetime,
@@ -232,6 +232,12 @@ class Dataset(Dumped):
         """
         revisions = tuple(one for one in self.revisions if one.created_at <= moment)
         return self if len(revisions) == len(self.revisions) else self._with_revisions(revisions)
+
+    def with_files(self, files: Sequence[File]) -> Dataset:
+        """Return the dataset with exactly these of its files, which may have come with several revisions."""
+        number = max(file.revision_id for file in files)
+        whole = dataclasses.replace(self.revisions[number], modified_files=tuple(files), removed_file_ids=())
+        return self._with_revisions((whole,))
 
     def _with_revisions(self, revisions: tuple[Revision, ...]) -> Dataset:
         """Return the dataset as it was when it had only these revisions."""

@@ -9,14 +9,16 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery
 from ingestify.domain.events import DomainEvent
 from ingestify.domain.listing_order import listing_order
+from ingestify.domain.lock import Lock
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
-from ingestify.domain.ports import FetchContext, Fetcher, HostWaitBook, Usage
+from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, HostWaitBook, Usage
 from ingestify.domain.run import Counters, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector, given_filters
 from ingestify.domain.source import Source
@@ -44,6 +46,7 @@ from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.dataset_reader import StateArgument
+from ingestify.store.reading.locked import LockCheck, check_lock, refuse_other_filters
 from ingestify.store.reading.nothing_found import NamesOfSources
 
 if TYPE_CHECKING:
@@ -380,6 +383,7 @@ class IngestionEngine:
         state: StateArgument = None,
         progress: bool | None = None,
         as_of: dt.datetime | dt.date | str | None = None,
+        lock: Lock | str | Path | None = None,
         **selector: Any,
     ) -> Iterator[Dataset]: ...
 
@@ -407,6 +411,7 @@ class IngestionEngine:
         state: StateArgument = None,
         progress: bool | None = None,
         as_of: dt.datetime | dt.date | str | None = None,
+        lock: Lock | str | Path | None = None,
         **selector: Any,
     ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
         """Yield datasets of the lake, if wanted after an ingest.
@@ -445,6 +450,8 @@ class IngestionEngine:
             progress: Whether to show the progress of the ingest, as `load` does. True also shows how many datasets the
                 loop has read, with or without an ingest.
             as_of: The lake as its readers saw it then; see `DatasetStore.get_dataset_collection`. Without an ingest.
+            lock: A lock or its path: its datasets, each with exactly the locked files, from whichever revision of this
+                lake has them, in the order of the lock. An ingest may come first, but not a streaming one.
             **selector: Identifier keys; a list means any of its values.
 
         Returns:
@@ -453,6 +460,7 @@ class IngestionEngine:
         Raises:
             ValueError: An unknown `state`; raised by the call itself.
             ConfigurationError: An unknown option, or an invalid `where`; raised by the call itself.
+            LockError: The lock cannot be read; or, on iterating, the lake lacks some of its bytes.
             FetchError: On iterating: a provider cannot be reached, and the lake has no dataset of it to serve.
             Exception: On iterating: the error that ended the ingest. A stream yields all finished datasets before.
         """
@@ -462,8 +470,11 @@ class IngestionEngine:
         )
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; it must be 1 or more.")
+        locked = None if lock is None else _read_lock(lock, wanted)
 
         def read(*, explains: bool) -> Iterator[Any]:
+            if locked is not None:
+                return self.store.iter_locked(locked, wanted, batch_size, in_collections=yield_dataset_collection)
             reading = self.store.iter_matching(
                 wanted, batch_size, in_collections=yield_dataset_collection, explains=explains
             )
@@ -472,6 +483,8 @@ class IngestionEngine:
         options = auto_ingest_options({"enabled": False} if auto_ingest is None else auto_ingest)
         if not options.get("enabled", True):
             return self._reader.read(wanted, read)
+        if locked is not None and options.get("streaming"):
+            raise ConfigurationError("A lock names datasets that are there; leave streaming out.")
         if as_of is not None:
             raise ConfigurationError("as_of reads the lake as it was; leave auto_ingest out, or load() before.")
         try:
@@ -631,6 +644,46 @@ class IngestionEngine:
         """
         try:
             return self.store.get_dataset(dataset_id, **filters)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
+    def lock(self, path: str | Path | None = None, **filters: Any) -> Lock:
+        """Lock the files of the datasets that the filters name, so that a study can be repeated with the same bytes.
+
+        Example::
+
+            engine.lock("study.lock", competition_id=43, season_id=106)
+            for dataset in engine.iter_datasets(lock="study.lock"):
+                events = dataset.to_polars("events")
+
+        Args:
+            path: Where the lock is written to; None: it is only returned.
+            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where`, `as_of` and identifier keys.
+
+        Returns:
+            The lock. Datasets without files are not in it, and a warning names some.
+
+        Raises:
+            LockError: It cannot be written.
+        """
+        try:
+            return self.store.lock(self.store.dataset_filter(**filters), path)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
+    def check_lock(self, lock: Lock | str | Path, **filters: Any) -> LockCheck:
+        """Return what the lake has of the datasets of a lock, as a table: same, other revision, differs, missing.
+
+        Args:
+            lock: A lock, or its path.
+            **filters: `provider`, `dataset_type` and identifier keys: only these datasets of the lock.
+
+        Raises:
+            LockError: The lock cannot be read.
+        """
+        wanted = self.store.dataset_filter(**filters)
+        try:
+            return check_lock(self.store.catalogue, _read_lock(lock, wanted), wanted)
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
 
@@ -830,6 +883,11 @@ class IngestionEngine:
 def _may_wait() -> bool:
     """Whether a reader may wait for another run. Not in a callback of a run: that run waits for the callback."""
     return not isinstance(threading.current_thread(), RunThread)
+
+
+def _read_lock(lock: Lock | str | Path, wanted: DatasetFilter) -> Lock:
+    refuse_other_filters(wanted)
+    return lock if isinstance(lock, Lock) else Lock.read(lock)
 
 
 def _place_of(dataset: Dataset) -> tuple[Any, ...]:

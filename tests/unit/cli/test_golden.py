@@ -26,6 +26,7 @@ USES = {
     "list": ["run -q", "list", "list season_id=1 --count", "list match_id=99", "list match_id=10 --json"],
     "show": ["run -q", "show match_id=10", "show match_id=10 --json"],
     "delete": ["run -q", "delete match_id=10 --yes"],
+    "lock": ["run -q", "lock -o study.lock", "lock --check study.lock", "lock --check study.lock --json"],
     "verify": ["run -q", "verify", "verify --json"],
     "gc": [
         "run -q",

@@ -198,6 +198,9 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched.objects("copy", *to_other)
     for file in (tmp_path / "files").rglob("events*.zst"):
         file.write_bytes(b"x")
+    watched("lock", "-o", "study.lock", shows=False)
+    watched("lock", "--check", "study.lock")
+    watched.objects("lock", "--check", "study.lock")
     watched("verify", "-v")
     watched.objects("verify")
     watched("verify", "--repair")

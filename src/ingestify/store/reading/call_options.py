@@ -45,6 +45,7 @@ _HOW = {
     "dataset_state": _READING,
     "where": _READING,
     "as_of": _READING,
+    "lock": _ITERATING,
     "selector": "give its keys one by one: competition_id=11, season_id=90",
     "source": _LOAD,
     "dry_run": _LOAD,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO, Literal, overload
 
 from ingestify.clock import moment_of
@@ -13,6 +14,7 @@ from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollect
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.listing_order import listing_order
+from ingestify.domain.lock import Lock
 from ingestify.domain.ports import Catalogue, DatasetFilter, Storage, StorageTotals
 from ingestify.domain.revision import Revision
 from ingestify.domain.run import JobSummary
@@ -26,6 +28,7 @@ from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.reading.call_options import find_option, refuse_option
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
+from ingestify.store.reading.locked import iter_locked
 from ingestify.store.reading.nothing_found import NamesOfSources, explain_nothing, iter_identifier_keys
 from ingestify.store.reading.stored_content import StoredContent
 
@@ -335,6 +338,31 @@ class DatasetReader:
             )
         raise DatasetNotFound(self._explain_nothing(wanted))
 
+    def iter_locked(
+        self, lock: Lock, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False
+    ) -> Iterator[Dataset] | Iterator[DatasetCollection]:
+        """Yield the datasets of a lock that a filter names, with exactly the locked files, or collections of them.
+
+        Raises:
+            LockError: The lake lacks some of the locked bytes; the message lists them, and nothing is yielded.
+        """
+        found = (dataset.read_from(self) for dataset in iter_locked(self.catalogue, lock, wanted))
+        return _iter_collections(found, batch_size) if in_collections else found
+
+    def lock(self, wanted: DatasetFilter, path: str | Path | None = None) -> Lock:
+        """Lock the files of the datasets that a filter names, and write the lock to a file if there is a path.
+
+        Raises:
+            LockError: The file cannot be written.
+        """
+        datasets = [one for one in self.iter_matching(wanted) if isinstance(one, Dataset)]
+        if empty := [one for one in datasets if not one.files]:
+            logger.warning("Not in the lock, as there are no files: %s.", _some_of(empty))
+        made = Lock.of(datasets)
+        if path is not None:
+            made.write(path)
+        return made
+
     def load_files(
         self,
         dataset: Dataset | Revision,
@@ -413,3 +441,9 @@ class DatasetReader:
 
 def _some_of(datasets: Sequence[Dataset]) -> str:
     return ", ".join(map(str, datasets[:_SHOWN])) + ("" if len(datasets) <= _SHOWN else ", …")
+
+
+def _iter_collections(datasets: Iterator[Dataset], batch_size: int) -> Iterator[DatasetCollection]:
+    while batch := list(itertools.islice(datasets, batch_size)):
+        times = [one.last_modified_at for one in batch if one.last_modified_at is not None]
+        yield DatasetCollection(batch, CollectionMetadata(len(batch), max(times, default=None)))
