@@ -11,8 +11,7 @@ from ingestify.domain.change import metadata_text
 __all__ = ["text_of_metadata"]
 
 _KEYS = frozenset({str})
-_SCALARS = frozenset({str, int, bool, type(None)})
-_VALUES = _SCALARS | {dict}
+_VALUES = frozenset({str, int, bool, type(None), dict})
 
 
 def text_of_metadata(metadata: Mapping[str, Any]) -> str:
@@ -37,23 +36,30 @@ def text_of_metadata(metadata: Mapping[str, Any]) -> str:
 
 def _is_plain(metadata: Mapping[str, Any]) -> bool:
     """Whether it is an object of texts, whole numbers, true, false and null, and of such objects, without others."""
-    values = metadata.values()
-    if type(metadata) is not dict or not _are_plain(tuple(map(type, metadata)), tuple(map(type, values))):
+    if type(metadata) is not dict:
         return False
-    for one in values:
-        if type(one) is dict and not _are_scalars(tuple(map(type, one)), tuple(map(type, one.values()))):
+    values = tuple(metadata.values())
+    objects = _objects_among(tuple(map(type, metadata)), tuple(map(type, values)))
+    if objects is None:
+        return False
+    for number in objects:
+        one = values[number]
+        if _objects_among(tuple(map(type, one)), tuple(map(type, one.values()))) != ():
             return False
     return True
 
 
-@functools.lru_cache(maxsize=1024)  # the datasets of a run have the same few
-def _are_plain(keys: tuple[type, ...], values: tuple[type, ...]) -> bool:
-    return _KEYS.issuperset(keys) and _VALUES.issuperset(values)
+@functools.lru_cache(maxsize=1024)  # the datasets of a run have the same few types
+def _objects_among(keys: tuple[type, ...], values: tuple[type, ...]) -> tuple[int, ...] | None:
+    """Return the numbers of the values that are objects; None: a key or another value is of a type that is not plain.
 
-
-@functools.lru_cache(maxsize=1024)
-def _are_scalars(keys: tuple[type, ...], values: tuple[type, ...]) -> bool:
-    return _KEYS.issuperset(keys) and _SCALARS.issuperset(values)
+    Args:
+        keys: The types of the keys of an object.
+        values: The types of its values.
+    """
+    if not (_KEYS.issuperset(keys) and _VALUES.issuperset(values)):
+        return None
+    return tuple([number for number, one in enumerate(values) if one is dict])
 
 
 @functools.cache
