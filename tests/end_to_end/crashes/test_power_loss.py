@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import stat
 import sys
@@ -16,13 +17,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from ingestify import adopt
 from ingestify.catalogue.catalogue import SqlCatalogue
 from ingestify.errors import StoreError
 from ingestify.failpoints import installed
 from ingestify.storage.local import LocalStorage
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.end_to_end.crashes.test_each_operation import open_engine
+from tests.support.published_lake import PublishedFile, PublishedLake, folder_objects
 from tests.support.unprivileged import start_unprivileged, unprivileged_only
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is synced is found out by /proc")
@@ -122,6 +126,43 @@ def test_what_a_row_names_survives_a_power_loss_right_after_its_commit(
     assert wrong == []
 
 
+def test_what_was_restored_survives_a_power_loss(tmp_path: Path, disk: Disk):
+    with ChangingSeason() as season, open_engine(tmp_path, season) as engine:
+        engine.load()
+        file = next(iter(next(iter(engine.store.get_dataset_collection())).files.values()))
+        stored = tmp_path / "lake" / "files" / file.storage_path
+        with engine.store.opener(file)() as stream:
+            body = stream.read()
+        shutil.rmtree(stored.parent)
+        staged = engine.store.objects.stage(file.data_serialization_format)
+        staged.write(body)
+        staged.complete()
+        staged.persist()
+        engine.store.restore_object(file, staged)
+        assert disk.survives(stored)
+
+
+def test_what_was_adopted_as_a_copy_survives_a_power_loss(
+    tmp_path: Path, check_at_commit: tuple[Disk, Callable[[], None], list[str]]
+):
+    disk, check, wrong = check_at_commit
+    (tmp_path / "old").mkdir()
+    database = sa.create_engine(f"sqlite:///{tmp_path}/old/catalog.db")
+    published = PublishedLake(database, folder_objects(tmp_path / "old" / "files"))
+    for number in range(3):
+        published.add_dataset({"match_id": number}, [PublishedFile("match", b"[%d]" % number)])
+    database.dispose()
+    for name in ("old", "lake"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "config.yaml").write_text(
+            "main: {metadata_url: sqlite:///catalog.db, file_url: file://files/}\n"
+        )
+    with installed({"adoption.taken": check}):
+        assert adopt(tmp_path / "old", to=tmp_path / "lake", dry_run=False).progress.datasets == 3
+    assert disk.commits == 1
+    assert wrong == []
+
+
 def test_the_folders_of_a_new_catalogue_survive_its_first_commit_without_any_file(tmp_path: Path, disk: Disk):
     SqlCatalogue.open(f"sqlite:///{tmp_path}/some/new/folder/catalog.db").close()
     assert disk.lost_above(tmp_path / "some" / "new" / "folder") == []
@@ -176,6 +217,20 @@ def test_a_lake_behind_a_link_is_synced_on_its_own_disk(tmp_path: Path, disk: Di
     (tmp_path / "files").symlink_to(tmp_path / "other" / "disk")
     publish(LocalStorage(tmp_path / "files"), "main/events.json")
     assert disk.lost_above(tmp_path / "other" / "disk" / "main") == []
+
+
+@pytest.mark.parametrize(
+    "path", ["main/events.json", "main/season=1/events.json", "main/season=1/match_id=1/events.json"]
+)
+def test_a_bucket_behind_a_link_is_synced_on_its_own_disk(tmp_path: Path, disk: Disk, path: str):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "disk").mkdir()
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "main").symlink_to(tmp_path / "other" / "disk")
+    publish(LocalStorage(tmp_path / "files"), path)
+    there = tmp_path / "other" / "disk" / path.removeprefix("main/")
+    assert disk.lost_above(there) == []
+    assert disk.lost_above(tmp_path / "files" / path) == []
 
 
 def test_the_folder_above_many_datasets_is_synced_once_for_all_of_them(tmp_path: Path, disk: Disk):
