@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ingestify.domain.lock import Lock, LockStatus
     from ingestify.domain.plan import IngestionPlan
     from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
+    from ingestify.domain.record_key import RecordKey
     from ingestify.domain.resource import DatasetResource, FileHttpOptions, FileResource, UnreadableEntry
     from ingestify.domain.revision import Revision, RevisionState
     from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from ingestify.store.dataset_store import DatasetStore
     from ingestify.store.maintenance.garbage import Garbage
     from ingestify.store.quarantine import Quarantine
+    from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
     from ingestify.store.reading.dataset_list import DatasetList
     from ingestify.store.reading.file_collection import FileCollection, LoadedFile
     from ingestify.store.reading.locked import LockCheck
@@ -101,6 +103,7 @@ _MODULES = {
     "domain.lock": ("Lock", "LockStatus"),
     "domain.plan": ("IngestionPlan",),
     "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
+    "domain.record_key": ("RecordKey",),
     "domain.resource": ("DatasetResource", "FileHttpOptions", "FileResource", "UnreadableEntry"),
     "domain.revision": ("Revision", "RevisionState"),
     "domain.run": ("Counters", "JobSummary", "RunReport", "RunState", "TaskOutcome", "TaskSummary"),
@@ -134,6 +137,7 @@ _MODULES = {
     "store.dataset_store": ("DatasetStore",),
     "store.maintenance.garbage": ("Garbage",),
     "store.quarantine": ("Quarantine",),
+    "store.reading.dataset_diff": ("DatasetDiff", "RevisionLog"),
     "store.reading.dataset_list": ("DatasetList",),
     "store.reading.locked": ("LockCheck",),
     "store.reading.file_collection": ("FileCollection", "LoadedFile"),
@@ -156,6 +160,7 @@ __all__ = [
     "DatasetCollection",
     "DatasetCreated",
     "DatasetDeleted",
+    "DatasetDiff",
     "DatasetList",
     "DatasetResource",
     "DatasetSkipped",
@@ -194,11 +199,13 @@ __all__ = [
     "Quarantine",
     "QuarantineEntry",
     "QuarantineState",
+    "RecordKey",
     "Revision",
     "RevisionAccepted",
     "RevisionAdded",
     "RevisionDiscarded",
     "RevisionInvalidated",
+    "RevisionLog",
     "RevisionRejected",
     "RevisionState",
     "RevisionWithdrawn",

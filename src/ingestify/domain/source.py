@@ -10,6 +10,7 @@ from ingestify.domain.bundle import BundleType
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.record_key import NO_RECORD_KEYS, RecordKeys
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError
 
@@ -67,6 +68,9 @@ class Source(abc.ABC):
             few requests.
         former_versions: Versions under which the published package `ingestify` stored the feeds, where a version is
             only a label, as the provider has one of each feed. A dataset that has a feed under one of them keeps it.
+        record_keys: Feed to the way to the key of its records, `{"events": "id"}`, or to a `RecordKey`, which says more
+            of them. `engine.diff` compares two revisions by it. A feed that is not there is compared by `id`, if its
+            records have one, else by content.
         licence: The provider's terms for the data, in a few words. Kept with each revision.
         attribution: How a publication has to name the source of the data. Kept with each revision; the command line
             shows both when a provider's first data comes into a lake.
@@ -90,6 +94,7 @@ class Source(abc.ABC):
     follows_changes: bool = False
     reads_index_again: bool = True
     former_versions: Sequence[str] = ()
+    record_keys: RecordKeys = NO_RECORD_KEYS
     licence: str = ""
     attribution: str = ""
     hosts: Sequence[str] = ()

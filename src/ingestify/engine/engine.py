@@ -44,6 +44,7 @@ from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.garbage import SAFETY_AGE, Garbage, collect_garbage
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
+from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.dataset_reader import StateArgument
 from ingestify.store.reading.locked import LockCheck, check_lock, refuse_other_filters
@@ -121,6 +122,7 @@ class IngestionEngine:
         )
         self._reader = Reader(store, self._keep_report)
         store.names_of_sources = NamesOfSources(self._sources.providers, self._sources.keys)
+        store.record_keys_of = self._sources.with_record_keys(store.record_keys_of)
         store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
             entry, (plan.source for plan in self.ingestion_plans)
         )
@@ -686,6 +688,33 @@ class IngestionEngine:
             return check_lock(self.store.catalogue, _read_lock(lock, wanted), wanted)
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
+
+    def diff(
+        self,
+        dataset: Dataset,
+        from_revision: int = -2,
+        to_revision: int = -1,
+        *,
+        feed: str | Collection[str] | None = None,
+    ) -> DatasetDiff:
+        """Return what changed between two revisions of a dataset, record by record; see `DatasetReader.diff`.
+
+        Raises:
+            LoadError: There is no such revision, or no such feed in either.
+            IntegrityError: An object is missing or damaged.
+        """
+        try:
+            return self.store.diff(dataset, from_revision, to_revision, feed=feed)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
+    def log(self, dataset: Dataset) -> RevisionLog:
+        """Return the revisions of a dataset, oldest first, each with a sentence about what changed.
+
+        Raises:
+            IntegrityError: An object is missing or damaged.
+        """
+        return self.store.log(dataset)
 
     def load_dataset_with_kloppy(
         self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any

@@ -11,6 +11,7 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import Fetcher
+from ingestify.domain.record_key import RecordKeys
 from ingestify.domain.selector import Filters
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
@@ -163,6 +164,19 @@ class EngineSources:
             if provider in (None, plan.source.provider) and dataset_type in (None, plan.dataset_type):
                 keys |= keys_named_by(plan, self._parse_expression)
         return keys
+
+    def with_record_keys(self, known_of: Callable[[Dataset], RecordKeys]) -> Callable[[Dataset], RecordKeys]:
+        """Return a function that returns what the plans' source of a dataset says of its records, else what is known.
+
+        Args:
+            known_of: Returns what is known without plans.
+        """
+
+        def record_keys_of(dataset: Dataset) -> RecordKeys:
+            of_plans = (one.source.record_keys for one in self.plans if one.source.provider == dataset.provider)
+            return next(filter(None, of_plans), None) or known_of(dataset)
+
+        return record_keys_of
 
     def loader_of(self, dataset: Dataset) -> str | None:
         """Return the loader of a dataset by the settings, or by a source that brought a revision of it; else None."""

@@ -29,7 +29,7 @@ from ingestify.main.parts import make_rules
 from ingestify.main.place import Place
 from ingestify.masking import hide_url, mask_url
 from ingestify.plugins import find_plugin, find_plugins
-from ingestify.sources.registry import OPEN_DATA, make_open_data_source
+from ingestify.sources.registry import OPEN_DATA, find_record_keys, make_open_data_source
 from ingestify.storage.cloud_address import CloudAddress, is_cloud_url
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.memory import MemoryStorage
@@ -159,6 +159,7 @@ def open_store(
     retention: Retention | None = None,
     indexed: Mapping[tuple[str, str], Sequence[str]] | None = None,
     place: Place | None = None,
+    source_types: Mapping[str, str] | None = None,
 ) -> DatasetStore:
     """Open a lake.
 
@@ -176,6 +177,7 @@ def open_store(
         indexed: The keys that get an index; see `DatasetStore`.
         place: The place that the user named. If the lake does not exist, its use raises an error about the place, and
             `DatasetStore.create` creates it. None: the lake is created now.
+        source_types: The name of each source of the settings, to its type.
     """
     hide_url(metadata_url)
     hide_url(file_url)
@@ -199,15 +201,18 @@ def open_store(
         load_with_kloppy=load_with_kloppy,
     )
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
+    store.record_keys_of = lambda dataset: find_record_keys(dataset, source_types or {})
     return store
 
 
 def memory_store(bucket: str = "main", layout: Layout | None = None) -> DatasetStore:
     """Make an empty lake in memory."""
     catalogue = open_catalogue("sqlite:///:memory:", "")
-    return DatasetStore(
+    store = DatasetStore(
         catalogue, MemoryStorage(), Dispatcher(), bucket=bucket, layout=layout, load_with_kloppy=load_with_kloppy
     )
+    store.record_keys_of = lambda dataset: find_record_keys(dataset, {})
+    return store
 
 
 def _common_folder(metadata_url: str, storage: Storage) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata, DatasetState
 from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.record_key import RecordKey, RecordKeys
 from ingestify.domain.resource import DatasetResource, FileHttpOptions, UnreadableEntry
 from ingestify.errors import SourceError
 from ingestify.sources.base_url import BaseUrlSource
@@ -32,6 +33,14 @@ MATCH = BundleType(
 
 _OF_ITERATION = ("squads", "players")
 
+RECORD_KEYS: RecordKeys = {
+    "match": RecordKey(noun="match"),
+    "events": RecordKey("id", noun="event", kind="actionType", counted_by="index"),
+    "players": RecordKey("id", noun="player", who="commonname", is_ordered=False),
+    "squads": RecordKey("id", noun="squad", who="name", is_ordered=False),
+}
+"""Feed to what its records are."""
+
 
 class ImpectIterations(BaseUrlSource):
     """Finds the matches of iterations. A subclass says where the index and the files are."""
@@ -40,6 +49,7 @@ class ImpectIterations(BaseUrlSource):
     identifier_keys = ("iteration_id", "match_id")
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
+    record_keys = RECORD_KEYS
     _http_options = FileHttpOptions()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:

@@ -12,6 +12,7 @@ from typing import Any
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.record_key import RecordKey, RecordKeys
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import MatchIds, add_url, same
@@ -35,6 +36,12 @@ _EPTS: _Files = {
 
 _GAMES = {1: _CSV, 2: _CSV, 3: _EPTS}
 
+RECORD_KEYS: RecordKeys = {
+    # CSV of two games, and JSON of the third
+    "events": RecordKey(at="data", noun="event", kind="type.name|Type", who="from.name|From", counted_by="index")
+}
+"""Feed to what its records are."""
+
 
 class MetricaGithub(GithubSource):
     """The three games of Metrica's sample data; dataset types `match` and `tracking`.
@@ -52,6 +59,7 @@ class MetricaGithub(GithubSource):
 
     provider = "metrica"
     identifier_keys = ("match_id",)
+    record_keys = RECORD_KEYS
     multi_value_keys = ("match_id",)
     bundle_types = (
         BundleType("match", requires=("events",), optional=("metadata",)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import re
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.record_key import NO_RECORD_KEYS, RecordKeys
 from ingestify.domain.source import Source
 from ingestify.domain.wording import listed
 from ingestify.errors import ConfigurationError
@@ -17,7 +20,7 @@ from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.own_modules import find_hiding, warn_of_hidden
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["BUILT_IN", "OPEN_DATA", "find_source_class", "import_object", "make_open_data_source"]
+__all__ = ["BUILT_IN", "OPEN_DATA", "find_record_keys", "find_source_class", "import_object", "make_open_data_source"]
 
 ENTRY_POINT_GROUP = "ingestify.sources"
 
@@ -201,6 +204,25 @@ def make_source(name: str, source_class: type[Source], configuration: Mapping[st
             f"The source '{name}' ({source_class.__name__}) has no provider: give the class `provider = \"…\"`."
         )
     return source
+
+
+def find_record_keys(dataset: Dataset, types: Mapping[str, str]) -> RecordKeys:
+    """Return what the source of a dataset says of its records, without making the source.
+
+    That is the source of the settings which brought the dataset, else a built-in one of its format or its provider.
+
+    Args:
+        dataset: The dataset.
+        types: The name of a source in the settings, to its type.
+    """
+    name = dataset.revisions[-1].source.get("source", "") if dataset.revisions else ""
+    for type_name in (types.get(name), OPEN_DATA.get(dataset.loader), OPEN_DATA.get(dataset.provider)):
+        if type_name is not None:
+            with contextlib.suppress(ConfigurationError):  # a class that is gone is no reason not to read
+                declared = find_source_class(type_name).record_keys
+                if isinstance(declared, Mapping) and declared:  # a property is known only of the source itself
+                    return declared
+    return NO_RECORD_KEYS
 
 
 def make_open_data_source(provider: str, configuration: Mapping[str, Any]) -> Source:

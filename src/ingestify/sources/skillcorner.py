@@ -30,6 +30,7 @@ from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import MatchIds, match_name, may_be, name_of, same
 from ingestify.sources.recent_response import RecentResponse
 from ingestify.sources.recheck_schedule import last_recheck_time, missing_recheck_seconds
+from ingestify.sources.skillcorner_records import RECORD_KEYS
 
 __all__ = ["SkillCorner"]
 
@@ -70,6 +71,7 @@ class SkillCorner(ApiSource):
     identifier_keys = ("competition_id", "season_id", "match_id")
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
+    record_keys = RECORD_KEYS
     hosts = ("skillcorner.com",)
     change_signal = "none: a match is requested again 3, 6, 12, 24, … hours after the kick-off"
 

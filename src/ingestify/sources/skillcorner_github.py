@@ -22,6 +22,7 @@ from ingestify.sources.github_repository import GithubRepository
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import MatchIds, add_url, match_name, may_be, name_of
 from ingestify.sources.recent_response import RecentResponse
+from ingestify.sources.skillcorner_records import RECORD_KEYS
 
 __all__ = ["SkillCornerGithub"]
 
@@ -68,6 +69,7 @@ class SkillCornerGithub(GithubSource):
     identifier_keys = ("competition_id", "season_id", "match_id")
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
+    record_keys = RECORD_KEYS
     licence = "MIT"
     attribution = "Data by SkillCorner (https://skillcorner.com), opened with PySport."
     hosts = ("raw.githubusercontent.com", "media.githubusercontent.com", "api.github.com", "github.com")

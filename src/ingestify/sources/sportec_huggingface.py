@@ -22,6 +22,7 @@ from ingestify.domain.bundle import TRACKING, BundleType
 from ingestify.domain.content_id import git_blob, is_content_id, sha256
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.record_key import RecordKey, RecordKeys
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import given_up_soon
@@ -66,6 +67,9 @@ _FILES = {
 _HUGGING_FACE = "https://huggingface.co"
 _RESOLVE = re.compile(r"(.*)/datasets/([^/]+/[^/]+)/resolve/([^/]+)")
 
+RECORD_KEYS: RecordKeys = {"events": RecordKey("EventId", at="Event", noun="event")}
+"""Feed to what its records are."""
+
 
 class SportecHuggingFace(OpenDataSource):
     """The seven matches of the IDSSE data set; dataset types `match` and `tracking`.
@@ -87,6 +91,7 @@ class SportecHuggingFace(OpenDataSource):
     identifier_keys = ("competition_id", "season_id", "match_id")
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
+    record_keys = RECORD_KEYS
     licence = "CC BY 4.0"
     attribution = (
         "Bassek, M., Rein, R., Weber, H. et al.: An integrated dataset of spatiotemporal and event data in elite "

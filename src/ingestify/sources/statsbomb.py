@@ -36,6 +36,7 @@ from ingestify.sources.statsbomb_matches import (
     SEASON_NAME,
     find_match,
 )
+from ingestify.sources.statsbomb_records import RECORD_KEYS
 
 __all__ = ["StatsBomb"]
 
@@ -76,6 +77,7 @@ class StatsBomb(ApiSource):
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
+    record_keys = RECORD_KEYS
     hosts = ("data.statsbombservices.com",)
     change_signal = (
         "match_updated and match_updated_360 of each season, then last_updated and last_updated_360 of each match"

@@ -29,6 +29,7 @@ from ingestify.sources.statsbomb_matches import (
     SEASON_NAME,
     find_match,
 )
+from ingestify.sources.statsbomb_records import RECORD_KEYS
 
 __all__ = ["StatsBombGithub"]
 
@@ -60,6 +61,7 @@ class StatsBombGithub(GithubSource):
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
+    record_keys = RECORD_KEYS
     former_versions = ("v1-open-data",)
     licence = "StatsBomb Public Data User Agreement: https://github.com/statsbomb/open-data/blob/master/LICENSE.pdf"
     attribution = "Data by StatsBomb; name it as the source and show its logo in whatever is public."

@@ -35,6 +35,7 @@ from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import MatchIds, match_name, may_be
 from ingestify.sources.recheck_schedule import missing_recheck_seconds
 from ingestify.sources.wyscout_changes import WyscoutChanges
+from ingestify.sources.wyscout_records import RECORD_KEYS
 
 __all__ = ["Wyscout"]
 
@@ -76,6 +77,7 @@ class Wyscout(ApiSource):
     identifier_keys = ("competition_id", "season_id", "match_id")
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
+    record_keys = RECORD_KEYS
     requests_per_second = 12.0
     follows_changes = True
     hosts = ("apirest.wyscout.com",)

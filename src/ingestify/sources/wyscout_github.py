@@ -28,6 +28,7 @@ from ingestify.sources.github_commit import Commit
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import MatchIds, add_url, match_name, may_be, same
 from ingestify.sources.recent_response import RecentResponse
+from ingestify.sources.wyscout_records import RECORD_KEYS
 
 __all__ = ["WyscoutGithub"]
 
@@ -70,6 +71,7 @@ class WyscoutGithub(GithubSource):
     identifier_keys = ("competition_id", "season_id", "match_id")
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
+    record_keys = RECORD_KEYS
     licence = "CC BY 4.0"
     attribution = (
         "Pappalardo, L., Cintia, P., Rossi, A. et al.: A public data set of spatio-temporal match events in soccer "

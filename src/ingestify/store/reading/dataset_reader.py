@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, overload
 
 from ingestify.clock import moment_of
+from ingestify.comparison.files import compare_files
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState, DatasetSummary
 from ingestify.domain.file import File
@@ -16,6 +17,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.lock import Lock
 from ingestify.domain.ports import Catalogue, DatasetFilter, Storage, StorageTotals
+from ingestify.domain.record_key import NO_RECORD_KEYS, RecordKeys
 from ingestify.domain.revision import Revision
 from ingestify.domain.run import JobSummary
 from ingestify.domain.selector import Selector, check_values, given_filters
@@ -26,6 +28,7 @@ from ingestify.remedies import remedy
 from ingestify.store.objects.compression import open_decompressed
 from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.reading.call_options import find_option, refuse_option
+from ingestify.store.reading.dataset_diff import DatasetDiff, LoggedRevision, RevisionLog
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.reading.locked import iter_locked
@@ -52,6 +55,7 @@ class DatasetReader:
 
     Attributes:
         names_of_sources: What sources could bring; the engine sets it.
+        record_keys_of: Returns what the source of a dataset says of the records of its feeds.
     """
 
     def __init__(self, catalogue: Catalogue, storage: Storage, identity: LakeIdentity, bucket: str) -> None:
@@ -60,6 +64,7 @@ class DatasetReader:
         self.identity = identity
         self.bucket = bucket
         self.names_of_sources = NamesOfSources()
+        self.record_keys_of: Callable[[Dataset], RecordKeys] = lambda _: NO_RECORD_KEYS
         self._cache: FileCache | None = None
 
     def dataset_filter(
@@ -362,6 +367,59 @@ class DatasetReader:
         if path is not None:
             made.write(path)
         return made
+
+    def diff(
+        self,
+        dataset: Dataset,
+        from_revision: int = -2,
+        to_revision: int = -1,
+        *,
+        feed: str | Collection[str] | None = None,
+    ) -> DatasetDiff:
+        """Return what changed between two revisions of a dataset, record by record.
+
+        The files are those that readers saw after each revision. Records are matched by the keys that the source
+        declares (`Source.record_keys`), by `id`, or by content. The order of an object's keys is no difference, nor is
+        that of a list whose order means nothing. A file above 32 MB, and one of another format than JSON, CSV or XML,
+        is not looked into.
+
+        Args:
+            dataset: The dataset.
+            from_revision: The number of the old revision; a negative one counts from the end.
+            to_revision: That of the new one, likewise.
+            feed: Only this feed, or these; None: all.
+
+        Raises:
+            LoadError: There is no such revision, or no such feed in either.
+            IntegrityError: An object is missing or damaged.
+        """
+        old, new = dataset.at(revision=from_revision), dataset.at(revision=to_revision)
+        feeds = [feed] if isinstance(feed, str) else feed
+        there = {file.data_feed_key for one in (old, new) for file in one.files.values()}
+        if unknown := sorted(set(feeds or ()) - there):
+            raise LoadError(
+                f"{dataset} has no feed '{unknown[0]}' in these revisions; it has {', '.join(sorted(there))}."
+            )
+        with self.load_files(old, lazy=True) as before, self.load_files(new, lazy=True) as after:
+            found = compare_files(before, after, self.record_keys_of(new), feeds)
+        return DatasetDiff(found, dataset.name, old.revisions[-1].revision_id, new.revisions[-1].revision_id)
+
+    def log(self, dataset: Dataset) -> RevisionLog:
+        """Return the revisions of a dataset, oldest first, each with a sentence about what changed; see `diff`.
+
+        Raises:
+            IntegrityError: An object is missing or damaged.
+        """
+        return RevisionLog((self._logged(dataset, one) for one in dataset.revisions), dataset.name)
+
+    def _logged(self, dataset: Dataset, revision: Revision) -> LoggedRevision:
+        number = revision.revision_id
+        if number:
+            sentence = self.diff(dataset, number - 1, number).sentence
+        else:
+            feeds = sorted({file.data_feed_key for file in revision.modified_files})
+            sentence = f"First seen, with {', '.join(feeds)}." if feeds else "First seen, without a file."
+        return LoggedRevision(number, revision.created_at, revision.state, revision.description, sentence)
 
     def load_files(
         self,

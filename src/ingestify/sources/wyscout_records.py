@@ -1,0 +1,30 @@
+"""The records of Wyscout's feeds: version 3 of the API, and the open data, which is in version 2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.domain.record_key import RecordKey, RecordKeys
+from ingestify.sources.match_minute import minute_text
+
+__all__ = ["RECORD_KEYS"]
+
+_PERIODS = {"1H": (1, 0), "2H": (2, 45), "E1": (3, 90), "E2": (4, 105)}
+"""The name of a period, to its number and the minute with which it begins."""
+
+
+def _minute(event: Mapping[str, Any]) -> str | None:
+    period, start = _PERIODS.get(str(event.get("matchPeriod")), (None, 0))
+    seconds = event.get("eventSec")  # of version 2: since the period began
+    minute = start + int(seconds // 60) if isinstance(seconds, (int, float)) else event.get("minute")
+    return minute_text(minute, period)
+
+
+RECORD_KEYS: RecordKeys = {
+    "match": RecordKey(noun="match"),
+    "events": RecordKey(
+        "id", at="events", noun="event", kind="type.primary|eventName", who="player.name", minute=_minute
+    ),
+}
+"""Feed to what its records are."""
