@@ -108,6 +108,10 @@ class DatasetSummary:
 class FileReader(Protocol):
     """The lake that a dataset was read from."""
 
+    @property
+    def reference(self) -> object:
+        """Opens the lake in another process; a text says why that is not possible."""
+
     def load_files(
         self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
     ) -> ReadableFiles:
@@ -373,7 +377,11 @@ class Dataset(Dumped):
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _FIELDS}
+        state = {name: getattr(self, name) for name in _FIELDS}
+        reader = self.__dict__.get("_reader")
+        if reader is not None and not isinstance(reader.reference, str):
+            state["_reader"] = reader  # another process opens the lake by its reference
+        return state
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.dataset_type}/{self.identifier}"

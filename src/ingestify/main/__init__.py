@@ -2,6 +2,7 @@
 
 place                which lake is meant, and where the nearest one is if it is not there
 opening              opens it: an engine with its plans, or a store for reading
+reference            what another process needs to open the same lake
 older_place          refuses relative URLs where the published package has put a lake
 adapters             catalogue, storage and engine, each made when its URL scheme is chosen
 parts                sources, fetch policies, subscribers, checks and layouts that the settings name
@@ -33,6 +34,7 @@ from ingestify.main.adapters import make_engine, memory_store
 from ingestify.main.event_log_consumer import EventLogConsumer
 from ingestify.main.opening import open_datastore, open_engine
 from ingestify.main.place import Place, find_place
+from ingestify.main.reference import reference_of
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
@@ -78,7 +80,9 @@ def get_engine(
     place = _find_place(config_file, metadata_url, file_url, file_options)
     if place.is_default:
         logger.info("There is no config.yaml here or above; the lake is in ./database.")
-    return open_engine(place, bucket, disable_events, file_options)
+    engine = open_engine(place, bucket, disable_events, file_options)
+    engine.store.reference = reference_of(place, engine.store.bucket, file_options)
+    return engine
 
 
 def get_datastore(
@@ -89,8 +93,15 @@ def get_datastore(
     file_url: str | None = None,
     file_options: Mapping[str, Any] | None = None,
 ) -> DatasetStore:
-    """Open a lake for reading, without sources; the arguments are those of `get_engine`."""
-    return open_datastore(_find_place(config_file, metadata_url, file_url, file_options), bucket, file_options)
+    """Open a lake for reading, without sources; the arguments are those of `get_engine`.
+
+    It needs no right to write. It can be pickled, and so can its datasets: another process on a machine that has the
+    config.yaml, or can reach the URLs, opens the lake itself, once.
+    """
+    place = _find_place(config_file, metadata_url, file_url, file_options)
+    store = open_datastore(place, bucket, file_options)
+    store.reference = reference_of(place, store.bucket, file_options)
+    return store
 
 
 def _find_place(

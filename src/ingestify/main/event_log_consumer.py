@@ -15,6 +15,7 @@ from ingestify.main.adapters import open_catalogue
 from ingestify.main.opening import catalogue_address, open_datastore
 from ingestify.main.parts import make_key_types
 from ingestify.main.place import Place, find_place
+from ingestify.main.reference import reference_of
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.file_collection import FileCollection
 from ingestify.vaults.lookup import SecretLookup
@@ -89,6 +90,7 @@ class _LakeOfEvents:
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self.reference = reference_of(place, "main", None)
         settings = None if place.config is None else read_settings(place.config)
         url, table_prefix = catalogue_address(place, settings, SecretLookup())
         given = place.metadata_url if settings is None else settings.main.metadata_url

@@ -6,7 +6,8 @@ import datetime as dt
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, overload
+from pickle import PicklingError
+from typing import Any, BinaryIO, Literal, Protocol, overload
 
 from ingestify.clock import moment_of
 from ingestify.comparison.files import compare_files
@@ -46,6 +47,17 @@ _SHOWN = 5
 StateArgument = DatasetState | str | Sequence[DatasetState | str] | None
 
 
+class OpensLake(Protocol):
+    """Opens a lake. It can be pickled."""
+
+    def open(self) -> DatasetReader:
+        """Return the lake."""
+
+
+def _reopen(reference: OpensLake) -> DatasetReader:
+    return reference.open()
+
+
 class DatasetReader:
     """Reads one bucket of a lake. Every method may be called from any thread.
 
@@ -56,7 +68,10 @@ class DatasetReader:
     Attributes:
         names_of_sources: What sources could bring; the engine sets it.
         record_keys_of: Returns what the source of a dataset says of the records of its feeds.
+        reference: Opens the same lake in another process; a text says why that is not possible.
     """
+
+    reference: OpensLake | str = "it is in memory"
 
     def __init__(self, catalogue: Catalogue, storage: Storage, identity: LakeIdentity, bucket: str) -> None:
         self.catalogue = catalogue
@@ -66,6 +81,14 @@ class DatasetReader:
         self.names_of_sources = NamesOfSources()
         self.record_keys_of: Callable[[Dataset], RecordKeys] = lambda _: NO_RECORD_KEYS
         self._cache: FileCache | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if isinstance(self.reference, str):
+            raise PicklingError(
+                f"{self!r} cannot be passed to another process: {self.reference}. Open the lake by a config.yaml, "
+                f"which each process reads for itself."
+            )
+        return _reopen, (self.reference,)
 
     def dataset_filter(
         self,

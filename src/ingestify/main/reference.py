@@ -1,0 +1,66 @@
+"""What another process needs to open the same lake: no open connection, and no secret."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from ingestify.config.locations import resolve_url
+from ingestify.main.opening import open_datastore
+from ingestify.main.place import Place
+from ingestify.masking import mask_url
+from ingestify.quick_dataclass import dataclass
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.vaults.url import is_vault_url
+
+__all__ = ["LakeReference", "reference_of"]
+
+_opened: dict[tuple[int, LakeReference], DatasetStore] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class LakeReference:
+    """The config file or the URLs of a lake, without secrets.
+
+    Attributes:
+        config: The absolute path of a config.yaml, which the other process reads; empty: the URLs name the lake.
+    """
+
+    config: str
+    metadata_url: str
+    file_url: str
+    bucket: str
+
+    def open(self) -> DatasetStore:
+        """Return the lake. A process opens it once; a process that was forked opens it anew.
+
+        Raises:
+            ConfigurationError: The config file is not there, or says something else by now.
+        """
+        key = os.getpid(), self
+        with _lock:
+            if key not in _opened:
+                place = (
+                    Place.of_config(self.config)
+                    if self.config
+                    else Place(metadata_url=self.metadata_url, file_url=self.file_url)
+                )
+                store = open_datastore(place, self.bucket)
+                store.reference = self
+                _opened[key] = store
+            return _opened[key]
+
+
+def reference_of(place: Place, bucket: str, file_options: Mapping[str, Any] | None) -> LakeReference | str:
+    """Return the reference of a lake, or why it has none."""
+    if place.config is not None:
+        return LakeReference(str(place.config.absolute()), "", "", bucket)
+    if file_options:
+        return "its file_options, which may hold secrets, were given in Python"
+    urls = [url if is_vault_url(url) else resolve_url(url, place.base) for url in (place.metadata_url, place.file_url)]
+    if any(mask_url(url) != url for url in urls):
+        return "its URL has a secret"
+    return LakeReference("", urls[0], urls[1], bucket)
