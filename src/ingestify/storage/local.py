@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import errno
-import functools
 import itertools
 import os
 import secrets
@@ -339,6 +338,6 @@ class LocalStorage:
 def _make_folder(folder: str) -> None:
     """Make the folder of an object, unless it is there, or a deletion is removing it: the rename finds that out."""
     try:
-        durable_folders.make(folder, functools.partial(failpoint, "publish.folder_made"))
+        durable_folders.make(folder, lambda: failpoint("publish.folder_made"))
     except FileNotFoundError:
         return
