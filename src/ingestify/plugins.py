@@ -22,10 +22,10 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Plugin", "find_plugin", "find_plugins"]
 

@@ -11,8 +11,7 @@ import contextlib
 import contextvars
 import shlex
 from collections.abc import Iterator
-
-from ingestify.quick_dataclass import dataclass
+from dataclasses import dataclass
 
 __all__ = ["at_command_line", "at_lake", "is_at_command_line", "quoted", "remedy"]
 

@@ -23,7 +23,6 @@ FRAMEWORKS = (
     "asctime",  # logging
     "buffer_text",  # pyexpat
     "datefmt",  # logging
-    "eq",  # dataclasses
     "format_commands",  # click
     "get_command",
     "isolation_level",  # sqlite3

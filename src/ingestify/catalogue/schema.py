@@ -9,6 +9,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from ingestify.catalogue.databases.dialect import select_version
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.tables import LONGEST_NAME, Tables, adopted_prefix, build_tables, version_table_of
 from ingestify.errors import ConfigurationError, LakeVersionError, StoreError
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 
 __all__ = [

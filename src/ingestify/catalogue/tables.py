@@ -12,13 +12,13 @@ import dataclasses
 import functools
 import hashlib
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from ingestify.domain.identifier import LONGEST_IDENTIFIER
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "LONGEST_HOST",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from ingestify.checks import (
@@ -26,7 +27,6 @@ from ingestify.checks.content import Content
 from ingestify.checks.problem import Problem
 from ingestify.domain import formats
 from ingestify.inflation import GZIP_MAGIC
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Findings", "check_bytes", "check_stream"]
 

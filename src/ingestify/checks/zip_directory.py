@@ -14,10 +14,10 @@ import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ingestify.checks.problem import Problem, excerpt
-from ingestify.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     import zipfile

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ingestify.cli.logs import write_progress, write_stderr
 from ingestify.cli.output import write_json
 from ingestify.progress.line import ProgressLine, ShowProgress, unshown
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Console"]
 

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ingestify.cli.output import time_text, write_line
 from ingestify.clock import now
@@ -13,7 +14,6 @@ from ingestify.documents.runs import LimitsDocument, limits_document
 from ingestify.domain.expression import Expression
 from ingestify.engine.report.health import WatchedPlan, WatchedSelector, watch
 from ingestify.progress.formatting import counted
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["LimitReport", "Limits"]

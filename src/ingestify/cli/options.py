@@ -7,6 +7,7 @@ import datetime as dt
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,6 @@ from ingestify.cli.logs import FORMAT_VARIABLE, choose_format, set_up_logging
 from ingestify.clock import length_of_time, moment_of
 from ingestify.domain.dataset import DatasetState
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import at_lake, quoted
 from ingestify.store.reading.call_options import find_option
 from ingestify.suggestion import did_you_mean

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from dataclasses import dataclass
 
 from ingestify.domain.json_value import JsonValue
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["ABSENT", "Absent", "Difference", "DifferenceKind", "FeedDifferences", "Rekeying", "Reordering", "Strangers"]
 

@@ -7,12 +7,12 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.comparison.values import canonical, find_value, same
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.record_key import RecordKey
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Matching", "find_usual_key", "match_records"]
 

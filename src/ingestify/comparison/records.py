@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -19,7 +20,6 @@ from ingestify.comparison.matching import Matching, find_usual_key, match_record
 from ingestify.comparison.values import FieldChange, ValueComparison, find_first, find_value
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.record_key import RecordKey, record_key_of
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["compare_contents"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.comparison.difference import ABSENT
 from ingestify.domain.json_value import JsonValue
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["FieldChange", "ValueComparison", "canonical", "find_first", "find_value", "same"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.config.yaml_document import Document, KeyPath, Problem
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Spelling", "in_todays_words"]
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import is_at_command_line, quoted
 
 __all__ = ["check_env_file", "check_found_config", "check_found_folder"]

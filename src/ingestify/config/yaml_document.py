@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import hide, hide_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Document", "KeyPath", "Problem", "path_text", "read_document"]
 

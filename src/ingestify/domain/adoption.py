@@ -14,6 +14,7 @@ import datetime as dt
 import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ingestify.domain.adopted import adopted_feeds
 from ingestify.domain.dataset import Dataset
@@ -21,7 +22,6 @@ from ingestify.domain.events import LOGGED_EVENTS, DatasetCreated, DatasetEvent,
 from ingestify.domain.file import File
 from ingestify.domain.history import DatasetHistory, history_events
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "Adopted",

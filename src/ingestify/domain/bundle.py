@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
 from ingestify.domain.file import FeedState
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "MATCH",

@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -27,7 +28,6 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.text import LONGEST_NAME, depth_of_json, is_storable, storable
 from ingestify.errors import SourceError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "AppliedChange",

@@ -17,6 +17,7 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -25,7 +26,6 @@ from ingestify.domain.expression_syntax import OPERATIONS, Grammar, Syntax
 from ingestify.domain.expression_tree import iter_paths, shown
 from ingestify.domain.identifier import Identifier
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["Answers", "DatasetCondition"]

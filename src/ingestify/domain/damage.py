@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.file import File
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DAMAGED", "Damage", "DamageKind", "FileRecord"]
 

@@ -8,6 +8,7 @@ import datetime as dt
 import enum
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from ingestify.clock import moment_of
@@ -19,7 +20,6 @@ from ingestify.domain.json_value import JsonValue
 from ingestify.domain.readable_files import ReadableFile, ReadableFiles
 from ingestify.domain.revision import FilesById, Revision, RevisionState
 from ingestify.errors import LoadError
-from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 if TYPE_CHECKING:

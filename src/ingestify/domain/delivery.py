@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, runtime_checkable
-
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DeliveredFile", "Delivery", "OpenDelivery", "ReadsDeliveries", "SkippedEntry"]
 

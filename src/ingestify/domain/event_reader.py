@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Literal
-
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["EventReaderState", "FailedEvent", "StartAt"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.dump import Dumped
 from ingestify.domain.selector import Selector
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "LOGGED_EVENTS",

@@ -19,13 +19,13 @@ import ast
 import dataclasses
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ingestify.domain.comparison import Incomparable, compare, described, sign_of
 from ingestify.domain.expression_syntax import MAX_DEPTH, MAX_LENGTH, MAX_NODES, SELECTOR, Grammar, Syntax
 from ingestify.domain.expression_tree import bounds_of, is_nothing, iter_paths, operands_of, root_of, shown
 from ingestify.domain.operations import calculate, call, piece
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "Expression", "Undecidable"]

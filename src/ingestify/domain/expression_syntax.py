@@ -10,12 +10,12 @@ import ast
 import math
 import re
 import warnings
+from dataclasses import dataclass
 
 from ingestify.domain.comparison import sign_of
 from ingestify.domain.expression_tree import is_nothing, root_of, shown, whole_number
 from ingestify.domain.operations import FUNCTIONS, METHODS, OPERATORS
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["MAX_DEPTH", "MAX_LENGTH", "MAX_NODES", "OPERATIONS", "SELECTOR", "Grammar", "Syntax"]
 

@@ -9,6 +9,7 @@ import hashlib
 import io
 import operator
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from ingestify.domain.announcement import read_time
@@ -16,7 +17,6 @@ from ingestify.domain.dump import Dumped
 from ingestify.domain.feeds import HasFileId
 from ingestify.domain.text import storable
 from ingestify.errors import SourceError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "ANY_URL",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from dataclasses import dataclass
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionInvalidated
 from ingestify.domain.revision import Revision, RevisionState
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DatasetHead", "DatasetHistory", "find_conflict", "history_events"]
 

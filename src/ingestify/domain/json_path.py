@@ -15,12 +15,12 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.error_response import ERROR_KEYS, plain_key
 from ingestify.domain.keyed_entries import find_keyed_entries
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["EACH", "JsonPath"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -15,7 +16,6 @@ from ingestify.domain.selector import Filters, Selector, canonical_values, filte
 from ingestify.domain.source import Source
 from ingestify.domain.text import LONGEST_KIND, LONGEST_NAME, problem_of_name
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["EVERYTHING", "IngestionPlan", "Job", "SelectorExpression", "SelectorRule"]
 

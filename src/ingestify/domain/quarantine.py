@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, NewFile
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.json_value import JsonValue
 from ingestify.masking import mask_text
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["QuarantineEntry", "QuarantineState", "WaitingBundle"]
 

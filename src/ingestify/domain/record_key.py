@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
-
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["NO_RECORD_KEYS", "RecordKey", "RecordKeys", "record_key_of"]
 

@@ -11,6 +11,7 @@ import logging
 import urllib.parse
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from ingestify.domain import formats
@@ -28,7 +29,6 @@ from ingestify.domain.text import is_storable
 from ingestify.domain.told_once import warn_once
 from ingestify.errors import DuplicateFile, SourceError
 from ingestify.masking import is_secret_key, mask_url, masked_repr
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "DatasetResource",

@@ -6,11 +6,11 @@ import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from ingestify.domain.dump import Dumped
 from ingestify.domain.file import File
 from ingestify.errors import LoadError
-from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = ["FilesById", "Revision", "RevisionState", "pick_file"]

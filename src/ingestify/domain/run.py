@@ -9,13 +9,13 @@ import hashlib
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.text import storable
 from ingestify.domain.wording import in_short
 from ingestify.masking import mask_text
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "FINDING_SELECTORS",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.adoption import NotTaken, NotTakenKind
 from ingestify.domain.html_table import html_table
 from ingestify.errors import ConfigurationError
 from ingestify.progress.formatting import counted, size
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.adoption import Adoption, AdoptionProgress
 

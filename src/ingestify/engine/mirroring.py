@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.wording import noun
 from ingestify.errors import ConfigurationError
 from ingestify.progress.formatting import counted, size
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.copied import Copied, CopyOutcome, CopyProgress
 from ingestify.store.maintenance.copying import Copying

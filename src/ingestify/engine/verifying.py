@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from ingestify.domain.damage import Damage
 from ingestify.domain.html_table import html_table
@@ -12,7 +13,6 @@ from ingestify.domain.run import RunReport
 from ingestify.engine.report.report import one_line
 from ingestify.errors import ConfigurationError, FatalError, StopProcessing, StoreError
 from ingestify.progress.formatting import counted, size, summary_line
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.repair import DatasetToFetch, Refetch, Repaired, confirm, repair
 from ingestify.store.maintenance.verification import Verification

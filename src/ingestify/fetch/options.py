@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ingestify._version import __version__
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import MOST_INDEX_BYTES
 from ingestify.fetch.transport.address_policy import AllowedHosts
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["HttpOptions"]
 

@@ -10,6 +10,7 @@ import functools
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from ingestify.domain.ports import Auth, Authorization, FetchRequest
@@ -17,7 +18,6 @@ from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.transport.signing import RequestToSign, Sign, sign_request
 from ingestify.fetch.transport.ways import Way, way_of
 from ingestify.masking import MASK, hide, is_secret_key, mask_url, masked_repr
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DEFAULT_PORTS", "OutgoingRequest", "make_file_request", "make_request", "origin"]
 

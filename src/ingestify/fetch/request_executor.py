@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from ingestify.clock import wait_for
@@ -29,7 +30,6 @@ from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownE
 from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, TransportError
 from ingestify.fetch.transport.ways import Transports
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["NOT_FOUND", "RequestExecutor"]
 

@@ -6,6 +6,7 @@ import codecs
 import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.json_value import JsonValue
@@ -17,7 +18,6 @@ from ingestify.fetch.throttling.rate_limit import Stopped
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding, decoded, refusing_bombs
 from ingestify.fetch.transport.transport import RawResponse, TransportError
 from ingestify.masking import mask_text, mask_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["BufferedResponse", "StreamedResponse"]
 

@@ -7,6 +7,7 @@ import functools
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.config.locations import local_path
@@ -26,7 +27,6 @@ from ingestify.main.adapters import (
     probe_catalogue,
 )
 from ingestify.main.parts import make_plans
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.sources.own_modules import make_importable
 from ingestify.storage.local import STAGING_FOLDER

@@ -7,6 +7,7 @@ import difflib
 import itertools
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.config.locations import current_folder, named_path, resolve_url
@@ -14,7 +15,6 @@ from ingestify.config.ownership import check_found_config
 from ingestify.config.reader import CONFIG_FILE_NAME, find_config
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import is_at_command_line, quoted, remedy
 from ingestify.vaults.url import is_vault_url
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.config.locations import resolve_url
 from ingestify.main.opening import open_datastore
 from ingestify.main.place import Place
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.vaults.url import is_vault_url
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from ingestify.domain.source import Source, collecting
 from ingestify.errors import ConfigurationError
 from ingestify.main.adapters import make_engine, memory_store
 from ingestify.main.parts import make_layout, make_source
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.own_modules import make_importable
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ingestify.domain.bundle import BundleType, is_named
 from ingestify.domain.bundle_check import BundleCheck
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["FormatFeed", "ProviderFormat"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugins
 from ingestify.provider_formats.built_in import FORMATS, LOADERS_GROUP
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.registry import BUILT_IN, ENTRY_POINT_GROUP, OPEN_DATA, find_options, find_source_class
 from ingestify.suggestion import did_you_mean
 

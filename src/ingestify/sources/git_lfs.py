@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from ingestify.domain.content_id import git_blob_of
@@ -16,7 +17,6 @@ from ingestify.domain.resource import FileResource
 from ingestify.errors import IntegrityError, SourceError
 from ingestify.fetch.loader import retrieve_http
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["LfsPointer", "load_lfs_file", "read_pointer"]
 

@@ -14,13 +14,13 @@ import logging
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.content_id import git_blob
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import current_context, given_up_soon
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.github_repository import GithubRepository
 
 __all__ = ["Commit", "find_commit"]

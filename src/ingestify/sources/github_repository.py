@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-
-from ingestify.quick_dataclass import dataclass
+from dataclasses import dataclass
 
 __all__ = ["GithubRepository"]
 

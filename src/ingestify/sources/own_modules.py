@@ -13,10 +13,10 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["find_hiding", "make_importable", "warn_of_hidden"]
 

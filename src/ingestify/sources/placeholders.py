@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Placeholder", "iter_pieces"]
 

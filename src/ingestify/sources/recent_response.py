@@ -6,12 +6,12 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ingestify.clock import now
 from ingestify.domain.ports import IndexReading
 from ingestify.fetch.current_context import current_context
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["RecentResponse"]
 

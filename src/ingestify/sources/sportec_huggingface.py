@@ -16,6 +16,7 @@ import dataclasses
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.bundle import TRACKING, BundleType
@@ -27,7 +28,6 @@ from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import given_up_soon
 from ingestify.fetch.paging.pages import LinkHeader
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.entries import Found, list_of, read_each, read_entries
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.once_per_run import OncePerRun

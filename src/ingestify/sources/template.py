@@ -9,11 +9,11 @@ import dataclasses
 import math
 import urllib.parse
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.json_path import JsonPath
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.placeholders import iter_pieces
 
 __all__ = ["Scope", "Template", "as_text"]

@@ -19,6 +19,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.clock import now
@@ -28,7 +29,6 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import Response
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
 from ingestify.errors import ConfigurationError, SourceError
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.api import ApiSource, basic_auth
 from ingestify.sources.entries import Found, Selectors, read_entries
 from ingestify.sources.iso_time import get_time

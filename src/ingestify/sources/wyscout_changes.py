@@ -16,6 +16,7 @@ import threading
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.clock import now
@@ -25,7 +26,6 @@ from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.current_context import current_context
 from ingestify.fetch.paging.pages import with_param
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["LONGEST", "MARGIN", "Changes", "WyscoutChanges", "as_rome_time", "changes_pager"]
 

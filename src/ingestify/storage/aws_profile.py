@@ -10,10 +10,10 @@ import configparser
 import dataclasses
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["AwsProfile", "find_default_profile", "get_profile"]
 

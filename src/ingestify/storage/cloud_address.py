@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["CloudAddress", "CloudOptions", "Service", "is_cloud_url"]
 

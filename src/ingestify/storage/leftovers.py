@@ -6,10 +6,10 @@ import datetime as dt
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.locked_file import LockedFile
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["NOTES_SUFFIX", "PARTIAL_SUFFIX", "Leftover", "find_leftovers"]
 

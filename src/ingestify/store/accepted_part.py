@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from ingestify.domain.bundle import BundleType, usual_bundle_types
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, NewFile, Validators
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.errors import ConfigurationError, SaveError
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 
 __all__ = ["AcceptedPart", "built_in_type_of", "choose_part"]

@@ -6,10 +6,10 @@ import dataclasses
 import re
 import urllib.parse
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["VaultUrl", "is_vault_url"]
 

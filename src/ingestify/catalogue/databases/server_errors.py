@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+from dataclasses import dataclass
 
-from ingestify.quick_dataclass import dataclass
+import sqlalchemy as sa
 
 __all__ = ["LOCK_TIMEOUT", "ServerError", "find_server_error"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import is_secret_key
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["ServerOptions", "shown"]
 

@@ -7,13 +7,13 @@ import enum
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ingestify.domain.error_response import FindError
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports.http_client import Auth, HttpClientPort
 from ingestify.masking import masked_repr
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "ByteSink",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO, Protocol
-
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Leftovers", "PartialObject", "Storage", "StoredObject", "TemporaryObject"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 from ingestify.checks.files import Findings
 from ingestify.domain.file import FeedState, NewFile
 from ingestify.engine.bundle.volatile import Differences
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.objects.staging import StagedFile
 
 __all__ = ["NOTHING_FOUND", "FileKind", "LoadedResource"]

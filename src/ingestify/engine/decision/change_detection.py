@@ -6,6 +6,7 @@ import copy
 import enum
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -26,7 +27,6 @@ from ingestify.engine.discovery.discovery import LOOK_UP_SIZE, as_exception
 from ingestify.engine.report.report import PlannedDataset, one_line
 from ingestify.errors import IngestifyError, SourceError
 from ingestify.failpoints import failpoint
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Action", "Decision", "decide", "wanted_by"]

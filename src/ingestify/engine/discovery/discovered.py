@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
 from ingestify.domain.resource import DatasetResource
 from ingestify.engine.report.report import JobProgress
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Discovered"]
 

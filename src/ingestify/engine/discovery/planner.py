@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import CollectionMetadata
@@ -14,7 +15,6 @@ from ingestify.domain.selector import Filters, Selector, filter_values, join_sel
 from ingestify.domain.source import Source
 from ingestify.engine.discovery.source_calls import discover_selectors, required_arguments, selector_parameters
 from ingestify.errors import ConfigurationError, IngestifyError, SourceError
-from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 __all__ = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import CollectionMetadata
@@ -15,7 +16,6 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.plan import IngestionPlan, Job
 from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["discover_selectors", "find_datasets", "required_arguments", "selector_parameters"]
 

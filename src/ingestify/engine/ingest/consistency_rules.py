@@ -15,13 +15,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from ingestify.domain.announcement import read_http_date
 from ingestify.domain.change import metadata_text
 from ingestify.domain.ports import IndexReading
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.engine.bundle.loaded_file import LoadedResource
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "MOST_BYTES_IN_FULL",

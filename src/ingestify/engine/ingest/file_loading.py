@@ -10,6 +10,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.checks.error_response import find_error
@@ -32,7 +33,6 @@ from ingestify.engine.ingest.known_files import KnownFiles
 from ingestify.errors import IntegrityError, SourceError, StoreError
 from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.staging import StagedFile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange
@@ -10,7 +11,6 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import MetadataUpdated
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
 from ingestify.engine.discovery.discovered import Discovered
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["NOTHING_DONE", "Outcome", "outcome_of", "summarize"]
 

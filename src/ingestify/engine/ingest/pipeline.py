@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Collection, Coroutine, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ingestify.domain.change import AppliedChange, DatasetChange
@@ -21,7 +22,6 @@ from ingestify.engine.ingest.outcome import Outcome
 from ingestify.engine.ingest.relisting import Pairs, Relisted, Relistings
 from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.errors import FatalError, FetchError, IngestifyError, LakeUnwritable, SourceError, StopProcessing
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Commit", "DatasetPipeline", "LoadFiles", "ReadIndexAgain", "RunContext"]

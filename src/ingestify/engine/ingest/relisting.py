@@ -16,6 +16,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import FetchContext, IndexReading
@@ -25,7 +26,6 @@ from ingestify.engine.discovery.source_context import SourceContexts
 from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import Gate, StopToken, TaskQueue, WorkerPool
 from ingestify.errors import FatalError, FetchError, SourceError, StopProcessing
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Pairs", "Relisted", "Relistings"]

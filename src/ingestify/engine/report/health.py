@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.identifier import canonical_value
@@ -12,7 +13,6 @@ from ingestify.domain.plan import EVERYTHING, ParseExpression
 from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunState
 from ingestify.domain.selector import Selector, filter_values
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["LOOKED_AT", "WatchedPlan", "WatchedSelector", "is_done", "watch"]
 

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ingestify.clock import now
@@ -31,7 +32,6 @@ from ingestify.engine.report.listing import Listing
 from ingestify.errors import HostLeftAlone
 from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["GuardedListener", "JobProgress", "PlannedDataset", "RunListener", "one_line"]
 

@@ -6,13 +6,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import HeadMoved
 from ingestify.engine.workers import RunThread
 from ingestify.errors import IngestifyError, LakeUnwritable, OutcomeUnknown, SaveError
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Committer"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.ports import JobLock
@@ -13,7 +14,6 @@ from ingestify.engine.report.report import JobProgress
 from ingestify.engine.workers import StopToken
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["JobLocks"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import canonical_value
@@ -13,7 +14,6 @@ from ingestify.domain.text import storable
 from ingestify.engine.report.listing import Listing, digest_of, number_of
 from ingestify.engine.report.report import JobProgress
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["MissingDatasets", "MissingLimits", "describe_unlisted", "find_missing", "warn_if_nothing_is_listed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import ParseExpression
@@ -12,7 +13,6 @@ from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.report.report import RunListener
 from ingestify.engine.run.missing_detection import MissingLimits
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["RunOptions"]
 

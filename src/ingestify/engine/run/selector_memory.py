@@ -8,6 +8,7 @@ import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.announcement import is_settled, read_http_date
@@ -20,7 +21,6 @@ from ingestify.engine.run.job_locks import JobLocks
 from ingestify.engine.run.missing_detection import MissingDatasets, MissingLimits, describe_unlisted, find_missing
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 

@@ -24,13 +24,13 @@ import json
 import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.json_path import JsonPath
 from ingestify.domain.ports import Response
 from ingestify.errors import SourceError
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Cursor", "LinkHeader", "NextLink", "Offset", "PageNumber", "Pager"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-
-from ingestify.quick_dataclass import dataclass
+from dataclasses import dataclass
 
 __all__ = ["RateLimitHeaders", "RemainingRequests", "read_rate_limit_headers"]
 

@@ -14,9 +14,9 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 
 __all__ = [
     "REQUESTABLE",

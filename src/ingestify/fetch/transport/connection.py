@@ -8,10 +8,10 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ingestify.fetch.transport.address_policy import AddressPolicy
 from ingestify.fetch.transport.transport import AddressForbidden
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Connection", "Tunnel"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.errors import SourceError
 from ingestify.fetch.transport.transport import Transport
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["Transports", "Way", "way_of"]
 

@@ -7,12 +7,12 @@ import inspect
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestify.loaders.kloppy.files import FeedFiles, OpenedFile
 from ingestify.provider_formats.provider_format import FormatFeed, ProviderFormat
-from ingestify.quick_dataclass import dataclass
 from ingestify.suggestion import did_you_mean
 
 if TYPE_CHECKING:

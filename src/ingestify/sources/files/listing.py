@@ -7,11 +7,11 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ingestify.domain.delivery import DeliveredFile, Delivery, SkippedEntry
 from ingestify.domain.resource import UnreadableEntry
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.files import glob
 from ingestify.sources.files.settings import FilesDeclaration, NamedPattern, spec_of
 

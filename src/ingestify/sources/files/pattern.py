@@ -15,10 +15,10 @@ import itertools
 import re
 import string
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from ingestify.errors import ConfigurationError
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.placeholders import Placeholder, iter_pieces
 
 __all__ = ["FEED", "FORMAT", "RESERVED", "VERSION", "KeyType", "PathPattern"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -15,7 +16,6 @@ from ingestify.domain.json_path import JsonPath
 from ingestify.domain.ports import HttpClientPort
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.json_values import read_json
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.rest.fields import read_by
 
 __all__ = ["ErrorCondition", "ErrorOrQuota", "ErrorSetting"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.checks.error_response import find_error_in_index
@@ -16,7 +17,6 @@ from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 from ingestify.sources.base_url import find_bundle_type
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import LONGEST_NAME, Found, Selectors, are_alike, read_each

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["SftpAddress", "SftpOptions"]
 

@@ -17,6 +17,7 @@ import itertools
 import threading
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ingestify.clock import now
@@ -39,7 +40,6 @@ from ingestify.domain.run import JobHolder
 from ingestify.errors import LakeIdentityError, LakeNotFound, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.adopted_objects import AdoptedObjects, PlaceOf
 from ingestify.store.objects.bucket_objects import BucketObjects

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import threading
-
-from ingestify.quick_dataclass import dataclass
+from dataclasses import dataclass
 
 __all__ = ["Copied", "CopyOutcome", "CopyProgress"]
 

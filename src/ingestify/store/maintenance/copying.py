@@ -15,6 +15,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ingestify.domain.dataset import Dataset
@@ -23,7 +24,6 @@ from ingestify.domain.history import DatasetHead, DatasetHistory, find_conflict
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import DatasetFilter
 from ingestify.errors import IntegrityError, LakeUnwritable, StoreError
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import for_the_target
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.copied import Copied, CopyOutcome, CopyProgress

@@ -15,13 +15,13 @@ import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
 from ingestify.domain.retention import Forgotten, Retention
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import REMOVING, lease
 from ingestify.store.objects.layout import is_object_path

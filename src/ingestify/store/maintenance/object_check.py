@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from ingestify.domain.damage import DamageKind, FileRecord
 from ingestify.domain.ports import Storage
 from ingestify.errors import IntegrityError, StoreError
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.objects.compression import METHODS, open_decompressed
 from ingestify.store.objects.layout import bucket_folders, is_inside
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.damage import DAMAGED, Damage, DamageKind, FileRecord
 from ingestify.domain.quarantine import QuarantineState
 from ingestify.errors import IntegrityError, StoreError
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.layout import is_object_path
 

@@ -16,12 +16,12 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.damage import Damage, DamageKind, FileRecord
 from ingestify.domain.ports import Catalogue, Storage
 from ingestify.domain.quarantine import QuarantineState
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import remedy
 from ingestify.store.maintenance.garbage import SAFETY_AGE, iter_orphans
 from ingestify.store.maintenance.object_check import (

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingestify.domain.ports import FileVersion, PartialObject
-from ingestify.quick_dataclass import dataclass
 
 if TYPE_CHECKING:
     from hashlib import _Hash

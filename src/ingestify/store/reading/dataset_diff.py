@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.comparison.difference import ABSENT, Difference, FeedDifferences
@@ -12,7 +13,6 @@ from ingestify.comparison.sentence import clauses_of, sentence_of
 from ingestify.comparison.words import field_label, value_text
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.revision import RevisionState
-from ingestify.quick_dataclass import dataclass
 from ingestify.store.reading.table_list import TableList
 
 __all__ = ["DatasetDiff", "LoggedRevision", "RevisionLog"]

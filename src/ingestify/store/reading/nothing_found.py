@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.condition import DatasetCondition
@@ -17,7 +18,6 @@ from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.selector import filter_values
 from ingestify.domain.wording import MOST_LISTED, counted_datasets, filter_text, in_short, listed, values_there
-from ingestify.quick_dataclass import dataclass
 from ingestify.remedies import is_at_command_line, quoted
 from ingestify.store.reading.call_options import find_option
 from ingestify.suggestion import did_you_mean

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.selector import Filters, identifier_matches
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "DatasetsPort", "KnownDataset", "StorageTotals"]
 

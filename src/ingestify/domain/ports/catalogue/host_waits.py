@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
-
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["HostWait", "HostWaitsPort"]
 

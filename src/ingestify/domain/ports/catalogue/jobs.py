@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 from ingestify.domain.selector import Selector
-from ingestify.quick_dataclass import dataclass
 
 __all__ = ["DiscoveredSelector", "JobLock", "JobLocksPort", "JobsPort", "SelectorSync", "SelectorSyncsPort"]
 
