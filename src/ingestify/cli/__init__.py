@@ -14,6 +14,7 @@ progress            shows a run while it goes on
 licence_notice      the terms of a provider's data, shown with its first data
 lake                `list`, `show`, `delete` and `sync-indexes`
 lock                `lock`
+diff                `diff` and `log`
 status, limits      `status`, and its limits for monitoring
 quarantine          `quarantine`
 events              `events`

@@ -29,6 +29,8 @@ COMMANDS = {
     "plan": ("ingestify.cli.run", "Show what a run would fetch, change and skip, and why."),
     "list": ("ingestify.cli.lake", "List the datasets in the lake."),
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
+    "diff": ("ingestify.cli.diff", "Show what changed between two revisions of a dataset."),
+    "log": ("ingestify.cli.diff", "List the revisions of a dataset, and what changed in each."),
     "delete": ("ingestify.cli.lake", "Remove datasets."),
     "lock": ("ingestify.cli.lock", "Write down which bytes a study uses, and see whether a lake has them."),
     "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),

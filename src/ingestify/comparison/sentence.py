@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ingestify.comparison.difference import Difference, DifferenceKind, FeedDifferences, Rekeying, Strangers
 from ingestify.comparison.words import counted, field_label, joined, minutes_text, of_records, plural, value_text
 
-__all__ = ["clauses_of", "sentence_of"]
+__all__ = ["MOST_CLAUSES", "clauses_of", "sentence_of"]
 
 MOST_CLAUSES = 3
 

@@ -1,4 +1,4 @@
-"""The documents of datasets, of what waits in quarantine, and of events: `list`, `show`, `quarantine` and `events`."""
+"""The documents of datasets: `list`, `show`, `diff`, `log`; of what waits in quarantine, and of events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
+from ingestify.comparison.difference import ABSENT, Difference, DifferenceKind
 from ingestify.documents.document import filled
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.event_reader import EventReaderState
@@ -16,29 +17,36 @@ from ingestify.domain.quarantine import QuarantineEntry, QuarantineState, Waitin
 from ingestify.domain.revision import RevisionState
 from ingestify.remedies import remedy
 
-if TYPE_CHECKING:  # one command has locks
+if TYPE_CHECKING:  # one command has locks, and two compare
+    from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
     from ingestify.store.reading.locked import CheckedDataset
 
 __all__ = [
     "CheckedLock",
+    "ComparedRevisions",
     "CurrentFile",
     "DatasetDocument",
+    "DifferenceDocument",
     "EntryDocument",
     "EventDataset",
     "EventDocument",
     "FailedEventDocument",
     "ListedDataset",
+    "LoggedRevisionDocument",
     "QuarantinedFile",
     "ReaderDocument",
     "RevisionDocument",
+    "RevisionSentences",
     "ShownDataset",
     "WaitingEntry",
     "checked_lock",
+    "compared_revisions",
     "dataset_document",
     "entry_document",
     "event_document",
     "listed_dataset",
     "reader_document",
+    "revision_sentences",
     "shown_dataset",
 ]
 
@@ -176,6 +184,73 @@ class ShownDataset(DatasetDocument):
     in_quarantine: Sequence[WaitingEntry]
 
 
+class _WholeDifference(TypedDict):
+    feed: str
+    kind: DifferenceKind
+    key: Sequence[JsonValue]
+    position: int | None
+    noun: str
+    who: str
+    minute: str
+    field: str
+
+
+class DifferenceDocument(_WholeDifference, total=False):
+    """A difference between two revisions: a field of a record, or a whole record.
+
+    Attributes:
+        kind: What became of the record: changed, added, removed, moved, or rekeyed, which is under another key.
+        key: The key of the record, in front of it those of the records that it is in; empty: it has none.
+        position: The place of the record in its list: in the new list, or in the old one if it was removed. Null: it is
+            the content of the file.
+        noun: What the record is called; empty: nothing is known.
+        who: The person or the team that it is about; empty: none.
+        minute: Its minute, such as `45+2`; empty: none.
+        field: The dotted way to the field; empty: the whole record.
+        old: The old value, or the old place; not there: there was no such field.
+        new: The new one, likewise.
+    """
+
+    old: JsonValue
+    new: JsonValue
+
+
+class ComparedRevisions(_Identity):
+    """What changed between two revisions of a dataset.
+
+    Attributes:
+        sentence: What changed, for people: at most three clauses.
+        clauses: All of them.
+    """
+
+    from_revision: int
+    to_revision: int
+    sentence: str
+    clauses: Sequence[str]
+    differences: Sequence[DifferenceDocument]
+
+
+class LoggedRevisionDocument(TypedDict):
+    """A revision, and what changed in it.
+
+    Attributes:
+        description: Why it was made or invalidated.
+        sentence: What changed since the revision before, for people.
+    """
+
+    revision_id: int
+    created_at: dt.datetime
+    state: RevisionState
+    description: str
+    sentence: str
+
+
+class RevisionSentences(_Identity):
+    """The revisions of a dataset, oldest first."""
+
+    revisions: Sequence[LoggedRevisionDocument]
+
+
 class EventDataset(_Identity):
     """The dataset of an event."""
 
@@ -309,6 +384,26 @@ def shown_dataset(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> ShownDa
     ]
     more = {"revisions": revisions, "in_quarantine": _waiting_entries(waiting)}
     return filled(ShownDataset, dataset, **_current(dataset), **more)
+
+
+def compared_revisions(dataset: Dataset, diff: DatasetDiff) -> ComparedRevisions:
+    """Return what changed between two revisions of a dataset."""
+    more = {name: getattr(diff, name) for name in ("from_revision", "to_revision", "sentence", "clauses")}
+    return filled(ComparedRevisions, dataset, **more, differences=[_difference(one) for one in diff])
+
+
+def _difference(one: Difference) -> DifferenceDocument:
+    document = filled(DifferenceDocument, one)
+    if one.old is ABSENT:
+        del document["old"]
+    if one.new is ABSENT:
+        del document["new"]
+    return document
+
+
+def revision_sentences(dataset: Dataset, log: RevisionLog) -> RevisionSentences:
+    """Return the revisions of a dataset, each with what changed in it."""
+    return filled(RevisionSentences, dataset, revisions=[filled(LoggedRevisionDocument, one) for one in log])
 
 
 def _current(dataset: Dataset) -> dict[str, object]:

@@ -44,7 +44,6 @@ from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.maintenance.garbage import SAFETY_AGE, Garbage, collect_garbage
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
-from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.dataset_reader import StateArgument
 from ingestify.store.reading.locked import LockCheck, check_lock, refuse_other_filters
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from ingestify.engine.mirroring import CopyReport
     from ingestify.engine.verifying import VerifyReport
     from ingestify.store.dataset_store import KloppyDataset
+    from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
 
 __all__ = ["IngestionEngine"]
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import time
 
-from ingestify import BundleCheck, BundleType, DatasetResource, DraftFile, FetchPolicy, Source, Subscriber
+from ingestify import BundleCheck, BundleType, DatasetResource, DraftFile, FetchPolicy, RecordKey, Source, Subscriber
+
+KEYS = {
+    "events": RecordKey("id", noun="event", kind="type", who="player", minute=lambda one: str(one["minute"])),
+}
 
 
 class SmallSource(Source):
@@ -33,6 +37,23 @@ class SmallSource(Source):
             if number >= self.configuration.get("hangs_after", 1000):
                 time.sleep(0.5)
             yield resource.add_file(dt.datetime(2024, 5, 1), "events", json_content=match_id)
+
+
+class Corrected(Source):
+    """A match whose shot gets another xG with each version, and a pass with the second one."""
+
+    provider = "small"
+    record_keys = KEYS
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **_):
+        version = self.configuration["version"]
+        events = [{"id": 1, "type": "Shot", "minute": 63, "xg": version / 10, "player": "Málaga"}]
+        if version > 1:
+            events.append({"id": 2, "type": "Pass", "minute": 64, "player": "Málaga"})
+        for match_id in (10, 11):
+            resource = DatasetResource({"match_id": match_id}, "match", name=f"Málaga {match_id}")
+            content = events if match_id == 10 else []
+            yield resource.add_file(dt.datetime(2024, 5, version), "events", json_content=content)
 
 
 class Cadence(FetchPolicy):

@@ -25,6 +25,8 @@ USES = {
     "plan": ["plan", "run -q", "plan --json -v"],
     "list": ["run -q", "list", "list season_id=1 --count", "list match_id=99", "list match_id=10 --json"],
     "show": ["run -q", "show match_id=10", "show match_id=10 --json"],
+    "diff": ["run -q", "run -q --config later.yaml", "diff match_id=10", "diff match_id=10 1 0 --json"],
+    "log": ["run -q", "run -q --config later.yaml", "log match_id=10", "log match_id=10 --json"],
     "delete": ["run -q", "delete match_id=10 --yes"],
     "lock": ["run -q", "lock -o study.lock", "lock --check study.lock", "lock --check study.lock --json"],
     "verify": ["run -q", "verify", "verify --json"],
@@ -105,7 +107,11 @@ def test_each_command_has_a_golden_file():
 def test_a_command_says_what_it_said(name, command, monkeypatch):
     # One selector and one thread: what changes is told in the same order each time.
     monkeypatch.setenv("INGESTIFY_CONCURRENCY", "1")
-    command.configure("SmallSource}", "SmallSource, configuration: {seasons: 1}}")
+    if name in ("diff", "log"):
+        command.configure("SmallSource}", "Corrected, configuration: {version: 1}}")
+        (command.folder / "later.yaml").write_text(command.config.read_text().replace("version: 1", "version: 2"))
+    else:
+        command.configure("SmallSource}", "SmallSource, configuration: {seasons: 1}}")
     if name == "quarantine":
         kind = "- {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}"
         command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")

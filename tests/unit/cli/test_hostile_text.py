@@ -168,6 +168,17 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("delete", datasets[0]["dataset_id"])
     watched("delete", EVIL)
 
+    watched("diff", datasets[0]["dataset_id"])
+    watched("diff", "provider=hostile")
+    configure("version: 2", "version: 3")
+    watched("run")
+    watched("diff", f"match_id=x{EVIL}")
+    watched("diff", f"match_id=x{EVIL}", "--feed", EVIL)
+    assert watched.objects("diff", "provider=hostile")
+    watched("log", f"match_id=x{EVIL}")
+    watched.objects("log", "provider=hostile")
+    configure("version: 3", "version: 2")
+
     watched("quarantine list")
     entries = watched.objects("quarantine list")
     assert entries

@@ -8,14 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestify.comparison.difference import ABSENT, Difference, FeedDifferences
-from ingestify.comparison.sentence import clauses_of, sentence_of
+from ingestify.comparison.difference import ABSENT, Difference, DifferenceKind, FeedDifferences
+from ingestify.comparison.sentence import MOST_CLAUSES, clauses_of, sentence_of
 from ingestify.comparison.words import field_label, value_text
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.revision import RevisionState
 from ingestify.store.reading.table_list import TableList
 
 __all__ = ["DatasetDiff", "LoggedRevision", "RevisionLog"]
+
+
+_WHOLE = (DifferenceKind.ADDED, DifferenceKind.REMOVED)
+"""Differences whose values are whole records."""
 
 
 class DatasetDiff(TableList[Difference]):
@@ -46,6 +50,11 @@ class DatasetDiff(TableList[Difference]):
         self._labels = {of.feed: of.labels for of in found}
 
     @property
+    def has_more_clauses(self) -> bool:
+        """Whether the sentence leaves clauses out."""
+        return len(self.clauses) > MOST_CLAUSES
+
+    @property
     def caption(self) -> str:
         """The sentence, with which revisions of what it is about."""
         return f"{self._name}, revision {self.from_revision} → {self.to_revision}: {self.sentence}"
@@ -59,11 +68,8 @@ class DatasetDiff(TableList[Difference]):
                 one.noun or key_text(one),
                 one.minute,
                 one.who,
-                field_label(one.field, self._labels[one.feed]),
-                *(
-                    "" if value in (None, ABSENT) and not one.field else value_text(value)
-                    for value in (one.old, one.new)
-                ),
+                field_label(one.field, self._labels[one.feed]) + (" id" if one.field.endswith(".id") else ""),
+                *("" if one.kind in _WHOLE else value_text(value) for value in (one.old, one.new)),
             )
 
     def as_rows(self) -> list[dict[str, Any]]:

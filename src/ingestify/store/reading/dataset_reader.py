@@ -7,10 +7,9 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from pickle import PicklingError
-from typing import Any, BinaryIO, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, overload
 
 from ingestify.clock import moment_of
-from ingestify.comparison.files import compare_files
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState, DatasetSummary
 from ingestify.domain.file import File
@@ -29,12 +28,14 @@ from ingestify.remedies import remedy
 from ingestify.store.objects.compression import open_decompressed
 from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.reading.call_options import find_option, refuse_option
-from ingestify.store.reading.dataset_diff import DatasetDiff, LoggedRevision, RevisionLog
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.reading.locked import iter_locked
 from ingestify.store.reading.nothing_found import NamesOfSources, explain_nothing, iter_identifier_keys
 from ingestify.store.reading.stored_content import StoredContent
+
+if TYPE_CHECKING:
+    from ingestify.store.reading.dataset_diff import DatasetDiff, LoggedRevision, RevisionLog
 
 __all__ = ["DatasetReader", "StateArgument"]
 
@@ -416,6 +417,10 @@ class DatasetReader:
             LoadError: There is no such revision, or no such feed in either.
             IntegrityError: An object is missing or damaged.
         """
+        # Most readers compare nothing.
+        from ingestify.comparison.files import compare_files
+        from ingestify.store.reading.dataset_diff import DatasetDiff
+
         old, new = dataset.at(revision=from_revision), dataset.at(revision=to_revision)
         feeds = [feed] if isinstance(feed, str) else feed
         there = {file.data_feed_key for one in (old, new) for file in one.files.values()}
@@ -433,9 +438,13 @@ class DatasetReader:
         Raises:
             IntegrityError: An object is missing or damaged.
         """
+        from ingestify.store.reading.dataset_diff import RevisionLog
+
         return RevisionLog((self._logged(dataset, one) for one in dataset.revisions), dataset.name)
 
     def _logged(self, dataset: Dataset, revision: Revision) -> LoggedRevision:
+        from ingestify.store.reading.dataset_diff import LoggedRevision
+
         number = revision.revision_id
         if number:
             sentence = self.diff(dataset, number - 1, number).sentence
