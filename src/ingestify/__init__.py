@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RevisionWithdrawn,
         SelectorSkipped,
     )
+    from ingestify.domain.export_layout import ExportIndex, ExportLayout
     from ingestify.domain.feeds import DataSpecVersionCollection
     from ingestify.domain.fetch_policy import FetchPolicy
     from ingestify.domain.file import DraftFile, File, NotModifiedFile
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from ingestify.errors import (
         ConfigurationError,
         DuplicateFile,
+        ExportError,
         FatalError,
         FetchError,
         IngestifyError,
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from ingestify.main.adoption import adopt
     from ingestify.main.offer import competitions, matches
     from ingestify.store.dataset_store import DatasetStore
+    from ingestify.store.export.report import ExportReport
     from ingestify.store.maintenance.garbage import Garbage
     from ingestify.store.quarantine import Quarantine
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
@@ -96,6 +99,7 @@ _MODULES = {
         "RevisionWithdrawn",
         "SelectorSkipped",
     ),
+    "domain.export_layout": ("ExportIndex", "ExportLayout"),
     "domain.feeds": ("DataSpecVersionCollection",),
     "domain.fetch_policy": ("FetchPolicy",),
     "domain.file": ("DraftFile", "File", "NotModifiedFile"),
@@ -119,6 +123,7 @@ _MODULES = {
     "errors": (
         "ConfigurationError",
         "DuplicateFile",
+        "ExportError",
         "FatalError",
         "FetchError",
         "IngestifyError",
@@ -135,6 +140,7 @@ _MODULES = {
     "main.adoption": ("adopt",),
     "main.offer": ("competitions", "matches"),
     "store.dataset_store": ("DatasetStore",),
+    "store.export.report": ("ExportReport",),
     "store.maintenance.garbage": ("Garbage",),
     "store.quarantine": ("Quarantine",),
     "store.reading.dataset_diff": ("DatasetDiff", "RevisionLog"),
@@ -171,6 +177,10 @@ __all__ = [
     "DraftFile",
     "DuplicateFile",
     "EventLogConsumer",
+    "ExportError",
+    "ExportIndex",
+    "ExportLayout",
+    "ExportReport",
     "FatalError",
     "FetchError",
     "FetchPolicy",

@@ -219,6 +219,21 @@ class LockError(LoadError):
         return type(self), (str(self), self.lacking)
 
 
+class ExportError(IngestifyError):
+    """An export cannot be written into its folder. The message says whether anything was.
+
+    Attributes:
+        paths: The files that are in the way, below the folder of the export.
+    """
+
+    def __init__(self, message: str, paths: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.paths = tuple(paths)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (str(self), self.paths)
+
+
 class StopProcessing(IngestifyError):
     """Raised by a source to stop the run cleanly: what finished is kept, the job is ABORTED.
 

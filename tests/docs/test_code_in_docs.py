@@ -73,6 +73,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "an-older-project",
             "a-data-frame",
             "what-changed",
+            "export",
             "json-documents",
             "a-source",
             "a-loader",

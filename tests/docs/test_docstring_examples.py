@@ -33,6 +33,7 @@ DOCUMENTED = [
     ingestify.Dataset.at,
     ingestify.DatasetStore.get_dataset_collection,
     ingestify.DatasetStore.load_files,
+    ingestify.IngestionEngine.export,
     ingestify.IngestionEngine.copy_to,
     ingestify.DatasetStore.create_dataset,
     Quarantine,

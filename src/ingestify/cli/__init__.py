@@ -20,6 +20,7 @@ quarantine          `quarantine`
 events              `events`
 verify, garbage     `verify` and `gc`
 copy, restored      `copy` and `restored`
+export              `export`
 adopt               `adopt`
 sources, offer      `sources`, and its `competitions` and `matches`
 source_check        `sources check`

@@ -36,6 +36,7 @@ COMMANDS = {
     "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),
     "gc": ("ingestify.cli.garbage", "Remove the files that no dataset has any more."),
     "copy": ("ingestify.cli.copy", "Mirror the lake into another one."),
+    "export": ("ingestify.cli.export", "Write files as the provider lays them out, or as Parquet."),
     "adopt": ("ingestify.cli.adopt", "Take over a lake of the published package."),
     "restored": ("ingestify.cli.restored", "Begin a new epoch after the lake was restored from a backup."),
     "quarantine": ("ingestify.cli.quarantine", "Show what failed its checks, and decide about it."),

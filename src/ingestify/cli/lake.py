@@ -20,10 +20,12 @@ from ingestify.cli.options import (
     filter_arguments,
     json_option,
     lake_options,
+    state_option,
+    where_option,
 )
 from ingestify.cli.output import time_text, write_fields, write_json, write_line
 from ingestify.documents.datasets import ListedDataset, ShownDataset, listed_dataset, shown_dataset
-from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.dataset import Dataset
 from ingestify.domain.quarantine import WaitingBundle
 from ingestify.domain.wording import noun
 from ingestify.progress.formatting import counted, size
@@ -34,24 +36,12 @@ __all__ = ["delete_command", "list_command", "show_command", "sync_indexes_comma
 SURE_OF_AN_ID = 8
 """How many characters of an id are enough to remove what it names: match_id's values look like short beginnings."""
 
-_states = click.option(
-    "--state",
-    "states",
-    multiple=True,
-    type=click.Choice([state.value for state in DatasetState], case_sensitive=False),
-    help="Only datasets in this state; may be given several times.",
-)
-
 
 @click.command("list")
 @lake_options
 @dataset_options
-@_states
-@click.option(
-    "--where",
-    metavar="EXPRESSION",
-    help="Only datasets that meet this condition, such as \"metadata.home_team.name == 'Ajax' and match_id > 12\".",
-)
+@state_option
+@where_option
 @click.option(
     "--as-of",
     type=Moment(),

@@ -44,6 +44,8 @@ __all__ = [
     "parse_identifier",
     "refuse_option",
     "source_argument",
+    "state_option",
+    "where_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -278,6 +280,21 @@ def dataset_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--provider", metavar="NAME", help="Only this provider, such as statsbomb."),
         click.option("--dataset-type", metavar="TYPE", help="Only this dataset type, such as match."),
     )
+
+
+state_option = click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in DatasetState], case_sensitive=False),
+    help="Only datasets in this state; may be given several times.",
+)
+
+where_option = click.option(
+    "--where",
+    metavar="EXPRESSION",
+    help="Only datasets that meet this condition, such as \"metadata.home_team.name == 'Ajax' and match_id > 12\".",
+)
 
 
 def filter_arguments(*may_be_keys: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

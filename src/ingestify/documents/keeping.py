@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ingestify.engine.adopting import AdoptionReport
     from ingestify.engine.mirroring import CopyReport
     from ingestify.engine.verifying import VerifyReport
+    from ingestify.store.export.report import Exported, ExportReport
     from ingestify.store.maintenance.copied import Copied
     from ingestify.store.maintenance.garbage import Garbage
     from ingestify.store.maintenance.repair import Repaired
@@ -26,6 +27,8 @@ __all__ = [
     "CopyEndLine",
     "DamageDocument",
     "DamageLine",
+    "ExportEndLine",
+    "ExportedLine",
     "GarbageDocument",
     "NotTakenLine",
     "RepairLine",
@@ -36,6 +39,8 @@ __all__ = [
     "copy_end_line",
     "damage_document",
     "damage_line",
+    "export_end_line",
+    "exported_line",
     "garbage_document",
     "not_taken_line",
     "repair_line",
@@ -223,6 +228,51 @@ class AdoptionEndLine(TypedDict):
     exit_code: int
 
 
+class ExportedLine(TypedDict):
+    """A file of an export.
+
+    Attributes:
+        outcome: `written`, `replaced`, `unchanged`, `left out` or `failed`.
+        path: Where it is, below the folder.
+        what: The dataset and the feed; or that it is a list, or the provider's terms.
+        dataset_id: The dataset; null: it is of several.
+        bytes: How many were written.
+        reason: Why it failed, or is left out.
+    """
+
+    event: Literal["exported"]
+    outcome: str
+    path: str
+    what: str
+    dataset_id: str | None
+    bytes: int
+    reason: str | None
+
+
+class ExportEndLine(TypedDict):
+    """The last line of `export`.
+
+    Attributes:
+        files: How many files the export has.
+        unchanged: How many of them were there with the same bytes.
+        left_out: How many are no tables, with `--format parquet`.
+        bytes: How many were written.
+    """
+
+    event: Literal["export_ended"]
+    dry_run: bool
+    folder: str
+    datasets: int
+    files: int
+    written: int
+    replaced: int
+    unchanged: int
+    left_out: int
+    failed: int
+    bytes: int
+    exit_code: int
+
+
 def damage_document(damage: Damage) -> DamageDocument:
     """Return a damage, and what can be done about it."""
     return filled(DamageDocument, damage)
@@ -275,6 +325,31 @@ def copy_end_line(report: CopyReport, exit_code: int) -> CopyEndLine:
         deleted=report.deleted,
         bytes=report.progress.size,
         damages=report.damages,
+        exit_code=exit_code,
+    )
+
+
+def exported_line(one: Exported) -> ExportedLine:
+    """Return the outcome for one file."""
+    return filled(
+        ExportedLine,
+        one,
+        event="exported",
+        bytes=one.size,
+        dataset_id=one.dataset_id or None,
+        reason=one.reason or None,
+    )
+
+
+def export_end_line(report: ExportReport, exit_code: int) -> ExportEndLine:
+    """Return the result of an export, with the exit code of its command."""
+    return filled(
+        ExportEndLine,
+        report.progress,
+        event="export_ended",
+        dry_run=report.dry_run,
+        folder=report.folder,
+        bytes=report.progress.size,
         exit_code=exit_code,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.record_key import NO_RECORD_KEYS, RecordKeys
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
@@ -71,6 +72,8 @@ class Source(abc.ABC):
         record_keys: Feed to the way to the key of its records, `{"events": "id"}`, or to a `RecordKey`, which says more
             of them. `engine.diff` compares two revisions by it. A feed that is not there is compared by `id`, if its
             records have one, else by content.
+        export_layout: Where the provider keeps its files, so that an export looks like what the provider publishes: an
+            `ExportLayout` of `domain.export_layout`.
         licence: The provider's terms for the data, in a few words. Kept with each revision.
         attribution: How a publication has to name the source of the data. Kept with each revision; the command line
             shows both when a provider's first data comes into a lake.
@@ -95,6 +98,7 @@ class Source(abc.ABC):
     reads_index_again: bool = True
     former_versions: Sequence[str] = ()
     record_keys: RecordKeys = NO_RECORD_KEYS
+    export_layout: ExportLayout = NO_LAYOUT
     licence: str = ""
     attribution: str = ""
     hosts: Sequence[str] = ()

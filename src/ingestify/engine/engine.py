@@ -41,6 +41,8 @@ from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.progress.display import Display
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.export.exporting import export_datasets
+from ingestify.store.export.report import ExportReport
 from ingestify.store.maintenance.garbage import SAFETY_AGE, Garbage, collect_garbage
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
@@ -123,6 +125,7 @@ class IngestionEngine:
         self._reader = Reader(store, self._keep_report)
         store.names_of_sources = NamesOfSources(self._sources.providers, self._sources.keys)
         store.record_keys_of = self._sources.with_record_keys(store.record_keys_of)
+        store.export_layout_of = self._sources.with_export_layouts(store.export_layout_of)
         store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
             entry, (plan.source for plan in self.ingestion_plans)
         )
@@ -715,6 +718,65 @@ class IngestionEngine:
             IntegrityError: An object is missing or damaged.
         """
         return self.store.log(dataset)
+
+    def export(
+        self,
+        folder: str | Path,
+        *,
+        format: Literal["files", "parquet"] = "files",  # noqa: A002 - the name that people look for
+        overwrite: bool = False,
+        dry_run: bool = False,
+        lock: Lock | str | Path | None = None,
+        progress: bool | None = None,
+        **filters: Any,
+    ) -> ExportReport:
+        """Write the files of datasets into a folder, where readers of the provider's own files look for them.
+
+        The bytes are exactly the provider's. A provider's layout is that which its source declares
+        (`Source.export_layout`), below the folder; its lists are written anew. A file without a place in it is
+        `{provider}/{dataset_type}/{key}={value}/{feed}.{format}`. `LICENCE-{provider}.txt` has the provider's terms.
+
+        Example::
+
+            engine.export("open-data", provider="statsbomb", competition_id=43)
+
+        Args:
+            folder: The folder; it is made. An export removes nothing from it.
+            format: `files`, or `parquet`: a table of each feed of each dataset, with the identifier's keys as columns.
+            overwrite: Replace files that are there and have other bytes. Entries of other datasets stay in the lists.
+            dry_run: Write nothing.
+            lock: A lock or its path: exactly the locked files; see `iter_datasets`.
+            progress: Whether to show the progress, as `load` does.
+            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where`, `as_of` and identifier keys, as in
+                `iter_datasets`.
+
+        Raises:
+            ConfigurationError: There is no such format, or the filters are wrong.
+            ExportError: A file that is there has other bytes, two files would have one path, or a name is too long.
+                Then nothing was written. Or the disk refused.
+            LockError: The lake lacks some of the locked bytes.
+            MissingExtraError: Parquet needs polars.
+            StoreError: The lake cannot be read.
+        """
+        wanted = self.store.dataset_filter(**filters)
+        display = Display(progress)
+        try:
+            report = export_datasets(
+                self.store,
+                self.store.iter_to_export(wanted, None if lock is None else _read_lock(lock, wanted)),
+                Path(folder),
+                moving=display.moving,
+                export_format=format,
+                overwrite=overwrite,
+                dry_run=dry_run,
+                workers=self._concurrency,
+            )
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+        if not report.progress.datasets:
+            self.store.warn_nothing_found(wanted)
+        display.tell(report.line)
+        return report
 
     def load_dataset_with_kloppy(
         self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any

@@ -9,6 +9,7 @@ from typing import Any
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
+from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import Fetcher
 from ingestify.domain.record_key import RecordKeys
@@ -184,6 +185,20 @@ class EngineSources:
         sources: Iterable[Source] = (plan.source for plan in self.plans if plan.source.name in names)
         of_provider = (source for source in sources if source.provider == dataset.provider)
         return self._rules.loader_of(dataset.provider, dataset.dataset_type, of_provider) or None
+
+    def with_export_layouts(self, known_of: Callable[[Dataset], ExportLayout]) -> Callable[[Dataset], ExportLayout]:
+        """Return a function that returns the layout of the plans' source of a dataset, else what is known.
+
+        Args:
+            known_of: Returns what is known without plans.
+        """
+
+        def export_layout_of(dataset: Dataset) -> ExportLayout:
+            name = dataset.revisions[-1].source.get("source") if dataset.revisions else None
+            of_plans = (one.source.export_layout for one in self.plans if one.source.name == name)
+            return next((one for one in of_plans if one is not NO_LAYOUT), None) or known_of(dataset)
+
+        return export_layout_of
 
     # ---- open data -------------------------------------------------------------------------------------
 

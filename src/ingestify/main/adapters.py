@@ -29,7 +29,7 @@ from ingestify.main.parts import make_rules
 from ingestify.main.place import Place
 from ingestify.masking import hide_url, mask_url
 from ingestify.plugins import find_plugin, find_plugins
-from ingestify.sources.registry import OPEN_DATA, find_record_keys, make_open_data_source
+from ingestify.sources.registry import OPEN_DATA, find_export_layout, find_record_keys, make_open_data_source
 from ingestify.storage.cloud_address import CloudAddress, is_cloud_url
 from ingestify.storage.local import LocalStorage
 from ingestify.storage.memory import MemoryStorage
@@ -202,6 +202,7 @@ def open_store(
     )
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     store.record_keys_of = lambda dataset: find_record_keys(dataset, source_types or {})
+    store.export_layout_of = lambda dataset: find_export_layout(dataset, source_types or {})
     return store
 
 
@@ -212,6 +213,7 @@ def memory_store(bucket: str = "main", layout: Layout | None = None) -> DatasetS
         catalogue, MemoryStorage(), Dispatcher(), bucket=bucket, layout=layout, load_with_kloppy=load_with_kloppy
     )
     store.record_keys_of = lambda dataset: find_record_keys(dataset, {})
+    store.export_layout_of = lambda dataset: find_export_layout(dataset, {})
     return store
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestify.domain.bundle import BundleType
-from ingestify.domain.dataset import CollectionMetadata, DatasetState
+from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState
+from ingestify.domain.export_layout import ExportIndex, ExportLayout
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.record_key import RecordKey, RecordKeys
 from ingestify.domain.resource import DatasetResource, FileHttpOptions, UnreadableEntry
@@ -42,6 +43,29 @@ RECORD_KEYS: RecordKeys = {
 """Feed to what its records are."""
 
 
+def _iteration(dataset: Dataset, _: object) -> dict[str, Any]:
+    """Return the entry of a match's iteration in `iterations.json`, as far as the lake knows it."""
+    return {
+        "id": dataset.identifier["iteration_id"],
+        "competition": {"name": dataset.metadata.get("competition")},
+        "season": dataset.metadata.get("season"),
+    }
+
+
+EXPORT_LAYOUT = ExportLayout(
+    paths={
+        **{feed: f"{feed}/{feed}_{{match_id}}.json" for feed in ("events", "lineups")},
+        **{feed: f"{feed}/{feed}_{{iteration_id}}.json" for feed in _OF_ITERATION},
+    },
+    shared=_OF_ITERATION,
+    indexes=(
+        ExportIndex("iterations.json", ("id",), entry_of=_iteration),
+        ExportIndex("matches/matches_{iteration_id}.json", ("id",), "match"),
+    ),
+)
+"""That of the open data."""
+
+
 class ImpectIterations(BaseUrlSource):
     """Finds the matches of iterations. A subclass says where the index and the files are."""
 
@@ -50,6 +74,7 @@ class ImpectIterations(BaseUrlSource):
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     record_keys = RECORD_KEYS
+    export_layout = EXPORT_LAYOUT
     _http_options = FileHttpOptions()
 
     def discover_selectors(self, dataset_type: str) -> Selectors:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.domain.bundle import BundleType
-from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.dataset import CollectionMetadata, Dataset
+from ingestify.domain.export_layout import ExportLayout
 from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.file import File
 from ingestify.domain.record_key import RecordKey, RecordKeys
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.github_source import GithubSource
@@ -43,6 +45,12 @@ RECORD_KEYS: RecordKeys = {
 """Feed to what its records are."""
 
 
+def _path_of(dataset: Dataset, file: File) -> str | None:
+    game = next((game for game in _GAMES if same(dataset.identifier.get("match_id"), game)), None)
+    ending = None if game is None else _GAMES[game].get(dataset.dataset_type, {}).get(file.data_feed_key)
+    return None if ending is None else f"Sample_Game_{game}/Sample_Game_{game}{ending}"
+
+
 class MetricaGithub(GithubSource):
     """The three games of Metrica's sample data; dataset types `match` and `tracking`.
 
@@ -66,6 +74,7 @@ class MetricaGithub(GithubSource):
         # The games have different feeds.
         BundleType("tracking", optional=("metadata", "frames", "frames-home", "frames-away")),
     )
+    export_layout = ExportLayout(_path_of, shared=("metadata",))
     licence = "free to use; acknowledge the source in whatever is public"
     attribution = "Data by Metrica Sports (https://github.com/metrica-sports/sample-data)."
     hosts = ("raw.githubusercontent.com", "api.github.com", "github.com")

@@ -7,11 +7,12 @@ import importlib
 import inspect
 import re
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.record_key import NO_RECORD_KEYS, RecordKeys
 from ingestify.domain.source import Source
 from ingestify.domain.wording import listed
@@ -20,7 +21,15 @@ from ingestify.plugins import find_plugin, find_plugins
 from ingestify.sources.own_modules import find_hiding, warn_of_hidden
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["BUILT_IN", "OPEN_DATA", "find_record_keys", "find_source_class", "import_object", "make_open_data_source"]
+__all__ = [
+    "BUILT_IN",
+    "OPEN_DATA",
+    "find_export_layout",
+    "find_record_keys",
+    "find_source_class",
+    "import_object",
+    "make_open_data_source",
+]
 
 ENTRY_POINT_GROUP = "ingestify.sources"
 
@@ -207,9 +216,22 @@ def make_source(name: str, source_class: type[Source], configuration: Mapping[st
 
 
 def find_record_keys(dataset: Dataset, types: Mapping[str, str]) -> RecordKeys:
-    """Return what the source of a dataset says of its records, without making the source.
+    """Return what the source of a dataset says of its records; see `_iter_classes`."""
+    declared = (one.record_keys for one in _iter_classes(dataset, types))
+    return next((one for one in declared if isinstance(one, Mapping) and one), NO_RECORD_KEYS)
 
-    That is the source of the settings which brought the dataset, else a built-in one of its format or its provider.
+
+def find_export_layout(dataset: Dataset, types: Mapping[str, str]) -> ExportLayout:
+    """Return where the provider of a dataset keeps its files; see `_iter_classes`."""
+    declared = (one.export_layout for one in _iter_classes(dataset, types))
+    return next((one for one in declared if isinstance(one, ExportLayout) and one is not NO_LAYOUT), NO_LAYOUT)
+
+
+def _iter_classes(dataset: Dataset, types: Mapping[str, str]) -> Iterator[type[Source]]:
+    """Yield the classes that may declare something of a dataset, without making a source.
+
+    That is the source of the settings which brought the dataset, then the built-in one of its format, and of its
+    provider. What a class declares by a property is known only of the source itself.
 
     Args:
         dataset: The dataset.
@@ -219,10 +241,7 @@ def find_record_keys(dataset: Dataset, types: Mapping[str, str]) -> RecordKeys:
     for type_name in (types.get(name), OPEN_DATA.get(dataset.loader), OPEN_DATA.get(dataset.provider)):
         if type_name is not None:
             with contextlib.suppress(ConfigurationError):  # a class that is gone is no reason not to read
-                declared = find_source_class(type_name).record_keys
-                if isinstance(declared, Mapping) and declared:  # a property is known only of the source itself
-                    return declared
-    return NO_RECORD_KEYS
+                yield find_source_class(type_name)
 
 
 def make_open_data_source(provider: str, configuration: Mapping[str, Any]) -> Source:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingestify.domain.bundle import TRACKING, BundleType
-from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.dataset import CollectionMetadata, Dataset
+from ingestify.domain.export_layout import ExportIndex, ExportLayout
 from ingestify.domain.feeds import DataSpecVersionCollection
+from ingestify.domain.file import File
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.entries import Found, Selectors, distinct, read_entries
 from ingestify.sources.git_lfs import load_lfs_file
@@ -49,6 +51,28 @@ _CURRENT = {
 _OLDER = {"match": "match_data.json", "metadata": "match_data.json", "frames": "structured_data.json"}
 
 
+def _path_of(dataset: Dataset, file: File) -> str | None:
+    name = (_CURRENT if _SEASON[0] in dataset.identifier else _OLDER).get(file.data_feed_key)
+    return None if name is None else f"{_MATCHES}/{{match_id}}/{name.replace('{id}', '{match_id}')}"
+
+
+def _entry_of(dataset: Dataset, _: object) -> dict[str, Any]:
+    """Return the entry of a match in the index, as far as the lake knows it."""
+    metadata = dataset.metadata
+    times = (metadata.get("match_date"), metadata.get("kick_off"))
+    return {
+        "id": dataset.identifier["match_id"],
+        "date_time": "T".join(str(one) for one in times if one) or None,
+        **{key: metadata.get(key) for key in ("home_team", "away_team", "status")},
+        **{key: dataset.identifier[key] for key in _SEASON if key in dataset.identifier},
+    }
+
+
+_EXPORT_LAYOUT = ExportLayout(
+    _path_of, shared=("match", "metadata"), indexes=(ExportIndex(_INDEX, ("id",), entry_of=_entry_of),)
+)
+
+
 class SkillCornerGithub(GithubSource):
     """Matches of the SkillCorner open data; dataset types `match` and `tracking`.
 
@@ -70,6 +94,7 @@ class SkillCornerGithub(GithubSource):
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
     record_keys = RECORD_KEYS
+    export_layout = _EXPORT_LAYOUT
     licence = "MIT"
     attribution = "Data by SkillCorner (https://skillcorner.com), opened with PySport."
     hosts = ("raw.githubusercontent.com", "media.githubusercontent.com", "api.github.com", "github.com")

@@ -22,6 +22,7 @@ from typing import Any
 from ingestify.domain.bundle import TRACKING, BundleType
 from ingestify.domain.content_id import git_blob, is_content_id, sha256
 from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.export_layout import ExportLayout
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.record_key import RecordKey, RecordKeys
 from ingestify.domain.resource import DatasetResource, UnreadableEntry
@@ -92,6 +93,10 @@ class SportecHuggingFace(OpenDataSource):
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH, TRACKING)
     record_keys = RECORD_KEYS
+    export_layout = ExportLayout(
+        {feed: f"{name}_{{competition_id}}_DFL-MAT-{{match_id}}.xml" for feed, name in _FILES.items()},
+        shared=("match", "metadata"),
+    )
     licence = "CC BY 4.0"
     attribution = (
         "Bassek, M., Rein, R., Weber, H. et al.: An integrated dataset of spatiotemporal and event data in elite "

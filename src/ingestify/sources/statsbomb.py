@@ -29,6 +29,7 @@ from ingestify.sources.entries import Found, Selectors, read_entries, read_lists
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import MatchIds, may_be
 from ingestify.sources.statsbomb_matches import (
+    EXPORT_LAYOUT,
     FIRST_MATCHES,
     MATCH_KEYS,
     MATCH_NAME,
@@ -78,6 +79,7 @@ class StatsBomb(ApiSource):
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
     record_keys = RECORD_KEYS
+    export_layout = EXPORT_LAYOUT
     hosts = ("data.statsbombservices.com",)
     change_signal = (
         "match_updated and match_updated_360 of each season, then last_updated and last_updated_360 of each match"

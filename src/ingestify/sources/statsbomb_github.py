@@ -22,7 +22,9 @@ from ingestify.sources.github_commit import Commit
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.open_data import MatchIds, may_be
 from ingestify.sources.statsbomb_matches import (
+    EXPORT_LAYOUT,
     FIRST_MATCHES,
+    FOLDERS,
     MATCH_KEYS,
     MATCH_NAME,
     SEASON_KEYS,
@@ -34,8 +36,6 @@ from ingestify.sources.statsbomb_records import RECORD_KEYS
 __all__ = ["StatsBombGithub"]
 
 BASE_URL = "https://raw.githubusercontent.com/statsbomb/open-data/master/data"
-
-_FOLDERS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty"}
 
 
 class StatsBombGithub(GithubSource):
@@ -62,6 +62,7 @@ class StatsBombGithub(GithubSource):
     bundle_types = (MATCH,)
     bundle_checks = (StatsBombMatchCheck(),)
     record_keys = RECORD_KEYS
+    export_layout = EXPORT_LAYOUT
     former_versions = ("v1-open-data",)
     licence = "StatsBomb Public Data User Agreement: https://github.com/statsbomb/open-data/blob/master/LICENSE.pdf"
     attribution = "Data by StatsBomb; name it as the source and show its logo in whatever is public."
@@ -108,7 +109,7 @@ class StatsBombGithub(GithubSource):
             find_match,
             selector={"competition_id": competition_id, "season_id": season_id},
             wanted=wanted,
-            url_of=lambda feed, _, match_id: f"{self._base_url}/{_FOLDERS[feed]}/{match_id}.json",
+            url_of=lambda feed, _, match_id: f"{self._base_url}/{FOLDERS[feed]}/{match_id}.json",
             http_options={},
             http_options_360={"recheck_after_seconds": self._recheck_after_seconds},
         )
@@ -137,5 +138,5 @@ def _selector(entry: dict[str, Any], commit: Commit | None) -> dict[str, Any]:
         "_name": " ".join(names).strip() or None,
         "_competition_name": entry.get("competition_name"),
         "_season_name": entry.get("season_name"),
-        **({} if commit is None else commit.version_of(path, *_FOLDERS.values())),
+        **({} if commit is None else commit.version_of(path, *FOLDERS.values())),
     }

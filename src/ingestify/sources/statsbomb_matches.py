@@ -8,16 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ingestify.domain.dataset import DatasetState
+from ingestify.domain.dataset import Dataset, DatasetState
+from ingestify.domain.export_layout import ExportIndex, ExportLayout
 from ingestify.domain.resource import DatasetResource, FileHttpOptions
 from ingestify.sources.iso_time import get_time
 from ingestify.sources.open_data import match_name
 
-__all__ = ["FIRST_MATCHES", "MATCH_KEYS", "MATCH_NAME", "SEASON_KEYS", "SEASON_NAME", "find_match"]
+__all__ = [
+    "EXPORT_LAYOUT",
+    "FIRST_MATCHES",
+    "FOLDERS",
+    "MATCH_KEYS",
+    "MATCH_NAME",
+    "SEASON_KEYS",
+    "SEASON_NAME",
+    "find_match",
+]
 
 SEASON_NAME, SEASON_KEYS = "season {season_id} of competition {competition_id}", ("competition_id", "season_id")
 MATCH_NAME, MATCH_KEYS = "match {match_id}", ("match_id", "last_updated")
 """The name of an entry for people, and the keys that it must have."""
+
+FOLDERS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty"}
+"""Feed to the folder of the open data that has its files."""
 
 FIRST_MATCHES = 24
 """How many matches of a season are fetched while the others are made, which takes 10 ms."""
@@ -102,3 +115,43 @@ def _name(entry: Mapping[str, Any]) -> str:
         (entry.get("home_score"), entry.get("away_score")),
         entry.get("match_date"),
     )
+
+
+def _season_of(dataset: Dataset, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a match's season in `competitions.json`, as far as the entry of a match says it."""
+    competition, season, home = (entry.get(key) or {} for key in ("competition", "season", "home_team"))
+    has_360 = entry.get("match_status_360") == "available"
+    return {
+        "competition_id": competition.get("competition_id", dataset.identifier.get("competition_id")),
+        "season_id": season.get("season_id", dataset.identifier.get("season_id")),
+        "country_name": competition.get("country_name"),
+        "competition_name": competition.get("competition_name"),
+        "competition_gender": home.get("home_team_gender"),
+        "competition_youth": None,
+        "competition_international": None,
+        "season_name": season.get("season_name"),
+        "match_updated": entry.get("last_updated"),
+        "match_updated_360": entry.get("last_updated_360"),
+        "match_available_360": entry.get("last_updated_360") if has_360 else None,
+        "match_available": entry.get("last_updated"),
+    }
+
+
+def _merged(before: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a season by those of two of its matches: the times are those of the newest match."""
+    return {
+        key: max((one for one in (before[key], value) if one is not None), key=str, default=None)
+        if key.startswith("match_")
+        else (value if before[key] is None else before[key])
+        for key, value in entry.items()
+    }
+
+
+EXPORT_LAYOUT = ExportLayout(
+    paths={feed: f"{folder}/{{match_id}}.json" for feed, folder in FOLDERS.items()},
+    indexes=(
+        ExportIndex("competitions.json", ("competition_id", "season_id"), "match", _season_of, _merged),
+        ExportIndex("matches/{competition_id}/{season_id}.json", ("match_id",), "match"),
+    ),
+)
+"""That of the open data, which the readers of local files expect."""

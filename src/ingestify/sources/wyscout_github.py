@@ -19,6 +19,7 @@ from typing import Any
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import CollectionMetadata
+from ingestify.domain.export_layout import ExportLayout
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import SourceError
@@ -72,6 +73,7 @@ class WyscoutGithub(GithubSource):
     multi_value_keys = ("match_id",)
     bundle_types = (MATCH,)
     record_keys = RECORD_KEYS
+    export_layout = ExportLayout({"events": f"{_FILES}/{{match_id}}.json"})
     licence = "CC BY 4.0"
     attribution = (
         "Pappalardo, L., Cintia, P., Rossi, A. et al.: A public data set of spatio-temporal match events in soccer "

@@ -9,6 +9,7 @@
 - `outbox`: events on their way to the subscribers.
 - `removal`: removal of orphaned objects.
 - `leases`: writer leases; `process`: the process that holds one.
+- `export`: datasets as files in a folder.
 - `reading`: datasets, files, tables and data frames.
 - `objects`: paths, compression, staged files, and the lake's identity.
 - `maintenance`: verification, repair, garbage collection, copies.

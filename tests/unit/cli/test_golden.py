@@ -38,6 +38,7 @@ USES = {
         "gc --older-than 0h --yes",
     ],
     "copy": ["run -q", "copy --to other --dry-run --json", "copy --to other", "copy --to other"],
+    "export": ["run -q", "export out", "export out --json season_id=1 match_id=10", "export out --format parquet -v"],
     "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],
     "quarantine": ["run -q", "quarantine list", "quarantine list --json", "quarantine retry"],

@@ -207,6 +207,9 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
 
     watched("copy", *to_other, "-v", "--verify", shows=False)
     watched.objects("copy", *to_other)
+    watched("export", "out", "-v")
+    watched.objects("export", "out")
+    assert all(path.is_relative_to(tmp_path / "out") for path in tmp_path.rglob("FAKE*"))
     for file in (tmp_path / "files").rglob("events*.zst"):
         file.write_bytes(b"x")
     watched("lock", "-o", "study.lock", shows=False)

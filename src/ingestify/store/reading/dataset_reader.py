@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, overload
 from ingestify.clock import moment_of
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState, DatasetSummary
+from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.listing_order import listing_order
@@ -70,6 +71,7 @@ class DatasetReader:
         names_of_sources: What sources could bring; the engine sets it.
         record_keys_of: Returns what the source of a dataset says of the records of its feeds.
         reference: Opens the same lake in another process; a text says why that is not possible.
+        export_layout_of: Returns where the provider of a dataset keeps its files.
     """
 
     reference: OpensLake | str = "it is in memory"
@@ -81,6 +83,7 @@ class DatasetReader:
         self.bucket = bucket
         self.names_of_sources = NamesOfSources()
         self.record_keys_of: Callable[[Dataset], RecordKeys] = lambda _: NO_RECORD_KEYS
+        self.export_layout_of: Callable[[Dataset], ExportLayout] = lambda _: NO_LAYOUT
         self._cache: FileCache | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -366,6 +369,16 @@ class DatasetReader:
                 f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see {remedy('list')}."
             )
         raise DatasetNotFound(self._explain_nothing(wanted))
+
+    def iter_to_export(self, wanted: DatasetFilter, lock: Lock | None = None) -> Iterator[Dataset]:
+        """Yield the datasets that a filter names, by competition, season and date; with a lock, its datasets.
+
+        Raises:
+            LockError: The lake lacks some of the locked bytes.
+        """
+        if lock is None:
+            return self.iter_in_order(wanted)
+        return (dataset.read_from(self) for dataset in iter_locked(self.catalogue, lock, wanted))
 
     def iter_locked(
         self, lock: Lock, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False

@@ -1,0 +1,162 @@
+"""The use case behind `ingestify export` and `engine.export`: files for readers that know the provider's layout."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal
+
+from ingestify.domain.dataset import Dataset
+from ingestify.errors import ConfigurationError, ExportError, IntegrityError, LoadError
+from ingestify.store.export.content import MadeContent
+from ingestify.store.export.folder import ExportFolder
+from ingestify.store.export.plan import ExportPlan, PlannedFile
+from ingestify.store.export.report import Exported, ExportOutcome, ExportProgress, ExportReport
+from ingestify.store.reading.dataset_reader import DatasetReader
+
+__all__ = ["FORMATS", "ExportFormat", "export_datasets"]
+
+ExportFormat = Literal["files", "parquet"]
+FORMATS: tuple[ExportFormat, ...] = ("files", "parquet")
+
+_MOST_WORKERS = 8
+"""More threads would not write a disk faster; so many wait for a storage at once."""
+
+_SHOWN = 5
+
+
+def export_datasets(
+    store: DatasetReader,
+    datasets: Iterable[Dataset],
+    folder: Path,
+    *,
+    moving: Callable[[Callable[[], str | None]], AbstractContextManager[None]],
+    export_format: str = "files",
+    overwrite: bool = False,
+    dry_run: bool = False,
+    workers: int = _MOST_WORKERS,
+    on_exported: Callable[[Exported], object] = lambda _: None,
+) -> ExportReport:
+    """Write the files of datasets into a folder: first all paths are looked at, then files are written.
+
+    Args:
+        store: The lake.
+        datasets: The datasets.
+        folder: The folder; it is made.
+        moving: Shows a changing text while a block runs.
+        export_format: `files`: the provider's bytes, in its own layout. `parquet`: tables.
+        overwrite: Replace files that are there and have other bytes.
+        dry_run: Write nothing.
+        workers: How many files are read at once.
+        on_exported: Called with the outcome of each file.
+
+    Raises:
+        ConfigurationError: There is no such format, or a layout has a path that is none.
+        ExportError: A file that is there has other bytes, and `overwrite` is not set; or two files have one path, or a
+            name is too long. Then nothing was written. Or the disk refused.
+        MissingExtraError: Parquet needs polars.
+        StoreError: The lake cannot be read.
+    """
+    if export_format not in FORMATS:
+        raise ConfigurationError(f"'{export_format}' is no format of an export: write {' or '.join(FORMATS)}.")
+    progress = ExportProgress()
+    target = ExportFolder(folder)
+    problems: list[Exported] = []
+
+    def tell(one: Exported) -> None:
+        progress.add(one)
+        if one.reason:
+            problems.append(one)
+        on_exported(one)
+
+    with moving(lambda: progress.text):
+        plan = _make_plan(store, datasets, target, progress, as_tables=export_format == "parquet")
+        there = _find_existing(plan, target, overwrite=overwrite)
+        for problem in plan.problems:
+            tell(problem)
+        if dry_run:
+            for one in plan:
+                tell(Exported(there.get(one.path, ExportOutcome.WRITTEN), one.path, one.what, one.dataset_id))
+        else:
+            for done in _iter_written(plan, target, there, min(workers, _MOST_WORKERS)):
+                tell(done)
+    return ExportReport(str(folder), progress, tuple(problems), dry_run)
+
+
+def _make_plan(
+    store: DatasetReader,
+    datasets: Iterable[Dataset],
+    target: ExportFolder,
+    progress: ExportProgress,
+    *,
+    as_tables: bool,
+) -> ExportPlan:
+    plan = ExportPlan(store, as_tables=as_tables)
+    for dataset in datasets:
+        plan.add(dataset)
+        progress.datasets += 1
+        progress.files = len(plan)
+    for path, _ in plan.indexes:
+        plan.put(PlannedFile(path, MadeContent(plan.indexes.content_of(path, target.find(path))), "a list"))
+    for path, note in plan.terms:
+        plan.put(PlannedFile(path, MadeContent(note), "the provider's terms"))
+    plan.check()
+    progress.files = len(plan) + len(plan.problems)
+    return plan
+
+
+def _find_existing(plan: ExportPlan, target: ExportFolder, *, overwrite: bool) -> dict[str, ExportOutcome]:
+    """Return the paths that are there, and whether they are the same or have to be replaced.
+
+    Raises:
+        ExportError: One would have to be replaced, and `overwrite` is not set.
+    """
+    found: dict[str, ExportOutcome] = {}
+    for one in plan:
+        if target.exists(one.path):
+            try:
+                is_same = target.has_same(one.path, one.content)
+            except (IntegrityError, LoadError):
+                continue  # it is told when it would be written, and what is there stays
+            found[one.path] = ExportOutcome.UNCHANGED if is_same else ExportOutcome.REPLACED
+    others = [path for path, outcome in found.items() if outcome is ExportOutcome.REPLACED]
+    if others and not overwrite:
+        more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
+        raise ExportError(
+            f"{target.folder} has other files of these names: {', '.join(others[:_SHOWN])}{more}. Export into another "
+            f"folder, or replace them with --overwrite (overwrite=True). Nothing was written.",
+            others,
+        )
+    return found
+
+
+def _iter_written(
+    plan: ExportPlan, target: ExportFolder, there: dict[str, ExportOutcome], workers: int
+) -> Iterator[Exported]:
+    waiting: collections.deque[Future[Exported]] = collections.deque()
+    with ThreadPoolExecutor(max(1, workers), "export") as pool:
+        try:
+            for one in plan:
+                waiting.append(pool.submit(_write, target, one, there.get(one.path, ExportOutcome.WRITTEN)))
+                if len(waiting) > 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _write(target: ExportFolder, one: PlannedFile, outcome: ExportOutcome) -> Exported:
+    size, reason = 0, ""
+    try:
+        if outcome is not ExportOutcome.UNCHANGED:
+            size = target.write(one.path, one.content)
+    except LoadError as error:
+        outcome, reason = ExportOutcome.LEFT_OUT, str(error)
+    except IntegrityError as error:
+        outcome, reason = ExportOutcome.FAILED, str(error)
+    return Exported(outcome, one.path, one.what, one.dataset_id, size, reason)
