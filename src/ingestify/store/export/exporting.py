@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import collections
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from ingestify.store.export.content import MadeContent
 from ingestify.store.export.folder import ExportFolder
 from ingestify.store.export.plan import ExportPlan, PlannedFile
 from ingestify.store.export.report import Exported, ExportOutcome, ExportProgress, ExportReport
+from ingestify.store.export.side_by_side import SideBySide
 from ingestify.store.reading.dataset_reader import DatasetReader
 
 __all__ = ["FORMATS", "ExportFormat", "export_datasets"]
@@ -22,8 +22,8 @@ __all__ = ["FORMATS", "ExportFormat", "export_datasets"]
 ExportFormat = Literal["files", "parquet"]
 FORMATS: tuple[ExportFormat, ...] = ("files", "parquet")
 
-_MOST_WORKERS = 8
-"""More threads would not write a disk faster; so many wait for a storage at once."""
+_TABLES = 2
+"""How many tables are in memory at once."""
 
 _SHOWN = 5
 
@@ -37,7 +37,7 @@ def export_datasets(
     export_format: str = "files",
     overwrite: bool = False,
     dry_run: bool = False,
-    workers: int = _MOST_WORKERS,
+    workers: int,
     on_exported: Callable[[Exported], object] = lambda _: None,
 ) -> ExportReport:
     """Write the files of datasets into a folder: first all paths are looked at, then files are written.
@@ -72,56 +72,57 @@ def export_datasets(
             problems.append(one)
         on_exported(one)
 
-    with moving(lambda: progress.text):
-        plan = _make_plan(store, datasets, target, progress, as_tables=export_format == "parquet")
-        there = _find_existing(plan, target, overwrite=overwrite)
+    as_tables = export_format == "parquet"
+    with moving(lambda: progress.text), SideBySide(min(workers, _TABLES) if as_tables else workers) as threads:
+        plan = ExportPlan(store, as_tables=as_tables)
+        for dataset, contents in threads.map(plan.read_listed, datasets):
+            plan.add(dataset, contents)
+            progress.datasets += 1
+            progress.files = len(plan)
+        _add_made_files(plan, target)
+        progress.files = len(plan) + len(plan.problems)
+        there = _find_existing(plan, target, threads, overwrite=overwrite)
+
+        def write(one: PlannedFile) -> Exported:
+            outcome = there.get(one.path, ExportOutcome.WRITTEN)
+            if dry_run or outcome is ExportOutcome.UNCHANGED:
+                return Exported(outcome, one.path, one.what, one.dataset_id)
+            return _write(target, one, outcome, threads.stopping)
+
         for problem in plan.problems:
             tell(problem)
-        if dry_run:
-            for one in plan:
-                tell(Exported(there.get(one.path, ExportOutcome.WRITTEN), one.path, one.what, one.dataset_id))
-        else:
-            for done in _iter_written(plan, target, there, min(workers, _MOST_WORKERS)):
-                tell(done)
+        for _, done in threads.map(write, plan):
+            tell(done)
     return ExportReport(str(folder), progress, tuple(problems), dry_run)
 
 
-def _make_plan(
-    store: DatasetReader,
-    datasets: Iterable[Dataset],
-    target: ExportFolder,
-    progress: ExportProgress,
-    *,
-    as_tables: bool,
-) -> ExportPlan:
-    plan = ExportPlan(store, as_tables=as_tables)
-    for dataset in datasets:
-        plan.add(dataset)
-        progress.datasets += 1
-        progress.files = len(plan)
+def _add_made_files(plan: ExportPlan, target: ExportFolder) -> None:
+    """Add the lists and the notes, and look whether all paths can stand side by side."""
     for path, _ in plan.indexes:
         plan.put(PlannedFile(path, MadeContent(plan.indexes.content_of(path, target.find(path))), "a list"))
     for path, note in plan.terms:
         plan.put(PlannedFile(path, MadeContent(note), "the provider's terms"))
     plan.check()
-    progress.files = len(plan) + len(plan.problems)
-    return plan
 
 
-def _find_existing(plan: ExportPlan, target: ExportFolder, *, overwrite: bool) -> dict[str, ExportOutcome]:
+def _find_existing(
+    plan: ExportPlan, target: ExportFolder, threads: SideBySide, *, overwrite: bool
+) -> dict[str, ExportOutcome]:
     """Return the paths that are there, and whether they are the same or have to be replaced.
 
     Raises:
         ExportError: One would have to be replaced, and `overwrite` is not set.
     """
-    found: dict[str, ExportOutcome] = {}
-    for one in plan:
-        if target.exists(one.path):
-            try:
-                is_same = target.has_same(one.path, one.content)
-            except (IntegrityError, LoadError):
-                continue  # it is told when it would be written, and what is there stays
-            found[one.path] = ExportOutcome.UNCHANGED if is_same else ExportOutcome.REPLACED
+
+    def look(one: PlannedFile) -> ExportOutcome | None:
+        if not target.exists(one.path):
+            return None
+        try:
+            return ExportOutcome.UNCHANGED if target.has_same(one.path, one.content) else ExportOutcome.REPLACED
+        except (IntegrityError, LoadError):
+            return None  # it is told when it would be written, and what is there stays
+
+    found = {one.path: outcome for one, outcome in threads.map(look, plan) if outcome is not None}
     others = [path for path, outcome in found.items() if outcome is ExportOutcome.REPLACED]
     if others and not overwrite:
         more = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
@@ -133,30 +134,11 @@ def _find_existing(plan: ExportPlan, target: ExportFolder, *, overwrite: bool) -
     return found
 
 
-def _iter_written(
-    plan: ExportPlan, target: ExportFolder, there: dict[str, ExportOutcome], workers: int
-) -> Iterator[Exported]:
-    waiting: collections.deque[Future[Exported]] = collections.deque()
-    with ThreadPoolExecutor(max(1, workers), "export") as pool:
-        try:
-            for one in plan:
-                waiting.append(pool.submit(_write, target, one, there.get(one.path, ExportOutcome.WRITTEN)))
-                if len(waiting) > 4 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def _write(target: ExportFolder, one: PlannedFile, outcome: ExportOutcome) -> Exported:
-    size, reason = 0, ""
+def _write(target: ExportFolder, one: PlannedFile, outcome: ExportOutcome, stopping: threading.Event) -> Exported:
     try:
-        if outcome is not ExportOutcome.UNCHANGED:
-            size = target.write(one.path, one.content)
+        return Exported(outcome, one.path, one.what, one.dataset_id, target.write(one.path, one.content, stopping))
     except LoadError as error:
         outcome, reason = ExportOutcome.LEFT_OUT, str(error)
     except IntegrityError as error:
         outcome, reason = ExportOutcome.FAILED, str(error)
-    return Exported(outcome, one.path, one.what, one.dataset_id, size, reason)
+    return Exported(outcome, one.path, one.what, one.dataset_id, reason=reason)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
+import threading
 import uuid
 from pathlib import Path
 
@@ -56,22 +58,32 @@ class ExportFolder:
             return False  # a link to nothing, or a file that nobody may read
         return digest.hexdigest() == digest_of(content)
 
-    def write(self, path: str, content: ExportedContent) -> int:
+    def write(self, path: str, content: ExportedContent, stopping: threading.Event) -> int:
         """Write a file under another name, and rename it. Returns how many bytes it has.
+
+        Args:
+            path: Its path.
+            content: Its bytes.
+            stopping: Once it is set, nobody waits for the file any more, and it is not written.
 
         Raises:
             ExportError: The disk refused.
             IntegrityError: The lake's object is missing or damaged. Then there is no file.
+            LoadError: The content cannot be made. Then there is none, either.
         """
+        chunks = iter(content)
+        first = next(chunks, b"")  # nothing is made for a file that cannot be read
         target = self.folder / path
         temporary = target.parent / f".ingestify-{uuid.uuid4().hex}.part"
         size = 0
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as stream:
-                for chunk in content:
+                for chunk in itertools.chain([first], chunks):
                     stream.write(chunk)
                     size += len(chunk)
+                    if stopping.is_set():
+                        return 0
             temporary.replace(target)
         except OSError as error:
             raise ExportError(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.export_layout import ExportIndex
+from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.file import File
 from ingestify.domain.revision import pick_file
-from ingestify.errors import ExportError, IngestifyError, IntegrityError
+from ingestify.errors import ExportError, IntegrityError
 from ingestify.store.export.content import ExportedContent, ProvidersContent
 from ingestify.store.export.indexes import Indexes
 from ingestify.store.export.paths import fill, own_path, same_name
@@ -71,8 +72,31 @@ class ExportPlan:
     def __iter__(self) -> Iterator[PlannedFile]:
         return iter(self._files.values())
 
-    def add(self, dataset: Dataset) -> None:
+    def read_listed(self, dataset: Dataset) -> Mapping[str, Any]:
+        """Return the content of the files of which the provider's lists are made, by feed; any thread may call it.
+
+        A content is JSON values, or the error with which it cannot be read.
+        """
+        feeds = {one.feed for one in self._layout_of(dataset).indexes}
+        found: dict[str, Any] = {}
+        for feed in feeds & {file.data_feed_key for file in dataset.files.values()}:
+            newest = pick_file(tuple(dataset.files.values()), feed, None)
+            try:
+                with self._store.open_files([newest], lazy=True) as files:
+                    found[feed] = files[0].json()
+            except (IntegrityError, ValueError, RecursionError) as error:
+                found[feed] = error
+        return found
+
+    def _layout_of(self, dataset: Dataset) -> ExportLayout:
+        return NO_LAYOUT if self._as_tables else self._store.export_layout_of(dataset)
+
+    def add(self, dataset: Dataset, contents: Mapping[str, Any]) -> None:
         """Plan the files of a dataset.
+
+        Args:
+            dataset: The dataset.
+            contents: What `read_listed` found.
 
         Raises:
             ConfigurationError: A path of the layout is none.
@@ -86,22 +110,21 @@ class ExportPlan:
             versions = [file for file in files if file.data_feed_key == feed]
             newest = pick_file(files, feed, None)
             for file in versions:
+                with_version = len(versions) > 1
                 if self._as_tables:
-                    path = own_path(dataset, file, "parquet", with_version=len(versions) > 1)
+                    path = own_path(dataset, file, "parquet", with_version=with_version)
                     self._plan(dataset, file, path, TableContent(self._store, dataset, file))
-                elif file is not newest or not self._plan_in_layout(dataset, file):
-                    form = file.data_serialization_format.lower()
-                    path = own_path(dataset, file, form, with_version=len(versions) > 1)
+                elif file is not newest or not self._plan_in_layout(dataset, file, contents):
+                    path = own_path(dataset, file, file.data_serialization_format.lower(), with_version=with_version)
                     self._plan(dataset, file, path, ProvidersContent(self._store, file))
-        if not self._as_tables:
-            for index in self._store.export_layout_of(dataset).indexes:
-                if not index.feed:
-                    self.indexes.add(index, dataset, None)
+        for index in self._layout_of(dataset).indexes:
+            if not index.feed:
+                self.indexes.add(index, dataset, None)
 
-    def _plan_in_layout(self, dataset: Dataset, file: File) -> bool:
+    def _plan_in_layout(self, dataset: Dataset, file: File, contents: Mapping[str, Any]) -> bool:
         """Plan a file where its provider has it. Returns False if the layout has no place for it."""
-        layout = self._store.export_layout_of(dataset)
-        is_listed = self._list(dataset, file, [one for one in layout.indexes if one.feed == file.data_feed_key])
+        layout = self._layout_of(dataset)
+        is_listed = self._list(dataset, file, layout, contents)
         template = layout.find_path(dataset, file)
         path = None if template is None else fill(template, dataset)
         # A path that ends with another format would say what the file is not.
@@ -111,20 +134,17 @@ class ExportPlan:
         self._plan(dataset, file, path, ProvidersContent(self._store, file), is_shared=is_shared)
         return True
 
-    def _list(self, dataset: Dataset, file: File, indexes: Collection[ExportIndex]) -> bool:
-        """Add a dataset to the lists whose entries are made of a file. Returns whether one of them has it."""
-        if not indexes:
-            return False
-        try:
-            with self._store.open_files([file], lazy=True) as files:
-                content = files[0].json()
-        except (IntegrityError, ValueError, RecursionError) as error:
-            if isinstance(error, IngestifyError):
-                path = next(iter(indexes)).path
-                what = f"{dataset}, {file.file_id}"
-                self.problems.append(Exported(ExportOutcome.FAILED, path, what, dataset.dataset_id, reason=str(error)))
-                return True
-            return False
+    def _list(self, dataset: Dataset, file: File, layout: ExportLayout, contents: Mapping[str, Any]) -> bool:
+        """Add a dataset to the lists whose entries are made of a file. Returns whether one of them has its entry."""
+        indexes = [one for one in layout.indexes if one.feed == file.data_feed_key]
+        content = contents.get(file.data_feed_key)
+        if isinstance(content, Exception):
+            if indexes and isinstance(content, IntegrityError):
+                what, reason = f"{dataset}, {file.file_id}", str(content)
+                self.problems.append(
+                    Exported(ExportOutcome.FAILED, indexes[0].path, what, dataset.dataset_id, reason=reason)
+                )
+            return isinstance(content, IntegrityError)
         added = [self.indexes.add(index, dataset, content) for index in indexes]
         return any(added)
 

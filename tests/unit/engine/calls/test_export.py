@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingestify import ConfigurationError, DatasetResource, DraftFile, ExportError, ExportIndex, ExportLayout
+from ingestify import (
+    ConfigurationError,
+    DatasetResource,
+    DraftFile,
+    ExportError,
+    ExportIndex,
+    ExportLayout,
+    IngestionEngine,
+    IngestionPlan,
+    get_engine,
+)
+from ingestify.store.export.folder import ExportFolder
 from tests.support.lake_in_memory import FunctionSource, Lake, hours
 
 EVENTS = b'[ {"id": 1, "location": [1.50, 2]} ]\n'
@@ -272,3 +284,72 @@ def test_a_dry_run_writes_nothing(lake, tmp_path):
 def test_nothing_to_export_is_a_warning_that_says_why(lake, tmp_path, caplog):
     assert lake(lambda **_: [a_match(1)]).engine.export(tmp_path / "out", matchid=1).progress.files == 0
     assert "did you mean 'match_id'?" in caplog.text
+
+
+@pytest.fixture
+def on_disk(tmp_path) -> Iterator[tuple[IngestionEngine, Path]]:
+    """A lake of two matches in a folder, and the folder of its files."""
+    with get_engine(metadata_url=f"sqlite:///{tmp_path}/lake/c.db", file_url=f"file://{tmp_path}/lake/files") as engine:
+        engine.add_ingestion_plan(IngestionPlan(AcmeSource(lambda **_: [a_match(1), a_match(2)]), "match"))
+        engine.load()
+        yield engine, tmp_path / "lake/files"
+
+
+def test_a_damaged_file_fails_and_the_others_are_written_whole(on_disk, tmp_path):
+    engine, files = on_disk
+    for pattern in ("match_id=1/events*", "match_id=2/match__*"):
+        next(files.rglob(pattern)).write_bytes(b"x")
+    report = engine.export(tmp_path / "out")
+    assert [(one.outcome.value, one.path) for one in report.problems] == [
+        ("failed", "matches.json"),
+        ("failed", "data/events/1.json"),
+    ]
+    assert report.progress.failed == 2
+    there = files_of(tmp_path / "out")
+    assert there.keys() == {"data/events/2.json", "matches.json", "LICENCE-acme.txt"}
+    assert [one["id"] for one in json.loads(there["matches.json"])] == [1]
+
+
+def test_an_export_that_is_stopped_leaves_whole_files_only_and_the_next_one_goes_on(on_disk, tmp_path, monkeypatch):
+    engine, _ = on_disk
+    written = ExportFolder.write
+
+    def stopped(self: ExportFolder, path: str, *arguments: Any) -> int:
+        if path == "matches.json":
+            raise KeyboardInterrupt
+        return written(self, path, *arguments)
+
+    monkeypatch.setattr(ExportFolder, "write", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        engine.export(tmp_path / "out")
+    assert {path for path in files_of(tmp_path / "out") if path.startswith("data")} <= {
+        "data/events/1.json",
+        "data/events/2.json",
+    }
+    assert not list((tmp_path / "out").rglob(".ingestify*"))
+    monkeypatch.undo()
+    report = engine.export(tmp_path / "out")
+    assert report.progress.unchanged + report.progress.written == report.progress.files == 4
+
+
+def test_nobody_waits_for_a_large_file_once_the_export_is_stopped(tmp_path):
+    stopping = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        yield b"a"
+        stopping.set()
+        yield b"b"
+        raise AssertionError("read on")
+
+    assert ExportFolder(tmp_path).write("video.mp4", chunks(), stopping) == 0  # type: ignore[arg-type]
+    assert files_of(tmp_path) == {}
+
+
+def test_a_disk_that_refuses_is_an_error_that_says_so(on_disk, tmp_path, monkeypatch):
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(ExportError, match="cannot be written: No space left on device"):
+        on_disk[0].export(tmp_path / "out")
+    assert files_of(tmp_path / "out") == {}
