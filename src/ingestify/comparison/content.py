@@ -6,14 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
+from typing import BinaryIO
 from xml.parsers import expat
 
 from ingestify.domain.json_value import JsonValue
+from ingestify.inflation import GZIP_MAGIC, iter_gzip
 
-__all__ = ["MOST_BYTES", "Unreadable", "can_be_compared", "read_content"]
+__all__ = ["MOST_BYTES", "TooLarge", "Unreadable", "can_be_compared", "read_content"]
 
-MOST_BYTES = 32 << 20
-"""A larger file is not compared record by record: its values would take some hundred megabytes of memory."""
+MOST_BYTES = 16 << 20
+"""A larger file is not compared record by record: its values would take hundreds of megabytes of memory."""
 
 _JSON = frozenset({"json", "geojson"})
 _JSON_LINES = frozenset({"jsonl", "ndjson"})
@@ -27,6 +29,10 @@ class Unreadable(Exception):
     """The content of a file is not what its format says. The message says what is wrong."""
 
 
+class TooLarge(Exception):
+    """A file has more than `MOST_BYTES`."""
+
+
 def can_be_compared(form: str) -> bool:
     """Whether a format has records."""
     form = _plain(form)
@@ -37,18 +43,20 @@ def _plain(form: str) -> str:
     return form.lower().removesuffix(".gz")  # a reader gets what is inside
 
 
-def read_content(content: bytes, form: str) -> JsonValue:
+def read_content(stream: BinaryIO, form: str) -> JsonValue:
     """Return the content of a file. A row of CSV is an object of texts, an XML element one of attributes and children.
 
     Args:
-        content: The bytes.
+        stream: The bytes, which may be gzip.
         form: A format that `can_be_compared`.
 
     Raises:
         Unreadable: It is not of the format.
+        TooLarge: It has, or holds, more than `MOST_BYTES`.
     """
     form = _plain(form)
     try:
+        content = _read_bytes(stream)
         if form in _JSON:
             return json.loads(content)
         if form in _JSON_LINES:
@@ -60,6 +68,21 @@ def read_content(content: bytes, form: str) -> JsonValue:
         raise Unreadable(f"it is no {form}: {error}") from error
     except RecursionError as error:
         raise Unreadable("it is nested too deeply") from error
+
+
+def _read_bytes(stream: BinaryIO) -> bytes:
+    content = stream.read(MOST_BYTES + 1)
+    if len(content) <= MOST_BYTES and content.startswith(GZIP_MAGIC):
+        pieces, size = [], 0
+        for piece in iter_gzip([content]):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MOST_BYTES:
+                break
+        content = b"".join(pieces)
+    if len(content) > MOST_BYTES:
+        raise TooLarge
+    return content
 
 
 def _text_of(content: bytes) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from ingestify.comparison.content import MOST_BYTES, Unreadable, can_be_compared, read_content
+from ingestify.comparison.content import MOST_BYTES, TooLarge, Unreadable, can_be_compared, read_content
 from ingestify.comparison.difference import FeedDifferences
 from ingestify.comparison.records import compare_contents
 from ingestify.comparison.references import find_strangers
@@ -43,8 +43,9 @@ class ComparedFile(Protocol):
     def tag(self) -> str:
         """The sha256 of the bytes."""
 
-    def read(self) -> bytes:
-        """Return the content."""
+    @property
+    def stream(self) -> BinaryIO:
+        """The content, at its beginning."""
 
 
 _Pair = tuple[ComparedFile | None, ComparedFile | None]
@@ -130,6 +131,8 @@ class _FilesComparison:
         for file, when in ((old, "before"), (new, "now")):
             try:
                 contents.append(self._read(file))
+            except TooLarge:
+                return FeedDifferences(feed, f"other bytes, {sizes}")
             except Unreadable as error:
                 return FeedDifferences(feed, f"not compared, as {when} {error}; other bytes, {sizes}")
         noun = "row" if forms[0].startswith(("csv", "tsv")) else ""
@@ -141,7 +144,7 @@ class _FilesComparison:
 
     def _read(self, file: ComparedFile) -> JsonValue:
         if file.tag not in self._contents:
-            content = read_content(file.read(), file.data_serialization_format)
+            content = read_content(file.stream, file.data_serialization_format)
             if not self._is_referred_to(file.data_feed_key):
                 return content
             self._contents[file.tag] = content
@@ -166,7 +169,7 @@ class _FilesComparison:
                     continue
                 try:
                     known.setdefault(file.data_feed_key, self._read(file))
-                except Unreadable:
+                except (TooLarge, Unreadable):
                     continue
         keys: Mapping[str, RecordKey] = {one: self._keys.get(one) or RecordKey("id") for one in wanted}
         yield from find_strangers(feed, keys, *contents)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
 import re
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestify.comparison.values import canonical, find_value, same
+from ingestify.comparison.values import canonical, digest, find_value, same
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.record_key import RecordKey
 
@@ -56,7 +57,7 @@ def match_records(old: Sequence[JsonValue], new: Sequence[JsonValue], key: Recor
     way = _find_key(old, new, key)
 
     def name(record: JsonValue) -> Hashable:
-        return canonical(find_value(record, way) if way else _without(record, key.counted_by))
+        return canonical(find_value(record, way)) if way else digest(_without(record, key.counted_by))
 
     pairs, removed, added = _pair(enumerate(map(name, old)), enumerate(map(name, new)))
     rekeyed: list[Pair] = []
@@ -157,16 +158,16 @@ def _without(record: JsonValue, name: str) -> JsonValue:
 def _pair_by_place(
     old: Sequence[JsonValue], new: Sequence[JsonValue], pairs: list[Pair], removed: list[int], added: list[int]
 ) -> tuple[list[Pair], list[int], list[int]]:
-    """Return pairs of records that stand between the same neighbours and have half of their fields in common."""
+    """Return pairs of records between the same neighbours that differ in a quarter of their fields, or in one."""
     moved = set(_find_moved(pairs))
     still = [pair for pair in pairs if pair not in moved]
-    gaps: defaultdict[int, list[int]] = defaultdict(list)
+    gaps: defaultdict[int, deque[int]] = defaultdict(deque)
     for place in added:
         gaps[_gap(still, place, 1)].append(place)
     edited, left = [], []
     for place in removed:
         there = gaps[_gap(still, place, 0)]
-        other = next((one for one in there[:_NEIGHBOURS] if _are_alike(old[place], new[one])), None)
+        other = next((one for one in itertools.islice(there, _NEIGHBOURS) if _are_alike(old[place], new[one])), None)
         if other is None:
             left.append(place)
         else:
@@ -183,7 +184,13 @@ def _are_alike(old: JsonValue, new: JsonValue) -> bool:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return False
     names = old.keys() | new.keys()
-    return 2 * sum(name in old and name in new and same(old[name], new[name]) for name in names) >= len(names)
+    most = max(1, len(names) // 4)
+    differing = 0
+    for name in names:
+        differing += not (name in old and name in new and same(old[name], new[name]))
+        if differing > most:
+            return False
+    return True
 
 
 def _find_moved(pairs: Sequence[Pair]) -> list[Pair]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ingestify.comparison.difference import ABSENT
 from ingestify.domain.json_value import JsonValue
 
-__all__ = ["FieldChange", "ValueComparison", "canonical", "find_first", "find_value", "same"]
+__all__ = ["FieldChange", "ValueComparison", "canonical", "digest", "find_first", "find_value", "same"]
+
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,9 @@ class ValueComparison:
         """Compare two values at a way; the results are in the attributes."""
         if isinstance(old, dict) and isinstance(new, dict):
             for key in dict.fromkeys((*old, *new)):
-                self.compare(old.get(key, ABSENT), new.get(key, ABSENT), _way_to(way, key))
+                one, other = old.get(key, ABSENT), new.get(key, ABSENT)
+                if not (type(one) is type(other) and type(one) in _PLAIN and one == other):  # most are the same
+                    self.compare(one, other, _way_to(way, key))
         elif isinstance(old, list) and isinstance(new, list):
             self._compare_lists(old, new, way)
         elif not same(old, new):
@@ -113,4 +119,11 @@ def canonical(value: JsonValue) -> Hashable:
         return ("[", *map(canonical, value))
     if isinstance(value, bool):
         return ("bool", value)
-    return "nan" if value != value else value if not isinstance(value, str) else ("text", value)
+    if isinstance(value, float):
+        return ("nan",) if value != value else int(value) if value.is_integer() else value
+    return cast(Hashable, value)
+
+
+def digest(value: JsonValue) -> bytes:
+    """Return a short name of a JSON value, which is equal for two that are `same`."""
+    return hashlib.blake2b(repr(canonical(value)).encode("utf-8", "surrogatepass"), digest_size=16).digest()

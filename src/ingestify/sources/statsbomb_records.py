@@ -24,7 +24,7 @@ RECORD_KEYS: RecordKeys = {
         "id",
         noun="event",
         kind="type.name",
-        who="player.name",
+        who="player.name|team.name",
         minute=_minute,
         counted_by="index",
         pairs_by=("period", "timestamp", "type.name", "team.name", "player.name"),

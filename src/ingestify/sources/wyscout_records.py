@@ -24,7 +24,7 @@ def _minute(event: Mapping[str, Any]) -> str | None:
 RECORD_KEYS: RecordKeys = {
     "match": RecordKey(noun="match"),
     "events": RecordKey(
-        "id", at="events", noun="event", kind="type.primary|eventName", who="player.name", minute=_minute
+        "id", at="events", noun="event", kind="type.primary|eventName", who="player.name|team.name", minute=_minute
     ),
 }
 """Feed to what its records are."""

@@ -67,4 +67,4 @@ def test_the_log_has_a_line_for_each_revision(corrected):
     assert lines[0].endswith("First seen, with events.")
     assert lines[2].endswith("1 shot's xg changed in minute 63 (Málaga: 0.2 → 0.3).")
     documents = [json.loads(line) for line in corrected("log", "provider=small", "--json").splitlines()]
-    assert [len(one["revisions"]) for one in documents] == [3, 1]
+    assert {one["identifier"]["match_id"]: len(one["revisions"]) for one in documents} == {10: 3, 11: 1}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import hashlib
+import io
 import json
 
 import pytest
@@ -40,8 +42,9 @@ class File:
     def tag(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
-    def read(self) -> bytes:
-        return self.content
+    @property
+    def stream(self) -> io.BytesIO:
+        return io.BytesIO(self.content)
 
 
 def as_file(feed, value, **more):
@@ -76,7 +79,22 @@ def test_only_the_wanted_feeds_are_compared():
         (
             File("frames", b"[]", claimed_size=10),
             File("frames", b"[1]", claimed_size=MOST_BYTES + 1),
-            "Frames: other bytes, 10 bytes → 34 MB.",
+            "Frames: other bytes, 10 bytes → 17 MB.",
+        ),
+        (
+            File("events", gzip.compress(b'[{"id": 1, "x": 1}]'), "json.gz"),
+            File("events", gzip.compress(b'[{"id": 1, "x": 2}]'), "json.gz"),
+            "1 event's x changed (1 → 2).",
+        ),
+        (
+            File("events", gzip.compress(bytes(MOST_BYTES + 1)), "json.gz", claimed_size=10),
+            File("events", b"[]", "json.gz", claimed_size=20),
+            "Events: other bytes, 10 bytes → 20 bytes.",
+        ),
+        (
+            File("events", b"\x1f\x8bcut off", "json.gz"),
+            File("events", b"[]", "json.gz"),
+            "Events: not compared, as before it is no json: …",
         ),
         (
             File("events", b"a,b\n1,2\n", "csv"),

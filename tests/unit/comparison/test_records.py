@@ -156,6 +156,12 @@ def test_records_without_a_key_are_compared_by_content():
     ]
 
 
+def test_numbers_of_the_same_hash_are_not_the_same_record():
+    old = [{"x": -1}, {"x": -2}]
+    assert rows(old, [{"x": -2}], RecordKey()) == [("removed", (), "", {"x": -1}, None)]
+    assert rows([{"x": 1.0}, {"x": True}], [{"x": True}, {"x": 1}], RecordKey(is_ordered=False)) == []
+
+
 def test_the_same_key_twice_and_a_key_that_is_not_there_are_no_error():
     twice = [{"id": 1, "x": 1}, {"id": 1, "x": 2}, {"x": 3}]
     assert rows(twice, copy.deepcopy(twice), ID) == []

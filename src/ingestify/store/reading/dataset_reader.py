@@ -417,7 +417,7 @@ class DatasetReader:
 
         The files are those that readers saw after each revision. Records are matched by the keys that the source
         declares (`Source.record_keys`), by `id`, or by content. The order of an object's keys is no difference, nor is
-        that of a list whose order means nothing. A file above 32 MB, and one of another format than JSON, CSV or XML,
+        that of a list whose order means nothing. A file above 16 MB, and one of another format than JSON, CSV or XML,
         is not looked into.
 
         Args:
