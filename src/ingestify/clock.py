@@ -100,7 +100,7 @@ def moment_of(value: dt.datetime | dt.date | str) -> dt.datetime:
     A day alone means its end, so that all that was there on that day was there. A time without a zone is in UTC.
 
     Raises:
-        ValueError: It is no date and no time. The message shows how one is written.
+        ValueError: It is no date and no time, or not in the years 1 to 9999. The message shows how one is written.
     """
     if isinstance(value, str):
         value = value.strip()
@@ -113,7 +113,10 @@ def moment_of(value: dt.datetime | dt.date | str) -> dt.datetime:
                 f"{value!r} is no date and no time; write it as 2026-10-31 or 2026-10-31T18:00, in UTC."
             ) from None
     if isinstance(value, dt.datetime):
-        return as_utc(value)
+        try:
+            return as_utc(value)
+        except OverflowError:
+            raise ValueError(f"{value.isoformat()!r} is in no year from 1 to 9999 in UTC.") from None
     if isinstance(value, dt.date):
         return dt.datetime.combine(value, dt.time.max, dt.UTC)
     raise ValueError(f"{value!r} is no date and no time; give a datetime, a date, or a text such as '2026-10-31'.")

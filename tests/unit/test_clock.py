@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
+
+import pytest
 
 from ingestify import clock
 from tests.support.passing_time import PassingTime
@@ -42,3 +45,10 @@ def test_who_waits_beside_others_waits_no_longer_for_it(passing_time: PassingTim
         thread.join(60)
     assert 100 <= clock.monotonic() - began < 800
     assert 100 <= (clock.now() - moment).total_seconds() < 800
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_moment_that_has_no_year_in_utc_is_refused(text: str) -> None:
+    for value in (text, dt.datetime.fromisoformat(text)):
+        with pytest.raises(ValueError, match="is in no year from 1 to 9999 in UTC"):
+            clock.moment_of(value)

@@ -73,6 +73,7 @@ def list_command(
         if count:
             found = store.catalogue.datasets.read_metadata(meant).row_count
             write_line(str(found))
+            store.warn_of_deleted(meant)
         else:
             found = 0
             for dataset in store.iter_in_order(meant, limit):

@@ -222,26 +222,33 @@ class Dataset(Dumped):
         else:
             assert moment is not None
             until = moment_of(moment)
-            if not revisions or revisions[0].created_at > until:
+            then = self.as_of(until)
+            if not then.revisions:
                 raise LoadError(
                     f"{self} had no revision until {until:%Y-%m-%d %H:%M} UTC; {self._describe_revisions()}"
                 )
-            return self.as_of(until)
+            return then
         return self if number == len(revisions) - 1 else self._with_revisions(revisions[: number + 1])
 
     def as_of(self, moment: dt.datetime) -> Dataset:
         """Return the dataset as its readers saw it at a moment, in UTC; without files if it had none yet.
 
-        `at` is the same for a person: it raises an error where there was no revision yet.
+        It ends with the last revision that was committed until then, and has all before it: after a clock that was put
+        back, they may have later times. `at` is the same for a person: it raises an error where there was no revision
+        yet.
         """
-        revisions = tuple(one for one in self.revisions if one.created_at <= moment)
-        return self if len(revisions) == len(self.revisions) else self._with_revisions(revisions)
+        count = len(self.revisions)
+        while count and self.revisions[count - 1].created_at > moment:
+            count -= 1
+        return self if count == len(self.revisions) else self._with_revisions(self.revisions[:count])
 
     def with_files(self, files: Sequence[File]) -> Dataset:
         """Return the dataset with exactly these of its files, which may have come with several revisions."""
         number = max(file.revision_id for file in files)
-        whole = dataclasses.replace(self.revisions[number], modified_files=tuple(files), removed_file_ids=())
-        return self._with_revisions((whole,))
+        others = {one.file_id for revision in self.revisions[:number] for one in revision.modified_files}
+        gone = tuple(sorted(others - {file.file_id for file in files}))
+        last = dataclasses.replace(self.revisions[number], modified_files=tuple(files), removed_file_ids=gone)
+        return self._with_revisions((*self.revisions[:number], last))
 
     def _with_revisions(self, revisions: tuple[Revision, ...]) -> Dataset:
         """Return the dataset as it was when it had only these revisions."""

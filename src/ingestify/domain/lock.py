@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import enum
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,15 @@ from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.text import is_storable
 from ingestify.errors import LockError, SourceError
 
 __all__ = ["Lock", "LockStatus", "LockedDataset", "LockedFile"]
 
 VERSION = 1
+
+_CONFLICT = re.compile(r"^(<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class LockStatus(enum.StrEnum):
@@ -144,8 +149,8 @@ class Lock:
             LockError: The file cannot be read, or is no lock that this version of ingestify knows.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = Path(path).read_text(encoding="utf-8-sig")  # editors on Windows begin it with a mark
+        except (OSError, ValueError) as error:
             raise LockError(f"The lock {path} cannot be read: {error}") from error
         return cls.parse(text, str(path))
 
@@ -156,8 +161,11 @@ class Lock:
         Raises:
             LockError: It is no lock that this version of ingestify knows; the message names the lock and the place.
         """
+        if conflict := _CONFLICT.search(text):
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise LockError(f"The lock {name} has a conflict of git in line {line}: choose what of the two is meant.")
         try:
-            content = json.loads(text)
+            content = json.loads(text, object_pairs_hook=_without_twins)
         except (ValueError, RecursionError) as error:
             raise LockError(f"The lock {name} is no JSON: {error}") from error
         version = content.get("ingestify_lock") if isinstance(content, dict) else None
@@ -215,21 +223,30 @@ def _line(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON. A key that it has twice, as after a merge, is refused: nobody knows which is meant."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"{next(key for key in keys if keys.count(key) > 1)!r} is twice in one object")
+    return content
+
+
 def _read_all(datasets: list[Any], name: str) -> Iterator[LockedDataset]:
     seen = set()
     for number, one in enumerate(datasets, start=1):
         try:
             files = {file_id: LockedFile(file["size"], file["sha256"]) for file_id, file in one["files"].items()}
             locked = LockedDataset(
-                one["provider"],
-                one["dataset_type"],
-                Identifier(one["identifier"]),
+                _kind(one["provider"]),
+                _kind(one["dataset_type"]),
+                Identifier(one["identifier"].items()),
                 as_utc(dt.datetime.fromisoformat(one["revision_at"])),
                 files,
             )
-        except (KeyError, TypeError, AttributeError, ValueError, SourceError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError, SourceError) as error:
             raise LockError(f"Dataset {number} of the lock {name} cannot be read: {error!r}") from error
-        if not files or not all(_is_file(file) for file in files.values()):
+        if not files or not all(map(_is_file, files.values())):
             raise LockError(f"{locked} in the lock {name} has no files, or a file without size and sha256.")
         if locked.place in seen:
             raise LockError(f"{locked} is twice in the lock {name}.")
@@ -237,5 +254,11 @@ def _read_all(datasets: list[Any], name: str) -> Iterator[LockedDataset]:
         yield locked
 
 
+def _kind(name: object) -> str:
+    if not isinstance(name, str) or not is_storable(name):
+        raise ValueError(f"{name!r} is no name of a provider or of a dataset type")
+    return name
+
+
 def _is_file(file: LockedFile) -> bool:
-    return isinstance(file.size, int) and isinstance(file.sha256, str) and len(file.sha256) == 64
+    return type(file.size) is int and isinstance(file.sha256, str) and _SHA256.fullmatch(file.sha256) is not None

@@ -630,6 +630,7 @@ class IngestionEngine:
         """
         wanted = self.store.dataset_filter(**filters)
         if as_count:
+            self.store.warn_of_deleted(wanted)
             return self.store.catalogue.datasets.read_metadata(wanted).row_count
         waiting = self._reader.tell_of_waiting(wanted)
         datasets: Iterator[Any] = self.store.iter_matching(wanted, explains=not waiting)

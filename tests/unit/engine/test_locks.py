@@ -121,6 +121,21 @@ def test_files_that_came_with_several_revisions_are_put_together(engine, coautho
     assert statuses(engine, made) == [LockStatus.OTHER_REVISION]
 
 
+def test_files_of_several_revisions_have_a_history_without_a_gap(engine, coauthor, source):
+    source.versions = {key: 1 if key == (1, "lineups") else 0 for key in source.versions}
+    coauthor.load()
+    made = coauthor.lock(match_id=1)
+    correct(source, engine, (1, "events"))
+    correct(source, engine, (1, "events"), (1, "lineups"))
+    (checked,) = engine.check_lock(made)
+    assert checked.why == "its bytes came with the revisions 0, 1, and no revision has just these"
+    (found,) = engine.iter_datasets(lock=made)
+    assert [one.revision_id for one in found.revisions] == [0, 1]
+    assert found.at(revision=1) is found
+    assert len(engine.log(found)) == 2
+    assert len(engine.diff(found)) == 1
+
+
 def test_a_lock_of_before_a_feed_was_added_has_just_its_files(engine, source):
     made = engine.lock(match_id=1)
     source.versions[1, "tracking"] = 0
@@ -147,6 +162,9 @@ def test_a_lock_is_sorted_text_that_names_no_lake(engine, coauthor):
     ("text", "says"),
     [
         ("{", "is no JSON"),
+        ('{"ingestify_lock": 1, "datasets": [], "datasets": []}', "'datasets' is twice in one object"),
+        ('{"ingestify_lock": 1, "datasets": [\n<<<<<<< HEAD\n', "has a conflict of git in line 2: choose"),
+        ('{"ingestify_lock": 1,\r\n=======\r\n', "has a conflict of git in line 2: choose"),
         ("[]", "is no lock"),
         ('{"ingestify_lock": 2}', "has the version 2; this ingestify knows 1"),
         ('{"ingestify_lock": 1}', "has no list of datasets"),
@@ -174,9 +192,51 @@ def test_a_dataset_that_is_twice_in_a_lock_is_refused(engine):
         Lock.parse(json.dumps(content))
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"provider": 12},
+        {"provider": ["mine"]},
+        {"provider": "\ud800"},
+        {"dataset_type": None},
+        {"identifier": ""},
+        {"revision_at": "0001-01-01T00:00:00+05:00"},
+        {"files": {"events__v1": {"size": 1, "sha256": "A" * 64}}},
+        {"files": {"events__v1": {"size": True, "sha256": "a" * 64}}},
+    ],
+)
+def test_a_lock_that_was_edited_by_hand_is_read_or_refused(engine, edit):
+    content = json.loads(engine.lock().text())
+    content["datasets"][0].update(edit)
+    with pytest.raises(LockError):
+        Lock.parse(json.dumps(content))
+
+
+def test_a_lock_that_an_editor_on_windows_wrote_is_read(engine, tmp_path):
+    path = tmp_path / "study.lock"
+    made = engine.lock()
+    path.write_text(made.text(), encoding="utf-8-sig", newline="\r\n")
+    assert Lock.read(path) == made
+
+
+def test_filters_that_name_nothing_of_a_lock_are_told(engine, caplog):
+    made = engine.lock()
+    for ask in (
+        lambda: list(engine.iter_datasets(lock=made, match_id=77)),
+        lambda: engine.check_lock(made, match_id=77),
+    ):
+        caplog.clear()
+        assert len(ask()) == 0
+        assert [record.getMessage() for record in caplog.records] == [
+            "The lock has no dataset with match_id=77; it has 3 datasets."
+        ]
+
+
 def test_what_cannot_be_read_or_written_is_an_error(engine, tmp_path):
     with pytest.raises(LockError, match=r"nothing\.lock cannot be read"):
         engine.iter_datasets(lock=tmp_path / "nothing.lock")
+    with pytest.raises(LockError, match="cannot be read"):
+        engine.iter_datasets(lock="nothing\0.lock")
     with pytest.raises(LockError, match="cannot be written"):
         engine.lock(tmp_path / "no" / "folder.lock")
 

@@ -199,3 +199,50 @@ def test_as_of_goes_with_no_ingest_and_with_no_other_call(history):
         history.iter_datasets(as_of="soon")
     with pytest.raises(ConfigurationError, match="'as_of' is an option and no filter"):
         history.load(as_of="2026-10-31")
+
+
+def test_a_clock_that_was_put_back_leaves_no_gap_among_the_revisions(source):
+    with get_dev_engine(source, "match") as engine:
+        for hour, count in ((10, 1), (14, 2), (12, 3), (9, 4)):
+            source.feeds["events"] = [{"id": number} for number in range(count)]
+            with at_hour(hour):
+                engine.load(match_id=1)
+        dataset = engine.get_dataset(match_id=1)
+        three = dataset.at(revision=2)
+        for moment, last in (("2026-10-31T13:00", 2), ("2026-10-31T11:00", 0), ("2026-10-31T15:00", 2)):
+            then = three.at(moment)
+            assert [one.revision_id for one in then.revisions] == list(range(last + 1))
+            assert then == three.as_of(dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC))
+            assert then.at(revision=last) is then
+        assert dataset.at("2026-10-31T09:30") is dataset, "the last revision was committed by then"
+
+
+def test_every_way_to_ask_says_what_was_deleted_since(history, caplog):
+    with at_hour(14):
+        history.store.delete_datasets([history.get_dataset(match_id=2)])
+    then = "2026-10-31T11:30"
+    said = "1 dataset that the lake had at 2026-10-31 11:30 UTC was deleted since: mine/match/match_id=2/season_id=9."
+    with pytest.raises(DatasetNotFound, match=said):
+        history.get_dataset(match_id=2, as_of=then)
+    with at_hour(15):
+        history.load(match_id=2)  # it has another id
+    with pytest.raises(DatasetNotFound, match=said):
+        history.get_dataset(match_id=2, as_of=then)
+    for ask in (
+        lambda: history.list_datasets(as_of=then, as_count=True),
+        lambda: history.store.get_dataset_collection(as_of=then, metadata_only=True),
+    ):
+        caplog.clear()
+        ask()
+        assert [record.getMessage() for record in caplog.records] == [said]
+    caplog.clear()
+    assert len(history.list_datasets(as_of=then, where="match_id == 1")) == 1
+    assert not caplog.records, "the deleted one does not meet the condition"
+
+
+def test_of_a_moment_before_all_it_is_said(history, caplog):
+    caplog.clear()
+    history.list_datasets(as_of="2026-10-31T09:59", match_id=1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "None of the 1 match with match_id=1 was in the lake yet at 2026-10-31 09:59 UTC."
+    ]

@@ -10,7 +10,7 @@ from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, overload
 
 from ingestify.clock import moment_of
-from ingestify.domain.condition import DatasetCondition
+from ingestify.domain.condition import Answers, DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState, DatasetSummary
 from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.file import File
@@ -187,7 +187,8 @@ class DatasetReader:
             selector: A `Selector` or a dict, whose keys count as if they were given one by one.
             as_of: The lake as its readers saw it then, such as `2026-10-31` (the end of that day, in UTC) or a
                 datetime: datasets that were there, each with the files of then (`Dataset.at`). What was deleted since
-                is named in a warning. `state` and `where` ask for what is known today. None: the lake as it is.
+                is named in a warning, as long as the event log keeps its deletion (`retention`). `state` and `where`
+                ask for what is known today. None: the lake as it is.
             **keys: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:
@@ -207,6 +208,7 @@ class DatasetReader:
         if not metadata.row_count:
             self.warn_nothing_found(wanted)
         if metadata_only:
+            self.warn_of_deleted(wanted)
             return DatasetCollection((), metadata)
         offset = 0 if page is None or page_size is None else (page - 1) * page_size
         datasets: list[Dataset] = []
@@ -313,24 +315,31 @@ class DatasetReader:
 
     def warn_of_deleted(self, wanted: DatasetFilter) -> None:
         """Log a warning that names the datasets that a filter's `as_of` would show and that were deleted since."""
+        if told := self._tell_of_deleted(wanted):
+            logger.warning("%s", told)
+
+    def _tell_of_deleted(self, wanted: DatasetFilter) -> str:
         deleted = self.find_deleted(wanted)
-        if deleted:
-            assert wanted.as_of is not None
-            logger.warning(
-                "%s that the lake had at %s %s deleted since: %s.",
-                counted(len(deleted), "dataset"),
-                f"{wanted.as_of:%Y-%m-%d %H:%M} UTC",
-                "was" if len(deleted) == 1 else "were",
-                _some_of(deleted),
-            )
+        if not deleted or wanted.as_of is None:
+            return ""
+        were = "was" if len(deleted) == 1 else "were"
+        return (
+            f"{counted(len(deleted), 'dataset')} that the lake had at {wanted.as_of:%Y-%m-%d %H:%M} UTC {were} deleted "
+            f"since: {_some_of(deleted)}."
+        )
 
     def find_deleted(self, wanted: DatasetFilter) -> list[Dataset]:
-        """Return the datasets that the filter's `as_of` would show and that were deleted since, as they last were."""
+        """Return the datasets that the filter's `as_of` would show and that were deleted since, as they last were.
+
+        The event log names them, for as long as it keeps its events (`retention`).
+        """
         if wanted.as_of is None:
             return []
         deleted = {one.dataset_id: one for one in self.catalogue.event_log.find_deleted(wanted.as_of)}
         there = {one.dataset_id for one in self.catalogue.datasets.get(list(deleted))}
-        return [one for one in deleted.values() if wanted.names(one) and one.dataset_id not in there]
+        named = (one for one in deleted.values() if wanted.names(one) and one.dataset_id not in there)
+        answers = Answers(wanted.where)
+        return [one for one in named if answers.holds(lambda condition: condition.matches_dataset(one))]  # noqa: B023
 
     def _read(self, datasets: list[Dataset], wanted: DatasetFilter) -> list[Dataset]:
         """Return datasets as a filter's `as_of` shows them; they know the lake that their files are loaded from."""
@@ -368,7 +377,7 @@ class DatasetReader:
             raise DatasetNotFound(
                 f"The bucket '{self.bucket}' has no dataset with the id '{dataset_id}'; see {remedy('list')}."
             )
-        raise DatasetNotFound(self._explain_nothing(wanted))
+        raise DatasetNotFound(self._tell_of_deleted(wanted) or self._explain_nothing(wanted))
 
     def iter_to_export(self, wanted: DatasetFilter, lock: Lock | None = None) -> Iterator[Dataset]:
         """Yield the datasets that a filter names, by competition, season and date; with a lock, its datasets.

@@ -10,11 +10,15 @@ from ingestify.domain.dataset import Dataset
 from ingestify.domain.lock import Lock, LockedDataset, LockStatus
 from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.domain.selector import identifier_matches
+from ingestify.domain.wording import filter_text
 from ingestify.errors import ConfigurationError, LockError
 from ingestify.progress.formatting import counted
+from ingestify.progress.printable import PrintableLogger
 from ingestify.store.reading.table_list import TableList
 
 __all__ = ["CheckedDataset", "LockCheck", "check_lock", "iter_locked", "refuse_other_filters"]
+
+logger = PrintableLogger(__name__)
 
 _AT_ONCE = 1000
 _SHOWN = 20
@@ -43,9 +47,12 @@ class CheckedDataset(NamedTuple):
             return f"no revision has the locked bytes of {', '.join(self.lacking)}"
         if self.status is LockStatus.OTHER_REVISION:
             found = self.locked.find_in(self.dataset)
-            last = self.dataset.revisions[-1].revision_id
             assert found is not None, "every locked file is there"
-            return f"its bytes are those of revision {found.revisions[-1].revision_id}; the current one is {last}"
+            number, last = found.revisions[-1].revision_id, self.dataset.revisions[-1].revision_id
+            if found == self.dataset.at(revision=number):
+                return f"its bytes are those of revision {number}; the current one is {last}"
+            came = sorted({file.revision_id for file in found.files.values()})
+            return f"its bytes came with the revisions {', '.join(map(str, came))}, and no revision has just these"
         return ""
 
 
@@ -98,12 +105,22 @@ def refuse_other_filters(wanted: DatasetFilter) -> None:
 
 
 def check_lock(catalogue: Catalogue, lock: Lock, wanted: DatasetFilter) -> LockCheck:
-    """Return what the lake has of the datasets of a lock that a filter names."""
-    return LockCheck(
+    """Return what the lake has of the datasets of a lock that a filter names.
+
+    If the lock has none of them, a warning says so.
+    """
+    checked = LockCheck(
         CheckedDataset(locked, dataset, locked.status_in(dataset), list(locked.files) if dataset is None else lacking)
         for locked, dataset in _iter_pairs(catalogue, lock, wanted)
         for lacking in [[] if dataset is None else locked.find_lacking(dataset)]
     )
+    if not checked:
+        named = {"provider": wanted.provider, "dataset_type": wanted.dataset_type, **wanted.selector}
+        asked = filter_text({key: value for key, value in named.items() if key in wanted.selector or value is not None})
+        logger.warning(
+            "The lock has no dataset%s.", f" with {asked}; it has {counted(len(lock), 'dataset')}" if len(lock) else ""
+        )
+    return checked
 
 
 def iter_locked(catalogue: Catalogue, lock: Lock, wanted: DatasetFilter) -> Iterator[Dataset]:

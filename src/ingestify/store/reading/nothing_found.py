@@ -65,7 +65,7 @@ def explain_nothing(
     """Return why a filter names no dataset, and what there is instead.
 
     The message names the first condition that no dataset meets, in this order: provider, dataset type, id, identifier
-    keys and their values, state, `where`. `when_empty` is the message for a bucket without datasets.
+    keys and their values, `as_of`, state, `where`. `when_empty` is the message for a bucket without datasets.
     """
     everything = DatasetFilter(wanted.bucket)
     kinds = catalogue.datasets.count_by_kind(everything)
@@ -123,7 +123,15 @@ class _Search:
         self._filter = DatasetFilter(wanted.bucket)
 
     def explain(self) -> str:
-        conditions = (self._provider, self._dataset_type, self._dataset_id, self._keys, self._values, self._state)
+        conditions = (
+            self._provider,
+            self._dataset_type,
+            self._dataset_id,
+            self._keys,
+            self._values,
+            self._moment,
+            self._state,
+        )
         for explain in conditions:
             if why := explain():
                 return why
@@ -254,6 +262,15 @@ class _Search:
                 return "."
         meant = _meant(str(wanted), found) if is_text else ""
         return f"{meant or '.'}{values_there(key, found)}"
+
+    def _moment(self) -> str:
+        moment = self._wanted.as_of
+        if moment is None:
+            return ""
+        before = self._what_is_left
+        self._narrow(as_of=moment)
+        at = f"{moment:%Y-%m-%d %H:%M} UTC"
+        return "" if self._left else f"None of the {before}{self._with_filters} was in the lake yet at {at}."
 
     def _state(self) -> str:
         if not self._wanted.states:
