@@ -9,4 +9,5 @@ references   records that belong to no record of another feed
 sentence     the sentence that people read first
 words        nouns, plurals and numbers of it
 difference   one difference, and what a comparison found
+kind         what can become of a record
 """

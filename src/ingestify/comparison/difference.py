@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 from dataclasses import dataclass
 
+from ingestify.comparison.kind import DifferenceKind
 from ingestify.domain.json_value import JsonValue
 
-__all__ = ["ABSENT", "Absent", "Difference", "DifferenceKind", "FeedDifferences", "Rekeying", "Reordering", "Strangers"]
-
-
-class Absent(enum.Enum):
-    """In place of the value of a field that a record does not have, which null is not."""
-
-    ABSENT = ""
-
-
-ABSENT = Absent.ABSENT
-
-
-class DifferenceKind(enum.StrEnum):
-    """What became of a record."""
-
-    CHANGED = "changed"
-    ADDED = "added"
-    REMOVED = "removed"
-    MOVED = "moved"
-    REKEYED = "rekeyed"
+__all__ = ["Difference", "FeedDifferences", "Rekeying", "Reordering", "Strangers"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ from typing import Any
 
 from ingestify.comparison.difference import (
     Difference,
-    DifferenceKind,
     FeedDifferences,
     Rekeying,
     Reordering,
 )
+from ingestify.comparison.kind import DifferenceKind
 from ingestify.comparison.matching import Matching, find_usual_key, match_records
 from ingestify.comparison.values import FieldChange, ValueComparison, find_first, find_value
 from ingestify.domain.json_value import JsonValue

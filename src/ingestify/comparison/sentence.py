@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from ingestify.comparison.difference import Difference, DifferenceKind, FeedDifferences, Rekeying, Strangers
+from ingestify.comparison.difference import Difference, FeedDifferences, Rekeying, Strangers
+from ingestify.comparison.kind import DifferenceKind
 from ingestify.comparison.words import counted, field_label, joined, minutes_text, of_records, plural, value_text
 
 __all__ = ["MOST_CLAUSES", "clauses_of", "sentence_of"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ingestify.comparison.difference import ABSENT
+from ingestify.comparison.kind import ABSENT
 from ingestify.domain.json_value import JsonValue
 
 __all__ = ["FieldChange", "ValueComparison", "canonical", "digest", "find_first", "find_value", "same"]

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from ingestify.comparison.difference import ABSENT
+from ingestify.comparison.kind import ABSENT
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.wording import in_short
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from ingestify.comparison.difference import ABSENT, Difference, DifferenceKind
+from ingestify.comparison.kind import ABSENT, DifferenceKind
 from ingestify.documents.document import filled
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.event_reader import EventReaderState
@@ -18,6 +18,7 @@ from ingestify.domain.revision import RevisionState
 from ingestify.remedies import remedy
 
 if TYPE_CHECKING:  # one command has locks, and two compare
+    from ingestify.comparison.difference import Difference
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
     from ingestify.store.reading.locked import CheckedDataset
 

@@ -9,7 +9,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from ingestify.comparison.difference import ABSENT, DifferenceKind, FeedDifferences
+from ingestify.comparison.difference import FeedDifferences
+from ingestify.comparison.kind import ABSENT, DifferenceKind
 from ingestify.comparison.records import compare_contents
 from ingestify.comparison.sentence import clauses_of, sentence_of
 from ingestify.domain.record_key import RecordKey

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ingestify.comparison.difference import ABSENT, Difference, DifferenceKind, FeedDifferences
+from ingestify.comparison.difference import Difference, FeedDifferences
+from ingestify.comparison.kind import ABSENT, DifferenceKind
 from ingestify.comparison.sentence import MOST_CLAUSES, clauses_of, sentence_of
 from ingestify.comparison.words import field_label, value_text
 from ingestify.domain.json_value import JsonValue
