@@ -75,6 +75,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "as-it-was",
             "what-changed",
             "export",
+            "many-matches",
             "json-documents",
             "a-source",
             "a-loader",

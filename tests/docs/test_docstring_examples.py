@@ -12,6 +12,7 @@ import ingestify
 from ingestify.domain.dataset import DatasetCollection
 from ingestify.sources import statsbomb_github
 from ingestify.store.quarantine import Quarantine
+from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 
@@ -38,6 +39,9 @@ DOCUMENTED = [
     ingestify.DatasetStore.create_dataset,
     Quarantine,
     DatasetCollection.get,
+    DatasetCollection.to_polars,
+    DatasetList.to_polars,
+    ingestify.IngestionEngine.to_polars,
     ingestify.Dataset.to_polars,
     ingestify.debug_source,
 ]
@@ -70,6 +74,8 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
         names["archive"].close()  # type: ignore[attr-defined]
         names["tried"].close()  # type: ignore[attr-defined]
     assert capsys.readouterr().out.count("\n") == 4, "iter_datasets prints each"
+    assert names["season"].equals(names["listed"])  # type: ignore[attr-defined]
+    assert len(names["season"]) > 2000 > len(names["table"])  # type: ignore[arg-type]
     assert names["note"].name == "my score"  # type: ignore[attr-defined]
     assert len(names["matches"]) == 4  # type: ignore[arg-type]
     assert str(names["dataset"].identifier["match_id"]) == str(number)  # type: ignore[attr-defined]

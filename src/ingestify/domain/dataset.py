@@ -117,6 +117,35 @@ class FileReader(Protocol):
     ) -> ReadableFiles:
         """Return the dataset's current files."""
 
+    def list_of(self, datasets: Sequence[Dataset]) -> DatasetTable:
+        """Return the datasets as a list that becomes a data frame."""
+
+
+class DatasetTable(Protocol):
+    """Datasets that become one data frame; `DatasetList` documents it."""
+
+    def to_polars(
+        self,
+        data_feed_key: str | None = None,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        progress: bool | None = None,
+    ) -> pl.DataFrame:
+        """Return a feed of all datasets, or their table, as a polars DataFrame."""
+
+    def to_pandas(
+        self,
+        data_feed_key: str | None = None,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Return a feed of all datasets, or their table, as a pandas DataFrame."""
+
 
 @dataclass(frozen=True)
 class Dataset(Dumped):
@@ -348,7 +377,7 @@ class Dataset(Dumped):
             MissingExtraError: polars is not installed.
             LoadError: There is no such file, it has another format, or this dataset is of no lake.
         """
-        return self._get_file(data_feed_key, data_spec_version).to_polars(records, encoding, **options)
+        return self.require_file(data_feed_key, data_spec_version).to_polars(records, encoding, **options)
 
     def to_pandas(
         self,
@@ -360,16 +389,15 @@ class Dataset(Dumped):
         **options: Any,
     ) -> pd.DataFrame:
         """Return a feed as a pandas DataFrame likewise; nested objects are dotted columns. Needs the extra `pandas`."""
-        return self._get_file(data_feed_key, data_spec_version).to_pandas(records, encoding, **options)
+        return self.require_file(data_feed_key, data_spec_version).to_pandas(records, encoding, **options)
 
-    def _get_file(self, data_feed_key: str, data_spec_version: str | None) -> ReadableFile:
-        reader: FileReader | None = self.__dict__.get("_reader")
-        if reader is None:
-            raise LoadError(
-                f"{self} does not know its lake, because it was not read from one (it was made, copied or unpickled): "
-                f"use store.load_files(dataset)['{data_feed_key}'] of the lake that has it."
-            )
-        return reader.load_files(self, lazy=True).require_file(data_feed_key, data_spec_version)
+    def require_file(self, data_feed_key: str, data_spec_version: str | None = None) -> ReadableFile:
+        """Return the file of a feed, to be read; without a version, the highest that is there.
+
+        Raises:
+            LoadError: There is no such file, or this dataset is of no lake.
+        """
+        return _lake_of(self, data_feed_key).load_files(self, lazy=True).require_file(data_feed_key, data_spec_version)
 
     def read_from(self, reader: FileReader) -> Dataset:
         """Remember the lake that it was read from; the store calls this. Two datasets are equal without it."""
@@ -400,6 +428,16 @@ class Dataset(Dumped):
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Dataset))
+
+
+def _lake_of(dataset: Dataset, data_feed_key: str) -> FileReader:
+    reader: FileReader | None = dataset.__dict__.get("_reader")
+    if reader is None:
+        raise LoadError(
+            f"{dataset} does not know its lake, because it was not read from one (it was made, copied or unpickled): "
+            f"use store.load_files(dataset)['{data_feed_key}'] of the lake that has it."
+        )
+    return reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,6 +545,37 @@ class DatasetCollection(Sequence[Dataset]):
 
     def __getitem__(self, index: int | slice) -> Dataset | Sequence[Dataset]:
         return self._datasets[index]
+
+    def to_polars(
+        self, data_feed_key: str | None = None, data_spec_version: str | None = None, **options: Any
+    ) -> pl.DataFrame:
+        """Return a feed of all datasets as one polars DataFrame, or without a feed their table.
+
+        Example::
+
+            season = engine.store.get_dataset_collection(competition_id=43).to_polars("events")
+
+        Args:
+            data_feed_key: See `DatasetList.to_polars`.
+            data_spec_version: None: of each dataset, the highest that is there.
+            **options: `records`, `encoding` and `progress` of `DatasetList.to_polars`.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+            LoadError: No dataset has the feed, it has another format, or the datasets are of no lake.
+        """
+        return self._as_table().to_polars(data_feed_key, data_spec_version, **options)
+
+    def to_pandas(
+        self, data_feed_key: str | None = None, data_spec_version: str | None = None, **options: Any
+    ) -> pd.DataFrame:
+        """Return a feed of all datasets, or their table, as a pandas DataFrame likewise. Needs the extra `pandas`."""
+        return self._as_table().to_pandas(data_feed_key, data_spec_version, **options)
+
+    def _as_table(self) -> DatasetTable:
+        if not self._datasets:
+            raise LoadError("There are no datasets in this collection, so there is no data frame of them.")
+        return _lake_of(self._datasets[0], "…").list_of(self._datasets)
 
     def __repr__(self) -> str:
         return f"DatasetCollection({len(self)} of {self.metadata.row_count} datasets)"

@@ -52,6 +52,9 @@ from ingestify.store.reading.locked import LockCheck, check_lock, refuse_other_f
 from ingestify.store.reading.nothing_found import NamesOfSources
 
 if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
     from ingestify.engine.mirroring import CopyReport
     from ingestify.engine.verifying import VerifyReport
     from ingestify.store.dataset_store import KloppyDataset
@@ -635,6 +638,76 @@ class IngestionEngine:
         waiting = self._reader.tell_of_waiting(wanted)
         datasets: Iterator[Any] = self.store.iter_matching(wanted, explains=not waiting)
         return DatasetList(sorted(datasets, key=_place_of), {one.dataset_id for one in waiting})
+
+    def to_polars(
+        self,
+        data_feed_key: str | None = None,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        progress: bool | None = None,
+        lock: Lock | str | Path | None = None,
+        **filters: Any,
+    ) -> pl.DataFrame:
+        """Return a feed of many datasets as one polars DataFrame, or without a feed the table of the datasets.
+
+        The rows come in the order of `list_datasets`, or of the lock. The columns are those of `DatasetList.to_polars`.
+
+        Example::
+
+            season = engine.to_polars("events", provider="statsbomb", competition_id=43)
+            table = engine.to_polars(provider="statsbomb")
+
+        Args:
+            data_feed_key: See `DatasetList.to_polars`.
+            data_spec_version: None: of each dataset, the highest that is there.
+            records: Of JSON, the dotted way to the records; see `Dataset.to_polars`.
+            encoding: What the text is written in; see `Dataset.to_polars`.
+            progress: Whether to show how many files were read; None: if a person watches.
+            lock: A lock or its path: its datasets with exactly the locked files.
+            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where`, `as_of` and identifier keys, as in
+                `iter_datasets`.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+            LoadError: No dataset has the feed, or it has another format.
+            LockError: The lock cannot be read, or the lake lacks some of its bytes.
+        """
+        listed = self._list(lock, filters)
+        try:
+            return listed.to_polars(
+                data_feed_key, data_spec_version, records=records, encoding=encoding, progress=progress
+            )
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
+    def to_pandas(
+        self,
+        data_feed_key: str | None = None,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        progress: bool | None = None,
+        lock: Lock | str | Path | None = None,
+        **filters: Any,
+    ) -> pd.DataFrame:
+        """Return the same as a pandas DataFrame; nested objects become dotted columns. Needs the extra `pandas`."""
+        listed = self._list(lock, filters)
+        try:
+            return listed.to_pandas(
+                data_feed_key, data_spec_version, records=records, encoding=encoding, progress=progress
+            )
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
+    def _list(self, lock: Lock | str | Path | None, filters: dict[str, Any]) -> DatasetList:
+        if lock is None:
+            listed: DatasetList = self.list_datasets(**filters)
+            return listed
+        datasets: Iterator[Any] = self.iter_datasets(lock=lock, **filters)
+        return DatasetList(datasets)
 
     def get_dataset(self, dataset_id: str | None = None, **filters: Any) -> Dataset:
         """Return the one dataset that has an id, or that the filters name; see `DatasetReader.get_dataset`.

@@ -11,6 +11,7 @@ from typing import Any
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.listing_order import listing_order
+from ingestify.domain.match_facts import match_facts
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, Job, ParseExpression
 from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, UnreachableHosts, Usage
 from ingestify.domain.resource import UnreadableEntry
@@ -247,12 +248,7 @@ def _row_of(discovered: Discovered, held: Dataset | None) -> dict[str, Any]:
     return {
         "competition_name": metadata.get("competition"),
         "season_name": metadata.get("season"),
-        "date": metadata.get("match_date"),
-        "kick_off": metadata.get("kick_off"),
-        "home_team": _team(metadata.get("home_team")),
-        "away_team": _team(metadata.get("away_team")),
-        "home_score": metadata.get("home_score"),
-        "away_score": metadata.get("away_score"),
+        **match_facts(metadata),
         "name": discovered.name,
         "at_provider": resource.state.value,
         "in_lake": None if held is None else held.state.value,
@@ -264,13 +260,6 @@ def _row_of(discovered: Discovered, held: Dataset | None) -> dict[str, Any]:
 def _with_keys(keys: Mapping[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """Return a row with its identifier keys first; a key with the name of a column gets the prefix `identifier.`."""
     return {**{f"identifier.{key}" if key in row else key: value for key, value in keys.items()}, **row}
-
-
-def _team(team: object) -> object:
-    """Return a team's name; the metadata may have the team as an object."""
-    if not isinstance(team, Mapping):
-        return team
-    return next((team[key] for key in ("name", "short_name", "id") if team.get(key) is not None), None)
 
 
 def _key(identifier: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:

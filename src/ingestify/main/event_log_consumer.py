@@ -17,6 +17,7 @@ from ingestify.main.parts import make_key_types
 from ingestify.main.place import Place, find_place
 from ingestify.main.reference import reference_of
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.file_collection import FileCollection
 from ingestify.vaults.lookup import SecretLookup
 
@@ -105,6 +106,9 @@ class _LakeOfEvents:
         if self._store is None:
             self._store = open_datastore(self._place)
         return self._store.load_files(dataset, data_feed_keys, lazy)
+
+    def list_of(self, datasets: Sequence[Dataset]) -> DatasetList:
+        return DatasetList(datasets)
 
     def close(self) -> None:
         if self._store is not None:

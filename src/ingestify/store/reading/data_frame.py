@@ -25,15 +25,29 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ingestify.errors import LoadError, MissingExtraError
-from ingestify.store.reading.records import JSON, JSON_LINES, read_records, with_one_type
+from ingestify.store.reading.records import JSON, JSON_LINES, read_records
+from ingestify.store.reading.shape import fitted, shape_of
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["pandas_of", "polars_of", "read_pandas", "read_polars"]
+__all__ = [
+    "DELIMITED",
+    "as_load_error",
+    "joined_pandas",
+    "library",
+    "pandas_of",
+    "polars_of",
+    "read_pandas",
+    "read_polars",
+    "read_rows",
+]
 
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
+DELIMITED = frozenset({*_DELIMITERS, *(f"{form}.gz" for form in _DELIMITERS)})
+"""The formats without records of JSON."""
+
 _FORMATS = (*_DELIMITERS, *sorted(JSON | JSON_LINES))
 _UTF8_OF_POLARS = frozenset({"utf8", "utf8-lossy"})
 _EXACT_FLOAT = 2.0**53
@@ -64,7 +78,7 @@ def read_polars(
         MissingExtraError: polars is not installed.
         LoadError: The file has no records, they do not fit into a frame, or it has another encoding.
     """
-    polars = _library("polars")
+    polars = library("polars")
     content, form = _open(stream, serialization_format, feed)
     if encoding in _UTF8_OF_POLARS and form in _DELIMITERS:
         options, encoding = {"encoding": encoding, **options}, None
@@ -75,7 +89,7 @@ def read_polars(
     if names := _stacked_header(content, options["separator"]):
         options = {"has_header": False, "new_columns": names, **options}
     begin = content.tell()
-    with _as_load_error("polars", f"the feed '{feed}' ({form})", polars.exceptions.PolarsError):
+    with as_load_error("polars", f"the feed '{feed}' ({form})", polars.exceptions.PolarsError):
         frame: pl.DataFrame = polars.read_csv(content, **options)
         floats = [name for name, kind in frame.schema.items() if kind == polars.Float64]
         large = [name for name in floats if (frame[name].abs() >= _EXACT_FLOAT).any()]
@@ -85,6 +99,18 @@ def read_polars(
         texts = polars.read_csv(content, **options, schema_overrides=dict.fromkeys(large, polars.String))
     rounded = [name for name in large if not all(map(_is_exact, texts[name].drop_nulls()))]
     return frame.with_columns([texts[name] for name in rounded])
+
+
+def read_rows(
+    stream: BinaryIO, serialization_format: str, feed: str, records: str | None = None, encoding: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the records of JSON or JSON Lines, of which `read_polars` makes a frame. The arguments are the same.
+
+    Raises:
+        LoadError: The file has no records, or another encoding.
+    """
+    content, form = _open(stream, serialization_format, feed)
+    return read_records(_as_utf8(content, encoding, feed, form), form, feed, records)
 
 
 def read_pandas(
@@ -101,7 +127,7 @@ def read_pandas(
         MissingExtraError: pandas is not installed.
         LoadError: The file has no records, they do not fit into a frame, or it has another encoding.
     """
-    pandas = _library("pandas")
+    pandas = library("pandas")
     content, form = _open(stream, serialization_format, feed)
     content = _as_utf8(content, encoding, feed, form)
     if form in _DELIMITERS:
@@ -117,7 +143,7 @@ def read_pandas(
         return pandas.json_normalize(read_records(content, form, feed, records, **more), **options)
 
     errors = (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError)
-    with _as_load_error("pandas", f"the feed '{feed}' ({form})", *errors):
+    with as_load_error("pandas", f"the feed '{feed}' ({form})", *errors):
         frame = read_delimited() if form in _DELIMITERS else read_objects()
         if not isinstance(frame, pandas.DataFrame) or "dtype" in options:
             return frame
@@ -137,22 +163,46 @@ def read_pandas(
 
 def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any) -> pl.DataFrame:
     """Return a polars DataFrame of JSON objects; `what` names them in an error."""
-    polars = _library("polars")
+    polars = library("polars")
     frame: pl.DataFrame = polars.DataFrame()
-    with _as_load_error("polars", what, polars.exceptions.PolarsError, OverflowError):
+    with as_load_error("polars", what, polars.exceptions.PolarsError, OverflowError):
         # polars makes a column without the 0 of {"x": {}} and {"x": 0}, without an error. Its reader of JSON Lines,
         # which takes less memory, makes text of mixed types that is no JSON.
         if rows:
-            frame = polars.from_dicts(with_one_type(rows), infer_schema_length=None, **options)
+            frame = polars.from_dicts(fitted(rows, shape_of(rows)), infer_schema_length=None, **options)
     return frame
 
 
 def pandas_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return a pandas DataFrame of JSON objects; nested objects become dotted columns."""
-    return _library("pandas").json_normalize(rows)
+    return library("pandas").json_normalize(rows)
 
 
-def _library(name: str) -> Any:
+def joined_pandas(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all frames, with the columns of all of them. No whole number is rounded for a missing one."""
+    pandas = library("pandas")
+    large = {
+        name
+        for frame in frames
+        for name in frame.select_dtypes("integer")
+        if len(frame) and (frame[name].max() > _EXACT_FLOAT or frame[name].min() < -_EXACT_FLOAT)
+        if not all(name in other and pandas.api.types.is_integer_dtype(other[name]) for other in frames)
+    }
+    parts = [frame.astype(dict.fromkeys(large.intersection(frame), object)) for frame in frames] if large else frames
+    joined: pd.DataFrame = pandas.concat(parts, ignore_index=True)
+    for name in large:
+        there = joined[name].dropna()
+        if there.map(lambda value: isinstance(value, int)).all():
+            joined[name] = joined[name].astype("Int64" if there.max() < 2**63 else "UInt64")
+    return joined
+
+
+def library(name: str) -> Any:
+    """Return polars or pandas.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -160,7 +210,8 @@ def _library(name: str) -> Any:
 
 
 @contextmanager
-def _as_load_error(library: str, what: str, *errors: type[Exception]) -> Iterator[None]:
+def as_load_error(library: str, what: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise a LoadError where one of a library's errors is raised; `what` names what no frame is made of."""
     try:
         yield
     except errors as error:

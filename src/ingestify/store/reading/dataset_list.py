@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.dataset import DATASET_COLUMNS, Dataset, shown_of
+from ingestify.domain.match_facts import match_facts
+from ingestify.store.reading.many_datasets import ManyDatasets
 from ingestify.store.reading.table_list import TableList, with_own_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["DatasetList"]
 
@@ -42,18 +48,80 @@ class DatasetList(TableList[Dataset]):
                 )
             yield row
 
+    def to_polars(
+        self,
+        data_feed_key: str | None = None,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        progress: bool | None = None,
+    ) -> pl.DataFrame:
+        """Return a feed of all datasets as one polars DataFrame, or without a feed the table of the datasets.
+
+        The frame of a feed has the keys of the identifiers and `revision` as columns, then all columns that a file has;
+        `provider` and `dataset_type` too if there are several. A key with the name of a column becomes
+        `identifier.…`. A column that a file lacks is null there. Whole numbers beside fractions become floats. Where
+        types do not go together, values become text, and any but a text becomes JSON; a warning names the columns.
+
+        Example::
+
+            listed = engine.list_datasets(competition_id=43).to_polars("events")
+
+        Args:
+            data_feed_key: A feed whose files are JSON, JSON Lines, CSV or TSV. Datasets without it are left out, and a
+                warning names some.
+            data_spec_version: None: of each dataset, the highest that is there.
+            records: Of JSON, the dotted way to the records; see `Dataset.to_polars`.
+            encoding: What the text is written in; see `Dataset.to_polars`.
+            progress: Whether to show how many files were read; None: if a person watches.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+            LoadError: No dataset has the feed, or it has another format.
+        """
+        if data_feed_key is None:
+            return super().to_polars()
+        return ManyDatasets(self, data_feed_key, data_spec_version, records, encoding, progress).to_polars()
+
+    def to_pandas(
+        self,
+        data_feed_key: str | None = None,
+        data_spec_version: str | None = None,
+        *,
+        records: str | None = None,
+        encoding: str | None = None,
+        progress: bool | None = None,
+    ) -> pd.DataFrame:
+        """Return the same as a pandas DataFrame, with nested values as dotted columns. Values keep their types."""
+        if data_feed_key is None:
+            return super().to_pandas()
+        return ManyDatasets(self, data_feed_key, data_spec_version, records, encoding, progress).to_pandas()
+
     def as_rows(self) -> list[dict[str, Any]]:
-        """Return a row for each dataset, with the keys of its identifier."""
-        return [_row(dataset, is_older=dataset.dataset_id in self._in_quarantine) for dataset in self]
+        """Return a row for each dataset, with the keys of its identifier; date, teams and score if there are any."""
+        facts = [match_facts(dataset.metadata) for dataset in self]
+        # A key of the identifiers keeps its name.
+        keys = {key for dataset in self for key in dataset.identifier}
+        there = {name for one in facts for name, value in one.items() if value is not None} - keys
+        return [
+            _row(
+                dataset,
+                {name: value for name, value in one.items() if name in there},
+                is_older=dataset.dataset_id in self._in_quarantine,
+            )
+            for dataset, one in zip(self, facts, strict=True)
+        ]
 
 
-def _row(dataset: Dataset, *, is_older: bool) -> dict[str, Any]:
+def _row(dataset: Dataset, facts: dict[str, Any], *, is_older: bool) -> dict[str, Any]:
     last = dataset.revisions[-1].revision_id if dataset.revisions else None
     row = {
         "dataset_id": dataset.dataset_id,
         "provider": dataset.provider,
         "dataset_type": dataset.dataset_type,
         "name": dataset.name,
+        **facts,
         "state": dataset.state.value,
         "revision_id": last,
         "newer_in_quarantine": is_older,

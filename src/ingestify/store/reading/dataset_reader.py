@@ -29,6 +29,8 @@ from ingestify.remedies import remedy
 from ingestify.store.objects.compression import open_decompressed
 from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.reading.call_options import find_option, refuse_option
+from ingestify.store.reading.dataset_diff import DatasetDiff, LoggedRevision, RevisionLog
+from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.reading.locked import iter_locked
@@ -510,6 +512,10 @@ class DatasetReader:
             one for one in dataset.files.values() if data_feed_keys is None or one.data_feed_key in data_feed_keys
         )
         return self.open_files(wanted, lazy=lazy, auto_rewind=auto_rewind)
+
+    def list_of(self, datasets: Sequence[Dataset]) -> DatasetList:
+        """Return datasets as a list that is shown as a table, and becomes a data frame."""
+        return DatasetList(datasets)
 
     def open_files(self, files: Iterable[File], *, lazy: bool, auto_rewind: bool = True) -> FileCollection:
         """Return files with their content; see `load_files`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -10,13 +9,10 @@ from typing import Any, BinaryIO
 from ingestify.domain.json_path import JsonPath
 from ingestify.errors import LoadError, SourceError
 
-__all__ = ["JSON", "JSON_LINES", "read_records", "with_one_type"]
+__all__ = ["JSON", "JSON_LINES", "read_records"]
 
 JSON = frozenset({"json", "geojson"})
 JSON_LINES = frozenset({"jsonl", "ndjson"})
-
-_LARGEST = 2**127 - 1
-"""The largest whole number of a polars column."""
 
 
 def read_records(
@@ -82,64 +78,3 @@ def _find_at(content: Any, path: JsonPath, feed: str) -> list[Any]:
 
 def _as_list(content: Any) -> list[Any]:
     return content if isinstance(content, list) else [content]
-
-
-def with_one_type(values: list[Any]) -> list[Any]:
-    """Return JSON values of one type, also within objects and lists. Any of them may be None.
-
-    Values of several types become text. A number is never rounded: if a float or a column cannot hold a whole number,
-    the values become text too. The same list is returned if nothing has to change.
-    """
-    kinds = set(map(type, values)) - {type(None)}
-    if kinds == {dict}:
-        return _objects_with_one_type(values)
-    if kinds == {list}:
-        return _lists_with_one_type(values)
-    if kinds == {int, float} and all(map(_is_float, values)):
-        return [None if value is None else float(value) for value in values]
-    if len(kinds) > 1 or (kinds == {int} and not _fit(values)):
-        return [value if value is None or isinstance(value, str) else _as_json(value) for value in values]
-    return values
-
-
-def _objects_with_one_type(values: list[Any]) -> list[Any]:
-    there = [value for value in values if value is not None]
-    changed: dict[str, list[Any]] = {}
-    for key in dict.fromkeys(itertools.chain.from_iterable(there)):
-        column = [value.get(key) for value in there]
-        settled = with_one_type(column)
-        if settled is not column:
-            changed[key] = settled
-    if not changed:
-        return values
-    rebuilt = (
-        {key: changed[key][number] if key in changed else one for key, one in value.items()}
-        for number, value in enumerate(there)
-    )
-    return [None if value is None else next(rebuilt) for value in values]
-
-
-def _lists_with_one_type(values: list[Any]) -> list[Any]:
-    items = [item for value in values if value is not None for item in value]
-    settled = with_one_type(items)
-    if settled is items:
-        return values
-    left = iter(settled)
-    return [None if value is None else list(itertools.islice(left, len(value))) for value in values]
-
-
-def _is_float(value: Any) -> bool:
-    """Return whether a float holds a number exactly."""
-    try:
-        return value is None or isinstance(value, float) or int(float(value)) == value
-    except OverflowError:
-        return False
-
-
-def _fit(values: list[int | None]) -> bool:
-    numbers = [value for value in values if value is not None]
-    return min(numbers) >= -_LARGEST - 1 and max(numbers) <= _LARGEST
-
-
-def _as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,193 @@
+"""Files read together have the values that they have one by one."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import polars
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestify.inflation import GZIP_MAGIC
+from ingestify.store.reading import many_files
+from ingestify.store.reading.data_frame import DELIMITED, polars_of, read_polars, read_rows
+from ingestify.store.reading.many_files import ManyFiles
+
+NUMBERS = [0, 1, -7, 2**53, 2**53 + 1, -(2**53) - 1, 2**60, 2**63 - 1, -(2**63), 2**63, 2**64, 2**127, 2**130]
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.sampled_from(NUMBERS)
+    | st.floats(allow_nan=False)
+    | st.sampled_from([float("nan"), -0.0, 1e23, 5e-324, 2.0])
+    | st.sampled_from(["", "a:b", 'a":', "é", "\\u003a", "1"])
+)
+KEYS = st.sampled_from(["a", "b", "a:b", 'a"', "é", "", "\\"])
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
+)
+EXAMPLES = int(os.environ.get("INGESTIFY_TEST_EXAMPLES", "30"))
+
+
+class Content:
+    """A file that is in memory."""
+
+    def __init__(self, content: bytes, form: str = "json", feed: str = "events") -> None:
+        self.content, self.data_serialization_format, self.data_feed_key = content, form, feed
+
+    def read(self) -> bytes:
+        return self.content
+
+    def to_polars(self, records=None, encoding=None, **options):
+        form, feed = self.data_serialization_format, self.data_feed_key
+        return read_polars(io.BytesIO(self.content), form, feed, records, encoding, **options)
+
+
+def read_together(files):
+    return ManyFiles([(file, "it") for file in files], None, None).read_polars()
+
+
+def plain(value):
+    """A value that is compared without the order of keys, and in which NaN equals itself and 1 does not equal 1.0."""
+    if isinstance(value, dict):
+        return sorted((key, plain(one)) for key, one in value.items())
+    return [plain(one) for one in value] if isinstance(value, list) else repr(value)
+
+
+def kind(dtype):
+    if isinstance(dtype, polars.Struct):
+        return {field.name: kind(field.dtype) for field in dtype.fields}
+    if isinstance(dtype, polars.List):
+        return [kind(dtype.inner)]
+    return str(dtype).replace("UInt64", "Int128")  # polars takes the one or the other, whichever comes first
+
+
+def check(contents):
+    """Compare the frames of JSON files with the frame of all their records, made by Python's reader."""
+    files = [Content(content) for content in contents]
+    rows = [read_rows(io.BytesIO(file.content), "json", "events") for file in files]
+    records = list(itertools.chain.from_iterable(rows))
+    read = read_together(files)
+    assert [height for _, height in read] == list(map(len, rows))
+    together = polars.concat([frame for frame, _ in read])
+    assert together.columns == list(dict.fromkeys(itertools.chain.from_iterable(records)))
+    try:
+        alone = polars_of(records)
+    except TypeError:  # polars takes a list of small whole numbers and one of more than 64 bits for mixed types
+        return
+    if together.columns:
+        assert {name: kind(one) for name, one in together.schema.items()} == {
+            name: kind(one) for name, one in alone.schema.items()
+        }
+        assert plain(together.rows(named=True)) == plain(alone.rows(named=True))
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=3), min_size=1, max_size=4), st.booleans())
+def test_any_json_files(files, is_indented):
+    check(
+        [json.dumps(records, indent=1 if is_indented else None, ensure_ascii=is_indented).encode() for records in files]
+    )
+
+
+RECORD = {"id": 1, "x": 0.5, "ok": True, "at": "00:01:02", "pass": {"end": [1.5, 2.0], "to": {"id": 7}}, "rel": ["a"]}
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(sorted(RECORD)), VALUES), max_size=4))
+def test_files_that_are_nearly_alike(changes):
+    check([json.dumps([RECORD, {**RECORD, **dict([change])}]).encode() for change in changes] or [b"[]"])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'[{"id": 1, "id": 2}]',
+        b'[{"id": 1, "id": null}]',
+        b'[{"id" : 1, "pass": {"to" :{"id":1, "id"\t:2}}}]',
+        b'[{"id": 1, "\\u0069d": 2}]',
+        b'[{"id": 1, "at": "\\u003a", "id": 2}]',
+        b'[{"id": NaN}, {"x": -Infinity}, {"x": 1e400}]',
+        b'[{"id": 9007199254740993, "x": 9007199254740993}]',
+        b'[{"id": true, "ok": 1}]',
+        b'[{"id": 1.0}]',
+        b'[{"x": 1}, {"x": -0}, {"x": 1E5}]',
+        b'[{"rel": [null, []]}, {"pass": []}]',
+        b'\xef\xbb\xbf[{"id": 1}]',
+        '[{"id": 1}]'.encode("utf-16"),
+        b'[{"id": 1}, 2, null]',
+        b'{"events": [{"id": 1}], "events": [{"id": 2}]}',
+        b'{"id": 1}',
+        b"[]",
+    ],
+)
+def test_what_the_readers_see_differently(odd):
+    usual = json.dumps([RECORD, RECORD]).encode()
+    check([usual, odd])
+    check([odd, usual])
+    check([usual, odd, usual, odd])
+
+
+def test_the_quick_reader_takes_what_is_usual(monkeypatch):
+    quick = []
+    read = many_files._read_quickly
+    monkeypatch.setattr(many_files, "_read_quickly", lambda *given: quick.append(given) or read(*given))
+    usual = json.dumps([RECORD, {"id": 2, "x": 1}], indent=1).encode()
+    check([usual] * 5 + [json.dumps([{"id": None, "new": [{"a": 1}]}]).encode()] + [usual] * 4)
+    assert len(quick) == 10
+
+
+ALL_FILES = "INGESTIFY_TEST_EXAMPLES" in os.environ
+"""Whether all real files are read, which takes a minute, and not two small ones of each kind."""
+
+
+def real_files(folder: Path):
+    """Files of which a frame can be made, those of one kind together."""
+    groups: dict[tuple[str, str], list[Content]] = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.name.removesuffix(".gz")
+        form = name.rpartition(".")[2]
+        if (
+            path.is_dir()
+            or form not in {"json", "jsonl", "csv", "geojson"}
+            or (path.stat().st_size > 4_000_000 and not ALL_FILES)
+        ):
+            continue
+        content = path.read_bytes()
+        feed = "".join(one for one in name if not one.isdigit())
+        while content.startswith(GZIP_MAGIC):
+            content = gzip.decompress(content)
+        kind_of_file = (str(path.parent.parent.relative_to(folder)).rstrip("0123456789"), feed)
+        groups.setdefault(kind_of_file, []).append(Content(content, form))
+    for path in folder.rglob("*.zip"):
+        with zipfile.ZipFile(path) as archive:
+            groups[path.name, "zip"] = [
+                Content(archive.read(one)) for one in archive.namelist() if one.endswith(".json")
+            ]
+    return groups
+
+
+@pytest.mark.slow
+def test_real_files(provider_data):
+    count = 0
+    for group in real_files(provider_data).values():
+        files = group if ALL_FILES else group[:2]
+        if files[0].data_serialization_format in DELIMITED:
+            alone = polars.concat([file.to_polars() for file in files], how="diagonal_relaxed")
+            together = polars.concat([frame for frame, _ in read_together(files)])
+            assert plain(together.rows(named=True)) == plain(alone.rows(named=True))
+        elif files[0].data_serialization_format == "json":
+            check([file.content for file in files])
+        else:
+            together = polars.concat([frame for frame, _ in read_together(files)])
+            rows = [row for file in files for row in read_rows(io.BytesIO(file.content), "jsonl", "events")]
+            assert plain(together.rows(named=True)) == plain(polars_of(rows).rows(named=True))
+        count += len(files)
+    assert count > 50
