@@ -11,14 +11,14 @@ from typing import Generic, TypeVar
 
 from ingestify.clock import now
 from ingestify.domain.ports import IndexReading
-from ingestify.fetch.current_context import current_context
+from ingestify.fetch.current_context import current_context, current_run
 
 __all__ = ["RecentResponse"]
 
 T = TypeVar("T")
 
 KEPT_SECONDS = 5.0
-"""Longer than the time between discoveries of one run, shorter than the time between two runs."""
+"""Longer than the time between discoveries of one run. Another run makes its own request."""
 
 
 class RecentResponse(Generic[T]):
@@ -43,13 +43,13 @@ class RecentResponse(Generic[T]):
             found = self._recent
             if found is None or not (self._is_recent(found) and found.asked_at >= index.not_before):
                 asked_at = time.monotonic()
-                found = self._recent = _Recent(ask(), now(), asked_at, index)
+                found = self._recent = _Recent(ask(), now(), asked_at, index, current_run())
             elif found.index is not index:
                 index.include(found.index)
             return found.response
 
     def _is_recent(self, found: _Recent[T]) -> bool:
-        return dt.timedelta(0) <= now() - found.came_at < self._kept
+        return found.run is current_run() and dt.timedelta(0) <= now() - found.came_at < self._kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,4 @@ class _Recent(Generic[T]):
     came_at: dt.datetime
     asked_at: float
     index: IndexReading
+    run: threading.Event | None

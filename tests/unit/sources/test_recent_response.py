@@ -7,6 +7,7 @@ import pytest
 
 from ingestify import clock
 from ingestify.sources.recent_response import RecentResponse
+from tests.unit.sources.answers import in_run
 
 
 def test_those_who_ask_at_once_share_an_answer_and_later_ones_get_a_new_one():
@@ -44,3 +45,10 @@ def test_while_one_asks_the_others_wait():
     first.join(30)
     second.join(30)
     assert got == [7, 7]
+
+
+def test_a_run_shares_no_answer_with_the_one_before_it():
+    answer, count = RecentResponse[int](), iter(range(9))
+    for number in range(2):
+        with in_run():
+            assert [answer.get(lambda: next(count)) for _ in range(2)] == [number, number]
