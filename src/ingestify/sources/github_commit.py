@@ -72,12 +72,15 @@ class Commit:
     def version_of(self, *paths: str) -> dict[str, str]:
         """Return the hint of a selector that is read from these files and folders; empty: their ids are not known.
 
-        It stays the same as long as none of them changes, appears or goes.
+        It stays the same as long as none of them changes, appears or goes. The first one has to be there: a list
+        without it is not of what is read, and would stay the same whatever changes.
         """
-        if self.blobs is None:
+        blobs = {} if self.blobs is None else self.blobs
+        ids = [blobs.get(path) or self.trees.get(path) or "" for path in paths]
+        if not ids[0]:
             return {}
-        ids = [f"{path} {self.blobs.get(path) or self.trees.get(path) or ''}" for path in paths]
-        return {"_version": hashlib.sha256("\n".join(ids).encode()).hexdigest()}
+        text = "\n".join(f"{path} {one}" for path, one in zip(paths, ids, strict=True))
+        return {"_version": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def find_commit(http: HttpClientPort, repository: GithubRepository, last: Commit | None = None) -> Commit | None:
@@ -166,7 +169,7 @@ class _Tree:
     def __init__(self, http: HttpClientPort, repository: GithubRepository) -> None:
         self._http = http
         self._url = f"{repository.api_url}/git/trees"
-        self._folder = f"{repository.folder}/" if repository.folder else ""
+        self._folder = f"{urllib.parse.unquote(repository.folder)}/" if repository.folder else ""
         self._lists = 0
         self.blobs: dict[str, str] = {}
         self.trees: dict[str, str] = {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ingestify.domain.resource import DatasetResource
@@ -19,6 +21,19 @@ __all__ = ["GithubSource"]
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a run sees of a repository.
+
+    Attributes:
+        commit: The commit; None: the branch, which may change at any time.
+        gap: Why the hints of selectors belong to another commit; empty: they do not.
+    """
+
+    commit: Commit | None
+    gap: str = ""
 
 
 class GithubSource(OpenDataSource):
@@ -45,7 +60,7 @@ class GithubSource(OpenDataSource):
         if api_url:
             self._checked_url("api_url", api_url)
         self._repository = None if api_url == "" else GithubRepository.find(self._base_url, api_url)
-        self._commit = OncePerRun[Commit | None]()
+        self._seen = OncePerRun[_Seen]()
         self._last_commit: Commit | None = None
 
     def _find_commit(self) -> Commit | None:
@@ -53,6 +68,13 @@ class GithubSource(OpenDataSource):
             return None
         found = self._last_commit = find_commit(self.http, self._repository, self._last_commit)
         return found
+
+    def _get_seen(self) -> _Seen:
+        """Return what the run sees. A listing that begins after the commit was replaced has a gap."""
+        seen = self._seen.get(lambda: _Seen(self._find_commit())) or _Seen(None)
+        if seen.gap:
+            current_context().index.add_gap(seen.gap)
+        return seen
 
     def _read_at_commit(self, path: str, read: Callable[[str], T]) -> tuple[Commit | None, T]:
         """Return the commit of the run, and what `read` makes of a file at it.
@@ -64,31 +86,29 @@ class GithubSource(OpenDataSource):
         Returns:
             None and what is read from the branch, if the commit is not known, or is not there.
         """
-        commit = self._commit.get(self._find_commit)
-        while commit is not None:
+        while (commit := (seen := self._get_seen()).commit) is not None:
             try:
                 return commit, read(f"{commit.url}/{path}")
             except FetchError as error:
                 if error.status != 404 or not commit.may_have(path):
                     raise
-                commit = self._find_other_commit(commit, error)
+                why = str(error)
+            self._seen.replace(seen, functools.partial(self._see_other, seen, commit, why))
         return None, read(f"{self._base_url}/{path}")
 
-    def _find_other_commit(self, gone: Commit, error: FetchError) -> Commit | None:
-        """Return the commit that the branch is at by now, if that is another one than `gone`, which is not served."""
-        other = self._find_commit()
+    def _see_other(self, seen: _Seen, gone: Commit, why: str) -> _Seen:
+        """Return what the run sees in place of a commit that is not served: another commit once, then the branch."""
+        other = None if seen.gap else self._find_commit()
         if other is not None and other.sha == gone.sha:
             other = None
         logger.warning(
             "%s: the commit %s is not there: %s. The run goes on with %s.",
             self.name,
             gone.sha[:12],
-            error,
+            why,
             "the branch" if other is None else f"the commit {other.sha[:12]}",
         )
-        # What was found out of the selectors belongs to the commit that is gone.
-        current_context().index.add_gap(f"the commit {gone.sha[:12]} is not there any more")
-        return self._commit.put(gone, other)
+        return _Seen(other, f"the commit {gone.sha[:12]} is not there any more")
 
     def _pinned(self, commit: Commit | None, resource: DatasetResource) -> DatasetResource:
         """Return a dataset of which each file is announced at a commit, with its content id."""

@@ -86,7 +86,7 @@ class MetricaGithub(GithubSource):
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
         """Return one selector for all games, which belong to no competition."""
         self._bundle_type(dataset_type)
-        commit = self._commit.get(self._find_commit)
+        commit = self._get_seen().commit
         return [{"_name": "Metrica sample data", **({} if commit is None else commit.version_of(""))}]
 
     def find_datasets(
@@ -99,7 +99,7 @@ class MetricaGithub(GithubSource):
     ) -> Iterator[list[DatasetResource]]:
         """Yield the games in one list."""
         self._bundle_type(dataset_type, data_spec_versions)
-        commit = self._commit.get(self._find_commit)
+        commit = self._get_seen().commit
         yield [
             self._pinned(commit, self._dataset(game, files[dataset_type], dataset_type, data_spec_versions))
             for game, files in _GAMES.items()

@@ -34,12 +34,10 @@ class OncePerRun(Generic[T]):
                 self._found[run] = find()
             return self._found[run]
 
-    def put(self, before: T, now: T) -> T | None:
-        """Replace the value of the current run, unless another caller has replaced it. Returns the value."""
+    def replace(self, before: T, find: Callable[[], T]) -> None:
+        """Replace the value of the current run by the result of `find`, unless another caller has replaced it."""
         run = current_run()
-        if run is None:
-            return None
-        with self._lock:
-            if self._found.get(run) is before:
-                self._found[run] = now
-            return self._found[run]
+        if run is not None:
+            with self._lock:
+                if self._found.get(run) is before:
+                    self._found[run] = find()

@@ -35,7 +35,7 @@ class _CommitState:
             folder = path
             while folder:
                 folder = folder.rpartition("/")[0]
-                below.setdefault(folder, []).append(f"{path} {blob}")
+                below.setdefault(folder, []).append(f"{path[len(folder) :].lstrip('/')} {blob}")
         return {folder: _id("tree", "\n".join(lines).encode()) for folder, lines in below.items()}
 
     def entries(self, folder: str, *, recursive: bool) -> list[dict[str, object]]:

@@ -103,7 +103,8 @@ def test_at_github_everything_is_read_and_announced_at_one_commit():
     sha, events = "c" * 40, "events/events_1.json"
     raw, api = f"https://raw.githubusercontent.com/me/mine/{sha}/data", "https://api.github.com/repos/me/mine"
     made = ImpectGithub("i", "https://raw.githubusercontent.com/me/mine/main/data")
-    listed = {"sha": "t" * 40, "tree": [{"path": f"data/{events}", "type": "blob", "sha": "b" * 40}]}
+    files = ("iterations.json", events)
+    listed = {"sha": "a" * 40, "tree": [{"path": f"data/{one}", "type": "blob", "sha": "b" * 40} for one in files]}
     attached(
         made,
         {

@@ -90,7 +90,8 @@ def test_at_github_the_media_host_and_the_commit_are_known(entries):
     api, sha = "https://api.github.com/repos/SkillCorner/opendata", "c" * 40
     raw = f"https://raw.githubusercontent.com/SkillCorner/opendata/{sha}/data"
     frames = "matches/1886347/1886347_tracking_extrapolated.jsonl"
-    listed = {"sha": "t" * 40, "tree": [{"path": f"data/{frames}", "type": "blob", "sha": "b" * 40}]}
+    files = ("matches.json", frames)
+    listed = {"sha": "a" * 40, "tree": [{"path": f"data/{one}", "type": "blob", "sha": "b" * 40} for one in files]}
     answers = {f"{raw}/matches.json": entries, f"{api}/commits/master": sha.encode()}
     attached(made, {**answers, f"{api}/git/trees/{sha}?recursive=1": listed})
     with in_run():
