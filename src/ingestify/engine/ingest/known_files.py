@@ -41,16 +41,21 @@ class KnownFiles:
     def __init__(self, existing: Dataset | None, entry: QuarantineEntry | None, index_date: str | None = None) -> None:
         self.current: Mapping[str, File] = {} if existing is None else existing.files
         self.held: dict[str, NewFile] = {} if entry is None else {file.file_id: file for file in entry.files}
-        self.feeds: Mapping[str, FeedState] = {} if existing is None else existing.feeds
-        if entry is not None:
-            self.feeds = {**self.feeds, **entry.feeds}
+        self._feeds_of_lake: Mapping[str, FeedState] = {} if existing is None else existing.feeds
+        self._feeds_with_held = {} if entry is None else {**self._feeds_of_lake, **entry.feeds}
+        self.feeds = self._feeds_of_lake if entry is None else self._feeds_with_held
         self._is_held = entry is not None
         self._index_date = index_date
         self._begun_at = now()
 
     def forget_held(self, file: FileResource) -> None:
-        """Forget the bytes of a file in quarantine, as they are lost."""
+        """Forget a file in quarantine, as its bytes are lost: what was known of them is not true of the lake's."""
         self.held.pop(file.file_id, None)
+        in_lake = self._feeds_of_lake.get(file.file_id)
+        if in_lake is None:
+            self._feeds_with_held.pop(file.file_id, None)
+        else:
+            self._feeds_with_held[file.file_id] = in_lake
 
     def validators_of(self, file: FileResource) -> Validators:
         """Return the validators for a conditional request: only those of bytes that the lake or the quarantine has."""

@@ -10,6 +10,8 @@ import pytest
 
 from ingestify import DatasetResource, Source, get_dev_engine
 from ingestify.domain.content_id import sha256
+from ingestify.domain.file import DraftFile, File
+from ingestify.domain.resource import FileResource
 from ingestify.testing.document_provider import DocumentProvider
 
 FEEDS = ("events", "lineups")
@@ -90,3 +92,38 @@ def test_a_list_that_changes_while_its_files_come_is_followed(web: DocumentProvi
             (dataset,) = engine.list_datasets()
             files = engine.store.load_files(dataset)
             assert {feed: files.get_file(feed).read() for feed in FEEDS} == {feed: body_of(feed, 2) for feed in FEEDS}
+
+
+class Loaded(Source):
+    """One match, of which a file loader brings the files that a list names."""
+
+    provider = "mine"
+
+    def __init__(self, contents: dict[str, bytes]) -> None:
+        super().__init__("mine")
+        self.contents = contents
+
+    def find_datasets(self, dataset_type: str, **_: Any) -> Iterator[DatasetResource]:
+        resource = DatasetResource({"match_id": 1}, dataset_type)
+        for feed, body in self.contents.items():
+            digest = hashlib.sha256(body).hexdigest()
+            resource.add_file(None, feed, file_loader=self._load, content_id=sha256(digest))
+        yield resource
+
+    def _load(self, file: FileResource, _: File | None) -> DraftFile:
+        return DraftFile(file.data_feed_key, "v1", "json", self.contents[file.data_feed_key])
+
+
+def test_a_file_that_quarantine_has_lost_is_loaded_again_and_not_taken_for_that_of_the_lake(tmp_path: Any):
+    source = Loaded({feed: body_of(feed, 1) for feed in FEEDS})
+    with get_dev_engine(source, "note", dev_dir=tmp_path) as engine:
+        engine.load()
+        source.contents = {"events": body_of("events", 2), "lineups": b"{no JSON"}
+        assert engine.load().totals.quarantined == 1
+        (entry,) = engine.quarantine
+        engine.store.storage.delete([file.storage_path for file in entry.files])
+        source.contents["lineups"] = body_of("lineups", 2)
+        assert engine.load().totals.revised == 1
+        (dataset,) = engine.list_datasets()
+        files = engine.store.load_files(dataset)
+        assert [files.get_file(feed).read() for feed in FEEDS] == [body_of(feed, 2) for feed in FEEDS]
