@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ingestify import IngestionEngine, IngestionPlan, get_engine
+from ingestify import IngestionEngine, IngestionPlan, StopProcessing, get_engine
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.run import RunReport
 from ingestify.sources.statsbomb_github import StatsBombGithub
@@ -17,6 +19,8 @@ from ingestify.testing.github import GithubSimulator
 from ingestify.testing.provider_state import ProviderState
 from ingestify.testing.season import Season
 from ingestify.testing.watched_provider import Fault
+from tests.support.adopted_lake import adopt_datasets
+from tests.support.waiting import wait_until
 
 MATCHES = 6
 FILES = 2 * MATCHES + 2
@@ -40,10 +44,10 @@ class OpenData:
         """Push the documents as they are by now."""
         return self.github.push_all(self.files)
 
-    def engine(self, **configuration: Any) -> IngestionEngine:
+    def engine(self, name: str = "statsbomb", folder: str = "data", **configuration: Any) -> IngestionEngine:
         configuration = {"api_url": self.github.api_url, **configuration}
         engine = get_engine(metadata_url=f"sqlite:///{self.folder}/catalog.db", file_url=f"file://{self.folder}/files")
-        source = StatsBombGithub("statsbomb", base_url=f"{self.github.raw_url}/data", **configuration)
+        source = StatsBombGithub(name, base_url=f"{self.github.raw_url}/{folder}", **configuration)
         engine.add_ingestion_plan(IngestionPlan(source, "match"))
         return engine
 
@@ -108,6 +112,20 @@ def test_what_changed_is_asked_for_and_nothing_else(data: OpenData):
     assert data.refs() == {sha}
     assert [path for path in data.asked() if str(match_id) in path] == [f"data/events/{match_id}.json"]
     assert len(data.github.requests) == 2 + 2 + 1
+
+
+@pytest.mark.parametrize("folder", ["my%20data", "daten/für%20alle"])
+def test_a_change_is_seen_in_a_folder_of_any_name(data: OpenData, folder: str):
+    def push() -> None:
+        start = f"{urllib.parse.unquote(folder)}/"
+        data.github.push_all({path.replace("data/", start, 1): body for path, body in data.files.items()})
+
+    push()
+    data.run({"folder": folder})
+    data.state.correct(data.state.match_ids()[0], ["events"])
+    push()
+    assert data.run({"folder": folder}).totals.revised == 1
+    assert data.run({"folder": folder}).totals.requests == 3
 
 
 def test_bytes_that_change_without_their_entry_are_seen(data: OpenData):
@@ -242,6 +260,20 @@ def test_a_lake_from_before_is_taken_over_without_a_file(data: OpenData):
     assert data.run().totals.requests == 3
 
 
+def test_what_an_adopted_lake_has_otherwise_is_put_right_by_the_second_run(data: OpenData):
+    data.run({"api_url": ""})
+    match_id = data.state.match_ids()[0]
+    path = f"data/events/{match_id}.json"
+    changed = data.files[path] + b"\n"
+    data.github.push({path: changed})
+    with data.engine() as engine:
+        adopt_datasets(engine)
+    assert data.run().totals.unchanged == MATCHES
+    assert data.run().totals.revised == 1
+    assert data.content(match_id, "events") == changed
+    assert data.run().totals.requests == 3
+
+
 def test_a_commit_that_is_gone_is_found_out_anew(data: OpenData):
     gone = data.github.sha
     new = data.github.push({"README.md": b"history was rewritten"})
@@ -260,6 +292,51 @@ def test_a_commit_that_is_gone_is_found_out_anew(data: OpenData):
     assert data.datasets()[data.state.match_ids()[0]].revisions[0].source["snapshot"] == new
     report = data.run()
     assert report.totals.unchanged == MATCHES
+
+
+@pytest.mark.parametrize("goes_on_with", ["the branch", "another commit"])
+def test_what_was_listed_after_a_commit_was_gone_belongs_to_no_hint(tmp_path: Path, goes_on_with: str):
+    data = OpenData(tmp_path)
+    data.state = ProviderState([Season(season_id=one, matches=2, seed=one, first_match_id=100 * one) for one in (7, 8)])
+    first = data.files
+    data.github.push_all(first)
+    with data.github:
+        data.run({"api_url": ""})  # fills the caches of the branch
+        for match_id in data.state.match_ids():
+            data.state.correct(match_id, ["events"])
+        gone = data.push()
+        data.github.add_fault(Fault(f"raw/*/{gone}/data/matches/*", "not_found"))
+        with data.engine() as engine:
+            source = engine.ingestion_plans[0].source
+            discover = source.discover_selectors
+
+            def discover_and_push(dataset_type: str) -> Any:
+                found = discover(dataset_type)
+                if goes_on_with == "another commit":
+                    data.github.push_all(first)
+                return found
+
+            source.discover_selectors = discover_and_push
+            assert engine.load().totals.unchanged == 4
+        data.github.clear_faults()
+        data.push()
+        assert data.run().totals.revised == 4
+
+
+def test_a_commit_that_is_gone_again_and_again_is_looked_for_twice(data: OpenData):
+    data.github.add_fault(Fault("raw/*/data/matches/*", "not_found"))
+    with data.engine() as engine:
+        source = engine.ingestion_plans[0].source
+        find, found = source._find_commit, []
+
+        def find_and_push() -> Any:
+            found.append(find())
+            data.github.push({"README.md": b"%d" % len(found)})
+            return found[-1]
+
+        source._find_commit = find_and_push
+        engine.load()
+    assert len(found) == 2
 
 
 def test_other_bytes_than_the_list_names_are_an_error_and_the_next_run_asks_again(data: OpenData):
@@ -331,6 +408,63 @@ def test_a_list_of_what_there_is_asks_for_no_commit(data: OpenData):
     with data.engine() as engine:
         assert len(engine.matches("statsbomb", competition_id=811, season_id=27)) == MATCHES
     assert data.github.requests_of("api") == []
+
+
+# ---- what is taken back: its hint is as it was before ------------------------------------------------------
+
+
+def test_a_change_that_a_run_with_a_filter_brought_is_taken_back(data: OpenData):
+    data.run()
+    match_id = data.state.match_ids()[0]
+    path = f"data/events/{match_id}.json"
+    data.github.push({path: data.files[path] + b"\n"})
+    assert data.run(match_id=match_id).totals.revised == 1
+    data.push()
+    assert data.run().totals.revised == 1
+    assert data.content(match_id, "events") == data.files[path]
+    assert data.run().totals.requests == 3
+
+
+def test_a_change_that_a_stopped_run_brought_is_taken_back(data: OpenData):
+    data.run()
+    match_id = data.state.match_ids()[0]
+    path = f"data/events/{match_id}.json"
+    data.github.push({path: data.files[path] + b"\n"})
+    with data.engine() as engine:
+        source = engine.ingestion_plans[0].source
+        find = source.find_datasets
+
+        def find_and_stop(**arguments: Any) -> Any:
+            yield from find(**arguments)
+            wait_until(lambda: len(data.datasets()[match_id].revisions) == 2)
+            raise StopProcessing("it is enough")
+
+        source.find_datasets = find_and_stop
+        with contextlib.suppress(StopProcessing):
+            engine.load()
+    data.push()
+    assert data.run().totals.revised == 1
+    assert data.content(match_id, "events") == data.files[path]
+
+
+def test_what_a_run_with_a_filter_read_from_a_cache_of_the_branch_is_put_right(data: OpenData):
+    data.run({"api_url": ""})  # fills the caches
+    match_id = data.state.match_ids()[0]
+    data.state.correct(match_id, ["events"])
+    data.push()
+    assert data.run().totals.revised == 1
+    assert data.run({"api_url": ""}, match_id=match_id).totals.revised == 1, "back to what the caches have"
+    assert data.run().totals.revised == 1
+    assert data.content(match_id, "events") == data.files[f"data/events/{match_id}.json"]
+
+
+def test_what_another_source_of_the_same_datasets_brought_is_put_right(data: OpenData):
+    match_id = data.state.match_ids()[0]
+    data.run()
+    data.github.push({f"data/events/{match_id}.json": data.files[f"data/events/{match_id}.json"] + b"\n"})
+    assert data.run({"name": "another"}).totals.revised == 1
+    data.push()
+    assert data.run().totals.revised == 1
 
 
 # ---- what is in quarantine, and what is withdrawn ---------------------------------------------------------

@@ -23,6 +23,9 @@ EVERYTHING = "*"
 """The selector that means every selector that `discover_selectors` finds."""
 
 
+_KIND = ("bucket", "provider", "dataset_type")
+
+
 class SelectorExpression(Protocol):
     """A rule over the attributes of discovered selectors."""
 
@@ -176,6 +179,15 @@ class Job:
         return identity != own and all(
             mine[key] == theirs.get(key) for key in ("bucket", "source", "provider", "dataset_type", "selector")
         )
+
+    def may_share(self, identity: str, bucket: str) -> bool:
+        """Whether a job with an identity may list datasets of this job: of any source, with any feeds and filters."""
+        theirs = json.loads(identity)
+        if (bucket, self.provider, self.plan.dataset_type) != tuple(map(theirs.get, _KIND)):
+            return False
+        mine, other = json.loads(self.selector.canonical), json.loads(theirs["selector"])
+        # A key with several values is compared with none.
+        return all(mine[key] == other[key] or "[" in (mine[key][:1], other[key][:1]) for key in mine.keys() & other)
 
     @property
     def chosen(self) -> Filters:

@@ -91,27 +91,33 @@ class SelectorSyncs:
                 theirs = self._dialect.any_of(columns.key_hash, hashes)
                 connection.execute(self._sync.update().where(theirs).values(listing=None))
 
-    @retried
     def forget_missing(self, is_contradicted: Callable[[str], bool]) -> None:
         """Forget the missing datasets of selectors that a second listing has to confirm."""
+        self._update_some(
+            self._sync.c.absent.is_not(None), is_contradicted, "which datasets were missing", {"absent": None}
+        )
+
+    def forget_hints(self, is_contradicted: Callable[[str], bool] | None = None) -> None:
+        """Trust the hints of selectors no more, so that the next run lists each of them. None: all selectors."""
         columns = self._sync.c
-        with self._database.read("read which datasets were missing") as connection:
-            known = connection.execute(
-                sa.select(columns.key_hash, columns.selector_key).where(columns.absent.is_not(None))
-            ).all()
-        theirs = [row.key_hash for row in known if is_contradicted(row.selector_key)]
-        if not theirs:
-            return
-        with self._database.write("forget which datasets were missing") as connection:
-            for hashes in chunks(theirs):
-                those = self._dialect.any_of(columns.key_hash, hashes)
-                connection.execute(self._sync.update().where(those).values(absent=None))
+        hinted = columns.is_settled.is_(True) & columns.hint.is_not(None)
+        self._update_some(hinted, is_contradicted or (lambda _: True), "the hints of selectors", {"is_settled": False})
 
     @retried
-    def forget_hints(self) -> None:
-        """Trust no hint, so that the next run lists each selector."""
-        with self._database.write("forget hints") as connection:
-            connection.execute(self._sync.update().values(is_settled=False))
+    def _update_some(
+        self, known: sa.ColumnElement[bool], is_chosen: Callable[[str], bool], what: str, values: dict[str, object]
+    ) -> None:
+        """Set columns of the rows that are `known`, and whose key is chosen."""
+        columns = self._sync.c
+        with self._database.read(f"read {what}") as connection:
+            keys = connection.execute(sa.select(columns.key_hash, columns.selector_key).where(known)).all()
+        theirs = [row.key_hash for row in keys if is_chosen(row.selector_key)]
+        if not theirs:
+            return
+        with self._database.write(f"forget {what}") as connection:
+            for hashes in chunks(theirs):
+                those = self._dialect.any_of(columns.key_hash, hashes)
+                connection.execute(self._sync.update().where(those).values(values))
 
 
 def _hash(key: str) -> str:

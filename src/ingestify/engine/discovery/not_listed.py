@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ingestify.domain.identifier import canonical_value
-from ingestify.domain.run import RunState
 from ingestify.domain.selector import Filters, Selector, filter_values
 from ingestify.domain.wording import filter_text, values_there
 from ingestify.engine.discovery.planner import Expansion
@@ -42,8 +41,7 @@ def describe_not_listed(
 
 def _says_all(progress: JobProgress) -> bool:
     """Whether all datasets of a job's selector are known. A selector without changes was skipped, and is known."""
-    is_unchanged = progress.state is RunState.SKIPPED and not progress.left_to_another
-    return is_unchanged or progress.listed_all
+    return progress.was_skipped_by_hint or progress.listed_all
 
 
 def _lacking_selectors(filters: Filters, who: str, expansions: Sequence[Expansion]) -> str:

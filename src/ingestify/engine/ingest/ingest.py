@@ -145,6 +145,9 @@ class DatasetIngest:
         files do not come either. After a discard they do.
         """
         existing, entry = self._decision.existing, self._decision.entry
+        has_content_ids = any(file.content_id is not None for file in self._fetched.resource.files.values())
+        if existing is not None and existing.is_adopted and has_content_ids:
+            self._fetched.discovered.progress.is_in_doubt = True  # the next run compares them
         keeps_description = (
             existing is not None
             and (entry is None or entry.is_open)

@@ -139,7 +139,7 @@ class JobProgress:
         self.sync_before: SelectorSync | None = None  # what the lake remembered of the selector then
         self.left_to_another = False
         self.took_out = False  # a file left a current set; another plan or other settings may want it
-        self.is_in_doubt = False  # a file was gone for the first time: the next run has to look again
+        self.is_in_doubt = False  # a file was gone for the first time, or believed: the next run has to look again
         self.is_discovered = False  # completely
         self.listed_all = False  # the listing was read to its end, and every entry was readable
         self.passed_over: Identifier | None = None  # a dataset that the filters leave out
@@ -222,6 +222,17 @@ class JobProgress:
         if self.left_alone is not None:
             return False
         return self.state is RunState.FINISHED or (self.state is RunState.FAILED and self.error is None)
+
+    @property
+    def was_skipped_by_hint(self) -> bool:
+        """Whether the hint of its selector said that the lake has all of it."""
+        return self.state is RunState.SKIPPED and not self.left_to_another
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether datasets of the lake changed."""
+        with self._lock:
+            return any(self._counts[name] for name in ("new", "revised", "metadata"))
 
     @property
     def came(self) -> int:

@@ -118,10 +118,29 @@ class SelectorMemory:
                 if any(one.took_out for one in progresses):
                     syncs.forget_hints()
             self._conclude_each(concluded, progresses)
+            with self._logged("forget hints that were taken back"):
+                self._forget_hints(concluded, progresses)
             self._tell_how_many_more()
             for progress in ours:
                 if progress not in concluded:
                     self._forget_what_is_listed_again(progress)
+
+    def _forget_hints(self, concluded: Sequence[JobProgress], progresses: Sequence[JobProgress]) -> None:
+        """Believe no hint of a selector of which the lake has datasets from another moment of the provider by now.
+
+        A hint may be as it was before, if the provider takes a change back. What the same source listed in this run, or
+        did not need to list, is of the same moment.
+        """
+        syncs, bucket = self._store.catalogue.selector_syncs, self._store.bucket
+        as_hinted = [one for one in progresses if one in concluded or one.was_skipped_by_hint]
+        kept = {one.job.identity(bucket): one.job.source_name for one in as_hinted}
+        changed = [one.job for one in progresses if one.has_changes]
+        if changed:
+            syncs.forget_hints(
+                lambda identity: any(
+                    job.source_name != kept.get(identity) and job.may_share(identity, bucket) for job in changed
+                )
+            )
 
     def _conclude_each(self, concluded: Sequence[JobProgress], progresses: Sequence[JobProgress]) -> None:
         reported: set[tuple[str, ...]] = set()

@@ -133,5 +133,5 @@ class SelectorSyncsPort(Protocol):
     def forget_missing(self, is_contradicted: Callable[[str], bool]) -> None:
         """Forget the missing datasets that a second listing has to confirm, of the selectors with these keys."""
 
-    def forget_hints(self) -> None:
-        """Trust no selector's hint, because datasets lost files that other plans may need."""
+    def forget_hints(self, is_contradicted: Callable[[str], bool] | None = None) -> None:
+        """Trust the hints of the selectors with these keys no more, as the lake is not as it was; None: of all."""
