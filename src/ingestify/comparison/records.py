@@ -20,6 +20,7 @@ from ingestify.comparison.matching import Matching, find_usual_key, match_record
 from ingestify.comparison.values import FieldChange, ValueComparison, find_first, find_value
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.record_key import RecordKey, record_key_of
+from ingestify.domain.wording import in_short
 
 __all__ = ["compare_contents"]
 
@@ -36,6 +37,8 @@ _NOWHERE = _Place((), "")
 
 _MANY = 20
 """A list of so many objects without keys is compared by content; a shorter one, entry by entry."""
+
+_MOST_DIGITS = 18
 
 _NO_COUNTERPART = "(a record without a counterpart)"
 
@@ -154,7 +157,7 @@ class _FeedComparison:
                 within.keys,
                 place,
                 _noun_of(record, key),
-                "" if who is None else str(who),
+                in_short(who) if isinstance(who, (str, int)) else "",
                 minute or "",
                 (within.way + change.field).rstrip("."),
                 change.old,
@@ -193,7 +196,7 @@ def _key_of_list(way: str, old: list[Any], new: list[Any], key: RecordKey) -> Re
 
 def _noun_of(record: JsonValue, key: RecordKey) -> str:
     kind = find_first(record, key.kind)
-    return kind if isinstance(kind, str) and kind else key.noun
+    return in_short(kind) if isinstance(kind, str) else key.noun
 
 
 def _labels(key: RecordKey) -> Mapping[str, str]:
@@ -215,7 +218,7 @@ def _shifts(places: Sequence[int], count: int) -> list[int]:
 def _is_shifted(old: JsonValue, new: JsonValue, way: str, shift: int) -> bool:
     """Whether a number that counts records changed only because there are more or fewer records before it."""
     was, now = (str(find_value(record, way)) for record in (old, new))
-    return was.isdecimal() and now.isdecimal() and int(now) - int(was) == shift
+    return all(one.isdecimal() and len(one) <= _MOST_DIGITS for one in (was, now)) and int(now) - int(was) == shift
 
 
 def _with_common_keys(old: list[Any], new: list[Any], matching: Matching) -> tuple[list[Any], list[Any]]:

@@ -124,7 +124,7 @@ def _clause(kind: DifferenceKind, label: str, noun: str, group: Sequence[Differe
         return f"{counted(count, noun)} {_VERBS[kind]}{when}" + (f" ({whose})" if whose else "")
     if group[0].position is None:
         noun = group[0].noun
-        subject = f"the {noun}'s {label}" if noun else f"{label or 'content'} of {found.feed}"
+        subject = f"the {noun}'s {label}" if noun and label else f"{label or 'content'} of {found.feed}"
     else:
         subject = of_records(count, noun, label or "content")
     values = ""

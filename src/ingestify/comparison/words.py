@@ -52,7 +52,7 @@ def field_label(way: str, names: dict[str, str]) -> str:
     if way in names:
         return names[way]
     way = _NAMES_AT_THE_END.sub(r"\1", way)
-    return names.get(way) or way.rpartition(".")[2].replace("_", " ")
+    return names.get(way) or in_short(way.rpartition(".")[2].replace("_", " "))
 
 
 def minutes_text(minutes: Iterable[str]) -> str:
@@ -79,4 +79,6 @@ def value_text(value: JsonValue) -> str:
         return in_short(value)
     if isinstance(value, dict):
         return "an object"
+    if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
+        return f"a list of {len(value):,}"
     return in_short(json.dumps(value, ensure_ascii=False))

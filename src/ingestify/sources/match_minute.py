@@ -8,6 +8,8 @@ __all__ = ["minute_text"]
 
 _LAST_MINUTES = {1: 45, 2: 90, 3: 105, 4: 120}
 
+_MOST_DIGITS = 4
+
 
 def minute_text(minute: Any, period: Any) -> str | None:
     """Return the minute; None if it is no number.
@@ -16,8 +18,13 @@ def minute_text(minute: Any, period: Any) -> str | None:
         minute: The whole minutes since the kick-off, where the second half begins with 45, and so on.
         period: 1 and 2 are the halves, 3 and 4 those of extra time; in any other one nothing is added to a half.
     """
-    if not str(minute).isdecimal():
+    number, half = _number(minute), _number(period)
+    if number is None:
         return None
-    last = _LAST_MINUTES.get(int(period)) if str(period).isdecimal() else None
-    number = int(minute)
+    last = None if half is None else _LAST_MINUTES.get(half)
     return f"{last}+{number - last}" if last is not None and number >= last else str(number)
+
+
+def _number(value: Any) -> int | None:
+    text = str(value)
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None

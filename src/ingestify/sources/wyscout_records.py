@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +18,9 @@ _PERIODS = {"1H": (1, 0), "2H": (2, 45), "E1": (3, 90), "E2": (4, 105)}
 def _minute(event: Mapping[str, Any]) -> str | None:
     period, start = _PERIODS.get(str(event.get("matchPeriod")), (None, 0))
     seconds = event.get("eventSec")  # of version 2: since the period began
-    minute = start + int(seconds // 60) if isinstance(seconds, (int, float)) else event.get("minute")
-    return minute_text(minute, period)
+    if isinstance(seconds, (int, float)) and math.isfinite(seconds):
+        return minute_text(start + int(seconds // 60), period)
+    return minute_text(event.get("minute"), period)
 
 
 RECORD_KEYS: RecordKeys = {

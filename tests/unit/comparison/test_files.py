@@ -122,6 +122,11 @@ def test_only_the_wanted_feeds_are_compared():
             "Events: not compared, as now it declares the entity 'b'; other bytes, 4 bytes → 40 bytes.",
         ),
         (File("match", b'{"a": 1}'), File("match", b'{"a":1}'), "No record changed; match is written in another way."),
+        (
+            as_file("events", [{"id": 1}, {"id": 2}]),
+            as_file("events", {"error": "no"}),
+            "Content of events changed (a list of 2 → an object).",
+        ),
         (File("match", b'{"a": 1}'), File("match", b'{"a": 2}'), "The match's a changed (1 → 2)."),
         (
             File("events", b"[]", data_spec_version="v8"),

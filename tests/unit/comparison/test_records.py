@@ -163,6 +163,15 @@ def test_numbers_of_the_same_hash_are_not_the_same_record():
     assert rows([{"x": 1.0}, {"x": True}], [{"x": True}, {"x": 1}], RecordKey(is_ordered=False)) == []
 
 
+def test_whatever_is_in_a_record_can_be_told():
+    odd = {"id": [{}], "index": "9" * 5000, "type": {"a": 1}, "player": ["x"], "a" * 500: 1, "b": "c" * 500}
+    old = [odd, None, "text", [1]]
+    new = [{**odd, "index": "8" * 5000, "b": {"c": float("inf")}, "a" * 500: 2}, True, "text", [1, 2]]
+    clauses = clauses_of([compare(old, new)])
+    assert max(map(len, clauses)) < 400
+    assert sentence(old, new)
+
+
 def test_the_same_key_twice_and_a_key_that_is_not_there_are_no_error():
     twice = [{"id": 1, "x": 1}, {"id": 1, "x": 2}, {"x": 3}]
     assert rows(twice, copy.deepcopy(twice), ID) == []

@@ -89,6 +89,8 @@ def test_the_declarations_of_all_built_in_sources_can_be_read():
         (63, None, "63"),
         (None, 1, None),
         ("", 1, None),
+        ("9" * 5000, "9" * 5000, None),
+        ({}, [], None),
     ],
 )
 def test_the_minute_of_a_match(minute, period, text):
@@ -103,6 +105,8 @@ def test_the_minute_of_a_match(minute, period, text):
         ({"matchPeriod": "2H", "minute": 47, "second": 5}, "47"),
         ({"matchPeriod": "P", "minute": 120}, "120"),
         ({}, None),
+        ({"matchPeriod": [], "eventSec": float("nan")}, None),
+        ({"matchPeriod": "1H", "eventSec": -5}, None),
     ],
 )
 def test_the_minute_of_both_versions_of_wyscout(event, minute):
