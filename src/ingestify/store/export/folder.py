@@ -8,6 +8,7 @@ import itertools
 import os
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from ingestify.errors import ExportError
@@ -25,27 +26,40 @@ class ExportFolder:
         self.folder = folder
 
     def find(self, path: str) -> bytes | None:
-        """Return what is in a file; None: there is no such file."""
-        try:
-            return (self.folder / path).read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+        """Return what is in a file; None: there is no such file.
+
+        Raises:
+            ExportError: It cannot be read.
+        """
+        with self._looking_at(path):
+            return (self.folder / path).read_bytes() if (self.folder / path).is_file() else None
 
     def exists(self, path: str) -> bool:
         """Whether something has the name of a file.
 
         Raises:
-            ExportError: A folder has it, or a file has the name of a folder that it needs.
+            ExportError: A folder has it, or a file has the name of a folder that it needs. Or nobody may look.
         """
         target = self.folder / path
-        if target.is_dir():
-            raise ExportError(f"{target} is a folder, where a file has to be. Nothing was written.", [path])
-        for parent in target.parents:
-            if parent.is_dir():
-                break
-            if os.path.lexists(parent):
-                raise ExportError(f"{parent} is no folder, where one has to be. Nothing was written.", [path])
-        return os.path.lexists(target)
+        with self._looking_at(path):
+            if target.is_dir():
+                raise ExportError(f"{target} is a folder, where a file has to be. Nothing was written.", [path])
+            for parent in target.parents:
+                if parent.is_dir():
+                    break
+                if os.path.lexists(parent):
+                    raise ExportError(f"{parent} is no folder, where one has to be. Nothing was written.", [path])
+            return os.path.lexists(target)
+
+    @contextlib.contextmanager
+    def _looking_at(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or error
+            raise ExportError(
+                f"{self.folder / path} cannot be looked at: {why}. Nothing was written.", [path]
+            ) from error
 
     def has_same(self, path: str, content: ExportedContent) -> bool:
         """Whether a file has exactly these bytes."""

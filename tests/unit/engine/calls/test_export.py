@@ -353,3 +353,17 @@ def test_a_disk_that_refuses_is_an_error_that_says_so(on_disk, tmp_path, monkeyp
     with pytest.raises(ExportError, match="cannot be written: No space left on device"):
         on_disk[0].export(tmp_path / "out")
     assert files_of(tmp_path / "out") == {}
+
+
+def test_a_folder_that_nobody_may_look_at_is_an_error_that_names_it(on_disk, tmp_path, monkeypatch):
+    engine, _ = on_disk
+    engine.export(tmp_path / "out", match_id=1)
+
+    def forbidden(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(ExportError, match=r"out/matches\.json cannot be looked at: Permission denied\. Nothing was"):
+        engine.export(tmp_path / "out", match_id=2, overwrite=True)
+    monkeypatch.undo()
+    assert "data/events/2.json" not in files_of(tmp_path / "out")
