@@ -210,6 +210,19 @@ def test_the_same_content_under_new_keys_is_the_same_without_a_declaration():
     )
 
 
+def test_a_record_that_is_nothing_but_a_key_is_no_other_one():
+    assert [kind for kind, *_ in rows([{"id": 1}], [{"id": 2}], ID)] == ["added", "removed"]
+
+
+def test_references_to_records_without_a_counterpart_are_told_by_these_records_alone():
+    old = [event(1, 1, related=["e2"]), event(2, 2), event(3, 3, related=["e1", "e2"])]
+    new = [{**one, "id": f"n{one['id']}", "minute": one["minute"] if one["minute"] != 2 else 55} for one in old]
+    new[0]["related"], new[2]["related"] = ["ne2"], ["ne1", "ne2"]
+    assert {kind for kind, *_ in rows(old, new)} == {"added", "removed", "rekeyed"}
+    new[2]["related"] = ["ne1", "ne1"]
+    assert next((kind, field) for kind, _, field, *_ in rows(old, new)) == ("changed", "related")
+
+
 # ---- properties ------------------------------------------------------------------------------------------------------
 
 LEAVES = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0]) | st.sampled_from("abc")
