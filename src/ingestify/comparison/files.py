@@ -3,57 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, BinaryIO, Protocol
+from typing import Any
 
 from ingestify.comparison.content import MOST_BYTES, TooLarge, Unreadable, can_be_compared, read_content
 from ingestify.comparison.difference import FeedDifferences
 from ingestify.comparison.records import compare_contents
 from ingestify.comparison.references import find_strangers
 from ingestify.domain.json_value import JsonValue
+from ingestify.domain.readable_files import ReadableFile
 from ingestify.domain.record_key import RecordKey, RecordKeys, record_key_of
 from ingestify.progress.formatting import size
 
-__all__ = ["ComparedFile", "compare_files"]
+__all__ = ["compare_files"]
 
 
-class ComparedFile(Protocol):
-    """A file of a revision."""
-
-    @property
-    def file_id(self) -> str:
-        """`{data_feed_key}__{data_spec_version}`."""
-
-    @property
-    def data_feed_key(self) -> str:
-        """The feed."""
-
-    @property
-    def data_spec_version(self) -> str:
-        """The version of the feed."""
-
-    @property
-    def data_serialization_format(self) -> str:
-        """The format."""
-
-    @property
-    def size(self) -> int:
-        """How many bytes it has."""
-
-    @property
-    def tag(self) -> str:
-        """The sha256 of the bytes."""
-
-    @property
-    def stream(self) -> BinaryIO:
-        """The content, at its beginning."""
-
-
-_Pair = tuple[ComparedFile | None, ComparedFile | None]
+_Pair = tuple[ReadableFile | None, ReadableFile | None]
 
 
 def compare_files(
-    old: Iterable[ComparedFile],
-    new: Iterable[ComparedFile],
+    old: Iterable[ReadableFile],
+    new: Iterable[ReadableFile],
     record_keys: RecordKeys,
     feeds: Collection[str] | None = None,
 ) -> list[FeedDifferences]:
@@ -75,7 +44,7 @@ def compare_files(
     ]
 
 
-def _pair_files(old: list[ComparedFile], new: list[ComparedFile]) -> Iterator[_Pair]:
+def _pair_files(old: list[ReadableFile], new: list[ReadableFile]) -> Iterator[_Pair]:
     """Yield the files of both revisions: the same feed in the same version, else the only ones of a feed."""
     left = {file.file_id: file for file in new}
     unpaired = []
@@ -92,7 +61,7 @@ def _pair_files(old: list[ComparedFile], new: list[ComparedFile]) -> Iterator[_P
         yield None, file
 
 
-def _feed_of(old: ComparedFile | None, new: ComparedFile | None) -> str:
+def _feed_of(old: ReadableFile | None, new: ReadableFile | None) -> str:
     file = new or old
     assert file is not None
     return file.data_feed_key
@@ -106,7 +75,7 @@ class _FilesComparison:
         self._contents: dict[str, JsonValue] = {}
 
     def compare(
-        self, old: ComparedFile | None, new: ComparedFile | None, pairs: Iterable[_Pair]
+        self, old: ReadableFile | None, new: ReadableFile | None, pairs: Iterable[_Pair]
     ) -> FeedDifferences | None:
         """Return what differs in a file; None: nothing."""
         feed = _feed_of(old, new)
@@ -119,7 +88,7 @@ class _FilesComparison:
         is_same = old.tag == new.tag and not version and not any(one.old != one.new for one in found.strangers)
         return None if is_same else found
 
-    def _compare_content(self, old: ComparedFile, new: ComparedFile) -> FeedDifferences:
+    def _compare_content(self, old: ReadableFile, new: ReadableFile) -> FeedDifferences:
         feed = new.data_feed_key
         forms = old.data_serialization_format, new.data_serialization_format
         sizes = f"{size(old.size)} → {size(new.size)}"
@@ -142,7 +111,7 @@ class _FilesComparison:
         except RecursionError:
             return FeedDifferences(feed, f"not compared, as it is nested too deeply; other bytes, {sizes}")
 
-    def _read(self, file: ComparedFile) -> JsonValue:
+    def _read(self, file: ReadableFile) -> JsonValue:
         if file.tag not in self._contents:
             content = read_content(file.stream, file.data_serialization_format)
             if not self._is_referred_to(file.data_feed_key):
@@ -175,7 +144,7 @@ class _FilesComparison:
         yield from find_strangers(feed, keys, *contents)
 
 
-def _note_of_one(old: ComparedFile | None, new: ComparedFile | None) -> str:
+def _note_of_one(old: ReadableFile | None, new: ReadableFile | None) -> str:
     if new is not None:
         return f"is new ({size(new.size)})"
     assert old is not None
