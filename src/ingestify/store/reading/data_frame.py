@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ingestify.errors import LoadError, MissingExtraError
 from ingestify.store.reading.records import JSON, JSON_LINES, read_records
-from ingestify.store.reading.shape import fitted, shape_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,6 +162,8 @@ def read_pandas(
 
 def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any) -> pl.DataFrame:
     """Return a polars DataFrame of JSON objects; `what` names them in an error."""
+    from ingestify.store.reading.shape import fitted, shape_of  # only who makes a frame needs it
+
     polars = library("polars")
     frame: pl.DataFrame = polars.DataFrame()
     with as_load_error("polars", what, polars.exceptions.PolarsError, OverflowError):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.dataset import DATASET_COLUMNS, Dataset, shown_of
 from ingestify.domain.match_facts import match_facts
-from ingestify.store.reading.many_datasets import ManyDatasets
 from ingestify.store.reading.table_list import TableList, with_own_names
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+
+    from ingestify.store.reading.many_datasets import ManyDatasets
 
 __all__ = ["DatasetList"]
 
@@ -82,7 +83,7 @@ class DatasetList(TableList[Dataset]):
         """
         if data_feed_key is None:
             return super().to_polars()
-        return ManyDatasets(self, data_feed_key, data_spec_version, records, encoding, progress).to_polars()
+        return self._many(data_feed_key, data_spec_version, records, encoding, progress).to_polars()
 
     def to_pandas(
         self,
@@ -96,7 +97,14 @@ class DatasetList(TableList[Dataset]):
         """Return the same as a pandas DataFrame, with nested values as dotted columns. Values keep their types."""
         if data_feed_key is None:
             return super().to_pandas()
-        return ManyDatasets(self, data_feed_key, data_spec_version, records, encoding, progress).to_pandas()
+        return self._many(data_feed_key, data_spec_version, records, encoding, progress).to_pandas()
+
+    def _many(
+        self, feed: str, version: str | None, records: str | None, encoding: str | None, progress: bool | None
+    ) -> ManyDatasets:
+        from ingestify.store.reading.many_datasets import ManyDatasets  # only who reads a feed needs it
+
+        return ManyDatasets(self, feed, version, records, encoding, progress)
 
     def as_rows(self) -> list[dict[str, Any]]:
         """Return a row for each dataset, with the keys of its identifier; date, teams and score if there are any."""

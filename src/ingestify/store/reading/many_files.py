@@ -20,7 +20,7 @@ from ingestify.domain.readable_files import ReadableFile
 from ingestify.store.reading.data_frame import DELIMITED, as_load_error, library, read_rows
 from ingestify.store.reading.records import JSON
 from ingestify.store.reading.shape import EXACT, NOTHING, Kind, Shape, fitted, loses, shape_of, united
-from ingestify.store.reading.typed_json import ShapeCheck, column_type
+from ingestify.store.reading.typed_json import ShapeCheck, column_type, records_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,8 +74,9 @@ class ManyFiles:
         library("polars")
         with ThreadPoolExecutor(_THREADS, "ingestify-frame") as pool:
             opened = _ahead(pool, (functools.partial(_open, *file, *self._how) for file in self._files))
-            read = list(_ahead(pool, map(self._learn, self._files, opened)))
-            return list(_ahead(pool, map(self._finisher, self._files, read)))
+            read = deque(_ahead(pool, map(self._learn, self._files, opened)))
+            # A frame goes as soon as it was brought into the last shape.
+            return list(_ahead(pool, (self._finisher(file, read.popleft()) for file in self._files)))
 
     def read_pandas(self) -> list[pd.DataFrame]:
         """Return a frame for each file. Those that lack a column lack it.
@@ -102,14 +103,14 @@ class ManyFiles:
             self._unite(found.shape)
             return lambda: found
         is_quick = file.data_serialization_format.lower() in JSON and self._how == (None, None)
-        if is_quick and self._check.fits(content):
-            return functools.partial(_read_quickly, file, what, content, self._check.shape)
-        with _naming(what):
-            rows = _rows(file, content, *self._how)
-        self._unite(shape_of(rows))
-        if is_quick and self._check.fits(content):
-            return functools.partial(_read_quickly, file, what, content, self._check.shape)
-        return functools.partial(_read_rows, what, rows, self._check.shape)
+        records = records_in(content, file.data_feed_key) if is_quick else b""
+        if not self._check.fits(records):
+            with _naming(what):
+                rows = _rows(file, content, *self._how)
+            self._unite(shape_of(rows))
+            if not self._check.fits(records):
+                return functools.partial(_read_rows, what, rows, self._check.shape)
+        return functools.partial(_read_quickly, file, what, records, self._check.shape)
 
     def _unite(self, shape: Shape) -> None:
         both = united(self._check.shape, shape, mixed=self.mixed)

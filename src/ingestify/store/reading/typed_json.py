@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from ingestify.store.reading.shape import EXACT, LONG, NOTHING, Kind, Shape
 
-__all__ = ["ShapeCheck", "column_type"]
+__all__ = ["ShapeCheck", "column_type", "records_in"]
 
 _ESCAPED_COLON = b"\\u003"
 
@@ -74,6 +74,24 @@ class ShapeCheck:
     def _type_or_null(self, shape: Shape) -> Any:
         kind = self._type_of(shape)
         return type(None) if kind is None else kind | None
+
+
+def records_in(content: bytes, feed: str) -> bytes:
+    """Return the list of records in an object, as `records.read_records` looks for it; else all of the content.
+
+    What is no JSON is returned as it is.
+    """
+    if not content.lstrip().startswith(b"{"):
+        return content
+    import msgspec
+
+    try:
+        content.decode()  # msgspec does not look into the texts that it skips
+        values = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return content
+    there = (bytes(values[key]) for key in (feed, "data") if key in values)
+    return next((value for value in there if value.startswith(b"[")), content)
 
 
 def column_type(polars: Any, shape: Shape) -> Any:

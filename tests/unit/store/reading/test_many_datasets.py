@@ -221,6 +221,12 @@ def test_pandas_rounds_no_number_and_keeps_types(engine_of):
     assert frame["match_id"].tolist() == [1, 2]
 
 
+def test_pandas_keeps_rows_without_columns(engine_of):
+    frame = engine_of([], [{}], [{"id": 3}], [{}]).to_pandas("events")
+    assert frame["match_id"].tolist() == [2, 3, 4]
+    assert frame["id"].isna().tolist() == [True, False, True]
+
+
 def test_the_lake_as_it_was(engine_of):
     engine = engine_of([{"id": 1}])
     source = engine.ingestion_plans[0].source

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestify.errors import SourceError
 from ingestify.inflation import GZIP_MAGIC
 from ingestify.store.reading import many_files
 from ingestify.store.reading.data_frame import DELIMITED, polars_of, read_polars, read_rows
@@ -124,6 +125,9 @@ def test_files_that_are_nearly_alike(changes):
         '[{"id": 1}]'.encode("utf-16"),
         b'[{"id": 1}, 2, null]',
         b'{"events": [{"id": 1}], "events": [{"id": 2}]}',
+        b'{"data": [{"id": 1}], "events": 5}',
+        b'{"data": [1], "events": {"id": 1}}',
+        b'{"events": [{"id": 1}], "other": NaN}',
         b'{"id": 1}',
         b"[]",
     ],
@@ -142,6 +146,9 @@ def test_the_quick_reader_takes_what_is_usual(monkeypatch):
     usual = json.dumps([RECORD, {"id": 2, "x": 1}], indent=1).encode()
     check([usual] * 5 + [json.dumps([{"id": None, "new": [{"a": 1}]}]).encode()] + [usual] * 4)
     assert len(quick) == 10
+    wrapped = b'{"meta": {"id": 1}, "data": 3, "events": ' + usual + b"}"
+    check([wrapped, usual, wrapped])
+    assert len(quick) == 13
 
 
 ALL_FILES = "INGESTIFY_TEST_EXAMPLES" in os.environ
@@ -172,6 +179,14 @@ def real_files(folder: Path):
                 Content(archive.read(one)) for one in archive.namelist() if one.endswith(".json")
             ]
     return groups
+
+
+@pytest.mark.parametrize(
+    "broken", [b"[", b'{"a": 1} 2', b'{"events": [], "a": "\xff"}', b'{"events": [], "a": 01}', b""]
+)
+def test_what_is_no_json_is_an_error(broken):
+    with pytest.raises(SourceError, match="JSON"):
+        read_together([Content(b'[{"id": 1}]'), Content(broken)])
 
 
 @pytest.mark.slow
