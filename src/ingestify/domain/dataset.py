@@ -414,7 +414,9 @@ class Dataset(Dumped):
     def __getstate__(self) -> dict[str, Any]:
         state = {name: getattr(self, name) for name in _FIELDS}
         reader = self.__dict__.get("_reader")
-        if reader is not None and not isinstance(reader.reference, str):
+        if reader is not None and isinstance(reader.reference, str):
+            state["_why_lost"] = f" since it was copied or pickled, because {reader.reference}"
+        elif reader is not None:
             state["_reader"] = reader  # another process opens the lake by its reference
         return state
 
@@ -434,7 +436,7 @@ def _lake_of(dataset: Dataset, data_feed_key: str) -> FileReader:
     reader: FileReader | None = dataset.__dict__.get("_reader")
     if reader is None:
         raise LoadError(
-            f"{dataset} does not know its lake, because it was not read from one (it was made, copied or unpickled): "
+            f"{dataset} does not know its lake{dataset.__dict__.get('_why_lost', ', because it was not read from one')}: "
             f"use store.load_files(dataset)['{data_feed_key}'] of the lake that has it."
         )
     return reader

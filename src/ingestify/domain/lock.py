@@ -102,9 +102,9 @@ class LockedDataset:
         chosen = self._choose(dataset)
         return None if len(chosen) < len(wanted) else dataset.with_files(chosen)
 
-    def find_lacking(self, dataset: Dataset) -> list[str]:
-        """Return the ids of the locked files that no revision of a lake's dataset has."""
-        there = {file.file_id for file in self._choose(dataset)}
+    def find_lacking(self, dataset: Dataset | None) -> list[str]:
+        """Return the ids of the locked files that no revision of a dataset has; None: the lake does not have it."""
+        there = set() if dataset is None else {file.file_id for file in self._choose(dataset)}
         return [file_id for file_id in self.files if file_id not in there]
 
     def _choose(self, dataset: Dataset) -> list[File]:

@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
@@ -137,6 +138,9 @@ class IngestionEngine:
 
     def _keep_report(self, report: RunReport) -> None:
         self.last_report = report
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise PicklingError(f"{self!r} cannot be passed to another process; pass engine.store, which reads the lake.")
 
     def __repr__(self) -> str:
         plans = [f"{plan.source.name}/{plan.dataset_type}" for plan in self.ingestion_plans]

@@ -62,5 +62,5 @@ def reference_of(place: Place, bucket: str, file_options: Mapping[str, Any] | No
         return "its file_options, which may hold secrets, were given in Python"
     urls = [url if is_vault_url(url) else resolve_url(url, place.base) for url in (place.metadata_url, place.file_url)]
     if any(mask_url(url) != url for url in urls):
-        return "its URL has a secret"
+        return "its URL has a user name or a secret"
     return LakeReference("", urls[0], urls[1], bucket)

@@ -11,6 +11,7 @@ import pickle
 import pytest
 
 from ingestify import DatasetResource, IngestionPlan, Source, get_datastore, get_dev_engine, get_engine
+from ingestify.errors import LoadError
 from ingestify.main.place import Place
 from ingestify.main.reference import reference_of
 from ingestify.store.dataset_store import DatasetStore
@@ -94,7 +95,7 @@ def test_relative_urls_are_those_of_the_process_that_opened_it(folder, monkeypat
 
 def test_secrets_are_not_pickled(folder, tmp_path):
     urls = Place(metadata_url="postgresql://me:hush@localhost/lake", file_url=f"file://{tmp_path}/files/")
-    assert reference_of(urls, "main", None) == "its URL has a secret"
+    assert reference_of(urls, "main", None) == "its URL has a user name or a secret"
     files = Place(metadata_url="sqlite:///lake/catalog.db", file_url="s3://bucket/lake")
     why = reference_of(files, "main", {"secret_access_key": "hush"})
     assert why == "its file_options, which may hold secrets, were given in Python"
@@ -110,7 +111,17 @@ def test_a_lake_in_memory_stays_where_it_is():
         engine.load()
         with pytest.raises(pickle.PicklingError, match="it is in memory"):
             pickle.dumps(engine.store)
-        pickle.dumps(engine.list_datasets()[0])  # without its lake
+        lost = pickle.loads(pickle.dumps(engine.list_datasets()[0]))
+        with pytest.raises(
+            LoadError, match="know its lake since it was copied or pickled, because it is in memory: use"
+        ):
+            lost.to_polars("events")
+        assert engine.list_datasets()[0].at(revision=0).to_polars("events").height == 0
+
+
+def test_an_engine_says_what_to_pass_in_its_place(folder):
+    with get_engine(folder) as engine, pytest.raises(pickle.PicklingError, match=r"pass engine\.store"):
+        pickle.dumps(engine)
 
 
 def test_a_lake_that_may_only_be_read_is_read(folder):

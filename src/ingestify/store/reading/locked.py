@@ -109,27 +109,19 @@ def check_lock(catalogue: Catalogue, lock: Lock, wanted: DatasetFilter) -> LockC
 
     If the lock has none of them, a warning says so.
     """
-    checked = LockCheck(
-        CheckedDataset(locked, dataset, locked.status_in(dataset), list(locked.files) if dataset is None else lacking)
-        for locked, dataset in _iter_pairs(catalogue, lock, wanted)
-        for lacking in [[] if dataset is None else locked.find_lacking(dataset)]
-    )
-    if not checked:
-        named = {"provider": wanted.provider, "dataset_type": wanted.dataset_type, **wanted.selector}
-        asked = filter_text({key: value for key, value in named.items() if key in wanted.selector or value is not None})
-        logger.warning(
-            "The lock has no dataset%s.", f" with {asked}; it has {counted(len(lock), 'dataset')}" if len(lock) else ""
-        )
-    return checked
+    return LockCheck(_iter_checked(catalogue, lock, wanted))
 
 
 def iter_locked(catalogue: Catalogue, lock: Lock, wanted: DatasetFilter) -> Iterator[Dataset]:
     """Yield the datasets of a lock that a filter names, each with exactly the locked files, in the order of the lock.
 
+    If the lock has none of them, a warning says so.
+
     Raises:
         LockError: The lake lacks some of the locked bytes. Then nothing is yielded; the message lists what it lacks.
     """
-    lacking = [f"{one.locked}: {one.why}" for one in check_lock(catalogue, lock, wanted) if not one.status.is_readable]
+    checked = _iter_checked(catalogue, lock, wanted)
+    lacking = [f"{one.locked}: {one.why}" for one in checked if not one.status.is_readable]
     if lacking:
         raise LockError(_describe(lacking, len(lock)), lacking)
     for locked, dataset in _iter_pairs(catalogue, lock, wanted):
@@ -137,6 +129,19 @@ def iter_locked(catalogue: Catalogue, lock: Lock, wanted: DatasetFilter) -> Iter
         if found is None:  # deleted since it was looked for
             raise LockError(f"{locked} was deleted while the lock was read.", [str(locked)])
         yield found
+
+
+def _iter_checked(catalogue: Catalogue, lock: Lock, wanted: DatasetFilter) -> Iterator[CheckedDataset]:
+    is_empty = True
+    for locked, dataset in _iter_pairs(catalogue, lock, wanted):
+        is_empty = False
+        status = locked.status_in(dataset)
+        yield CheckedDataset(locked, dataset, status, [] if status.is_readable else locked.find_lacking(dataset))
+    if is_empty:
+        kind = {"provider": wanted.provider, "dataset_type": wanted.dataset_type}
+        asked = filter_text({**{key: name for key, name in kind.items() if name is not None}, **wanted.selector})
+        having = f" with {asked}; it has {counted(len(lock), 'dataset')}" if len(lock) else ""
+        logger.warning("The lock has no dataset%s.", having)
 
 
 def _iter_pairs(
