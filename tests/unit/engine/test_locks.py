@@ -219,6 +219,12 @@ def test_a_lock_that_an_editor_on_windows_wrote_is_read(engine, tmp_path):
     assert Lock.read(path) == made
 
 
+def test_bytes_that_the_lake_has_under_another_version_of_the_feed_are_named(engine):
+    made = Lock.parse(engine.lock(match_id=1).text().replace("events__v1", "events__v8"))
+    with pytest.raises(LockError, match=r"the locked bytes of events__v8 \(they are there as events__v1\)"):
+        list(engine.iter_datasets(lock=made))
+
+
 def test_filters_that_name_nothing_of_a_lock_are_told(engine, caplog):
     made = engine.lock()
     for ask in (

@@ -44,7 +44,11 @@ class CheckedDataset(NamedTuple):
         if self.dataset is None:
             return "the lake does not have this dataset"
         if self.lacking:
-            return f"no revision has the locked bytes of {', '.join(self.lacking)}"
+            files = itertools.chain.from_iterable(one.modified_files for one in self.dataset.revisions)
+            there = {(file.data_feed_key, file.tag): file.file_id for file in files}
+            named = {one: there.get((one.rpartition("__")[0], self.locked.files[one].sha256)) for one in self.lacking}
+            told = (one if other is None else f"{one} (they are there as {other})" for one, other in named.items())
+            return f"no revision has the locked bytes of {', '.join(told)}"
         if self.status is LockStatus.OTHER_REVISION:
             found = self.locked.find_in(self.dataset)
             assert found is not None, "every locked file is there"
