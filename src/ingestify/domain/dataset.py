@@ -435,8 +435,9 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(Dataset))
 def _lake_of(dataset: Dataset, data_feed_key: str) -> FileReader:
     reader: FileReader | None = dataset.__dict__.get("_reader")
     if reader is None:
+        why = dataset.__dict__.get("_why_lost", ", because it was not read from one")
         raise LoadError(
-            f"{dataset} does not know its lake{dataset.__dict__.get('_why_lost', ', because it was not read from one')}: "
+            f"{dataset} does not know its lake{why}: "
             f"use store.load_files(dataset)['{data_feed_key}'] of the lake that has it."
         )
     return reader
