@@ -23,6 +23,7 @@ from ingestify.masking import mask_url
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
 from ingestify.storage.cloud_errors import Action, is_lost_connection, is_missing_object, translate
+from ingestify.storage.cloud_process import refuse_forked
 from ingestify.storage.cloud_reader import CloudReader
 from ingestify.storage.cloud_temporary import CloudTemporary
 from ingestify.storage.object_path import check_object_path
@@ -246,6 +247,7 @@ class CloudStorage:
         """
         from obstore.exceptions import BaseError  # an extra
 
+        refuse_forked(self.address)
         try:
             return request()
         except (BaseError, OSError, ValueError) as error:

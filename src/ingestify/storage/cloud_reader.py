@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ingestify.errors import IntegrityError, StoreError
 from ingestify.positioned_stream import PositionedStream
 from ingestify.storage.cloud_errors import translate
+from ingestify.storage.cloud_process import refuse_forked
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult
@@ -133,6 +134,7 @@ class CloudReader(PositionedStream):
         import obstore  # an extra
         from obstore.exceptions import BaseError
 
+        refuse_forked(self._address)
         try:
             return obstore.get(self._client, self._path, options=options)
         except (BaseError, OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -209,3 +210,25 @@ def test_checking_a_config_names_what_is_wrong_without_asking_anybody(tmp_path, 
         check_config(tmp_path / "config.yaml")
     assert message in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def _read_names(store: DatasetStore) -> str:
+    """Run in another process: what reading gives there."""
+    try:
+        return f"{len(store.load_files(next(store.iter_dataset_collection_batches()))['events'].read())}"
+    except IngestifyError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_a_process_that_was_forked_says_that_it_cannot_read(tmp_path, provider, moto, monkeypatch, file_url, way):
+    """The threads of obstore are not in it, and it would wait for ever."""
+    with open_engine(tmp_path, provider, file_url, moto) as engine:
+        engine.load()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    url = f"sqlite:///{tmp_path}/catalog.db"
+    with contextlib.closing(get_datastore(metadata_url=url, file_url=file_url)) as store:
+        size = _read_names(store)
+        with multiprocessing.get_context(way).Pool(1) as pool:
+            told = pool.apply_async(_read_names, (store,)).get(timeout=60)
+    assert told == size if way == "spawn" else "multiprocessing.get_context('spawn')" in told
