@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,6 +136,18 @@ def test_bytes_that_change_without_their_entry_are_seen(data: OpenData):
     data.github.push({f"data/events/{match_id}.json": changed})
     assert data.run().totals.revised == 1
     assert data.content(match_id, "events") == changed
+
+
+def test_an_entry_that_changes_without_its_time_is_seen_and_costs_no_file(data: OpenData):
+    data.run()
+    path = next(path for path in data.files if path.startswith("data/matches/"))
+    entries = json.loads(data.files[path])
+    entries[0]["referee"] = {"id": 1, "name": "Another"}
+    data.github.push({path: json.dumps(entries).encode()})
+    assert data.run().totals.revised == 1
+    assert data.asked() == ["data/competitions.json", path]
+    assert json.loads(data.content(entries[0]["match_id"], "match")) == entries[0]
+    assert data.run().totals.requests == 3
 
 
 def test_an_entry_that_moves_without_its_files_costs_no_file(data: OpenData):

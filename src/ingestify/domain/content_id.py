@@ -12,14 +12,18 @@ Both are hexadecimal, in lower case.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-__all__ = ["git_blob", "git_blob_of", "is_content_id", "is_git_blob", "sha256"]
+__all__ = ["git_blob", "git_blob_of", "is_content_id", "is_git_blob", "json_text", "sha256", "sha256_of_json"]
 
 _GIT_BLOB, _SHA256 = "git-blob:", "sha256:"
 _CONTENT_ID = re.compile(rf"{_GIT_BLOB}[0-9a-f]{{40}}|{_SHA256}[0-9a-f]{{64}}")
 _CHUNK_BYTES = 1 << 18
+
+# Made once: json.dumps makes an encoder for each call that has options.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def is_content_id(text: object) -> bool:
@@ -40,6 +44,23 @@ def git_blob(blob_id: str) -> str:
 def sha256(digest: str) -> str:
     """Return the content id of a sha256, 64 hexadecimal digits."""
     return _SHA256 + digest
+
+
+def json_text(content: Any) -> str:
+    """Return JSON values as the text that the lake stores for them.
+
+    Raises:
+        TypeError, ValueError, RecursionError: It is no JSON, such as NaN.
+    """
+    return _encode(content)
+
+
+def sha256_of_json(content: Any) -> str | None:
+    """Return the content id of JSON values, as the lake stores them; None: they are no JSON."""
+    try:
+        return sha256(hashlib.sha256(json_text(content).encode()).hexdigest())
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def git_blob_of(stream: BinaryIO, size: int) -> str:

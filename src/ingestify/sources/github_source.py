@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ingestify.domain.content_id import sha256_of_json
 from ingestify.domain.resource import DatasetResource
 from ingestify.errors import FetchError
 from ingestify.fetch.current_context import current_context
@@ -117,6 +118,10 @@ class GithubSource(OpenDataSource):
         resource.snapshot = commit.sha
         root, pinned = f"{self._base_url}/", commit.url
         for file in resource.files.values():
+            if file.json_content is not None:
+                # Its time in the index does not move with each change of the entry.
+                file.content_id = sha256_of_json(file.json_content)
+                continue
             url = file.url or file.loader_kwargs.get("url")
             if isinstance(url, str) and url.startswith(root):
                 path = url[len(root) :]

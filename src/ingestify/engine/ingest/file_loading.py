@@ -16,7 +16,7 @@ from typing import Any
 from ingestify.checks.error_response import find_error
 from ingestify.checks.files import check_bytes, check_stream
 from ingestify.domain import formats
-from ingestify.domain.content_id import git_blob_of, is_git_blob, sha256
+from ingestify.domain.content_id import git_blob_of, is_git_blob, json_text, sha256
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.error_response import refuse_error
 from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NewFile, NotModifiedFile, Validators
@@ -39,9 +39,6 @@ from ingestify.store.objects.staging import StagedFile
 __all__ = ["FileLoading"]
 
 logger = PrintableLogger(__name__)
-
-# Made once: json.dumps makes an encoder for each call that has options.
-_json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 MOST_LEVELS = 200
 
@@ -202,7 +199,7 @@ class FileLoading:
             return content
         try:
             stored = self._store.opener(current).read()
-            is_same = _json_text(json.loads(stored, parse_constant=lambda _: None)).encode() == content
+            is_same = json_text(json.loads(stored, parse_constant=lambda _: None)).encode() == content
         except (ValueError, RecursionError, StoreError, IntegrityError):  # no JSON, or its object is damaged
             return content
         return stored if is_same else content
@@ -426,7 +423,8 @@ def _verify_content(file: FileResource, staged: StagedFile, body: bytes | None) 
         IntegrityError: Other bytes came.
     """
     wanted = file.content_id
-    if wanted is None or file.file_loader is not None:  # a loader compares what it asks for itself
+    # A loader compares what it asks for itself, and a content that is at hand need not come.
+    if wanted is None or file.file_loader is not None or file.json_content is not None:
         return
     if is_git_blob(wanted):
         with staged.open() if body is None else io.BytesIO(body) as stream:
@@ -448,9 +446,9 @@ def _arrival_of(result: FetchResult) -> _Arrival:
 def _content_of(file: FileResource) -> str:
     """Return a file's `json_content` as text. JSON has no NaN and no infinity: null is stored, with one warning."""
     try:
-        return _json_text(file.json_content)
+        return json_text(file.json_content)
     except ValueError:
-        text = _json_text(_finite(file.json_content))
+        text = json_text(_finite(file.json_content))
     warn_once(logger, "The json_content of '%s' has NaN, and JSON has none: null is stored.", file.file_id, frames=0)
     return text
 
