@@ -55,6 +55,7 @@ class DatasetReader:
         self._dataset_columns = (
             *dataset["position", "dataset_id", "bucket", "provider", "dataset_type", "identifier", "name", "state"],
             *dataset["metadata", "created_at", "updated_at", "last_modified_at", "feeds", "missing_feeds"],
+            dataset.current_created_at,
             self._revisions,
             self._gathered(tables.file, file.file_number, *file[OBJECT_COLUMNS], *file["created_at", "revision_id"]),
         )
@@ -315,6 +316,7 @@ class DatasetReader:
                     "missing_feeds": names_from_text(missing_feeds),
                 },
                 functools.partial(revisions_from_text, revisions, files),
+                moment_from_text(current_created_at),
             )
             for (
                 _,
@@ -331,6 +333,7 @@ class DatasetReader:
                 last_modified_at,
                 feeds,
                 missing_feeds,
+                current_created_at,
                 revisions,
                 files,
             ) in rows

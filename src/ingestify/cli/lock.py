@@ -81,5 +81,5 @@ def _check(store: DatasetStore, path: Path, filters: dict[str, Any], console: Co
         else:
             write_line(f"{one.status.value:<14}  {one.locked}" + (f": {one.why}" if one.why else ""))
     console.tell(checked.caption)
-    if not checked.is_readable:
+    if not checked or not checked.is_readable:
         raise click.exceptions.Exit(EXIT_FAILED)

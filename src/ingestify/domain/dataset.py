@@ -179,14 +179,21 @@ class Dataset(Dumped):
     missing_feeds: tuple[str, ...] = ()
 
     @classmethod
-    def stored(cls, known: dict[str, Any], read_revisions: Callable[[], tuple[Revision, ...]]) -> Dataset:
+    def stored(
+        cls,
+        known: dict[str, Any],
+        read_revisions: Callable[[], tuple[Revision, ...]],
+        current_created_at: dt.datetime | None,
+    ) -> Dataset:
         """Return a dataset of the lake whose revisions are made when they are first used: of most, they never are.
 
         Args:
             known: The values of all other fields. The dataset keeps this dict.
             read_revisions: Returns `revisions`.
+            current_created_at: When the last of them was committed; None if there is none.
         """
         known["_read_revisions"] = read_revisions
+        known["_current_created_at"] = current_created_at
         dataset = object.__new__(cls)
         object.__setattr__(dataset, "__dict__", known)
         return dataset
@@ -266,6 +273,9 @@ class Dataset(Dumped):
         back, they may have later times. `at` is the same for a person: it raises an error where there was no revision
         yet.
         """
+        current_created_at = self.__dict__.get("_current_created_at")
+        if current_created_at is not None and current_created_at <= moment:
+            return self  # without a look at its revisions, which are made then
         count = len(self.revisions)
         while count and self.revisions[count - 1].created_at > moment:
             count -= 1

@@ -202,11 +202,15 @@ class Lock:
         """Write the lock to a file.
 
         Raises:
-            LockError: The file cannot be written.
+            LockError: The file cannot be written, or there is nothing to lock. A file that is there stays as it was.
         """
+        if not self.datasets:
+            raise LockError(f"No dataset with files is meant, so there is nothing to lock; {path} is not written.")
+        part = Path(f"{path}.part")
         try:
-            Path(path).write_text(self.text(), encoding="utf-8", newline="\n")
-        except OSError as error:
+            part.write_text(self.text(), encoding="utf-8", newline="\n")
+            part.replace(path)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise LockError(f"The lock {path} cannot be written: {error}") from error
 
     def __len__(self) -> int:

@@ -124,7 +124,7 @@ def test_the_revisions_of_a_stored_dataset_are_made_at_their_first_use_and_once(
         made.append(whole.revisions)
         return whole.revisions
 
-    stored = Dataset.stored({name: getattr(whole, name) for name in FIELDS if name != "revisions"}, read)
+    stored = Dataset.stored({name: getattr(whole, name) for name in FIELDS if name != "revisions"}, read, None)
     assert stored.name == whole.name
     assert not made
     assert stored == whole

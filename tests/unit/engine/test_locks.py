@@ -281,3 +281,16 @@ def test_collections_and_an_ingest_before_go_with_a_lock(engine, source):
     assert [len(batch) for batch in batches] == [2, 1]
     assert batches[0][0].to_polars("events")["version"].to_list() == [0]
     assert statuses(engine, made)[0] is LockStatus.OTHER_REVISION
+
+
+def test_a_lock_of_nothing_is_not_written(engine, tmp_path):
+    path = tmp_path / "study.lock"
+    engine.lock(path)
+    before = path.read_bytes()
+    for filters in ({"match_id": 99}, {"provider": "nobody"}):
+        with pytest.raises(LockError, match=r"nothing to lock; .*study.lock is not written"):
+            engine.lock(path, **filters)
+    with pytest.raises(LockError, match="cannot be written"):
+        engine.lock(f"{tmp_path}/a\0b")
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["study.lock"]
