@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import signal
+import subprocess
+import sys
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import IngestionEngine, IngestionPlan, StopProcessing, get_engine
+from ingestify import IngestionEngine, IngestionPlan, StopProcessing, failpoints, get_engine
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.run import RunReport
 from ingestify.sources.statsbomb_github import StatsBombGithub
@@ -455,6 +459,29 @@ def test_a_change_that_a_stopped_run_brought_is_taken_back(data: OpenData):
         source.find_datasets = find_and_stop
         with contextlib.suppress(StopProcessing):
             engine.load()
+    data.push()
+    assert data.run().totals.revised == 1
+    assert data.content(match_id, "events") == data.files[path]
+
+
+@pytest.mark.parametrize("filters", ["", "match_id={match_id}"])
+def test_a_change_that_a_killed_run_brought_is_taken_back(data: OpenData, filters: str):
+    data.run()
+    match_id = data.state.match_ids()[0]
+    path = f"data/events/{match_id}.json"
+    data.github.push({path: data.files[path] + b"\n"})
+    code = f"""
+from ingestify import IngestionPlan, failpoints, get_engine
+from ingestify.sources.statsbomb_github import StatsBombGithub
+failpoints.set_from_environment()
+engine = get_engine(metadata_url="sqlite:///{data.folder}/catalog.db", file_url="file://{data.folder}/files")
+source = StatsBombGithub("statsbomb", base_url="{data.github.raw_url}/data", api_url="{data.github.api_url}")
+engine.add_ingestion_plan(IngestionPlan(source, "match"))
+engine.load({filters.format(match_id=match_id)})
+"""
+    killed_at_its_end = {**os.environ, failpoints.VARIABLE: "job.saved=kill@2"}
+    ended = subprocess.run([sys.executable, "-c", code], env=killed_at_its_end, check=False)
+    assert ended.returncode == -signal.SIGKILL
     data.push()
     assert data.run().totals.revised == 1
     assert data.content(match_id, "events") == data.files[path]

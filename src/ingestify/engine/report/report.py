@@ -312,7 +312,9 @@ class JobProgress:
                 unwritten, first = tuple(self._unwritten), self._written
             summary = self.summary()
             end = JobEnd.of(summary, self.job.identity(bucket)) if self.is_final else None
-            save(dataclasses.replace(summary, tasks=unwritten, end=end), first)
+            # Should the process die before the run has remembered what the job brought, its row has to tell.
+            state = RunState.RUNNING if self.has_changes and not self.is_final else summary.state
+            save(dataclasses.replace(summary, tasks=unwritten, end=end, state=state), first)
             with self._lock:
                 del self._unwritten[: len(unwritten)]
                 self._written += len(unwritten)

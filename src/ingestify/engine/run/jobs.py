@@ -224,7 +224,7 @@ class RunJobs:
         if progress.left_alone is not None:
             progress.note = describe_left_alone(mask_text(progress.left_alone.reason), progress.not_asked)
         progress.end(state)
-        progress.is_final = not self._memory.may_find_missing(progress)
+        progress.is_final = not (progress.has_changes or self._memory.may_find_missing(progress))
         self._save(progress)
         self._locks.release(progress)
         self._listener.tell("job_ended", progress.summary())
