@@ -15,6 +15,7 @@ package causes an error only when its plugin is used, and does not affect other 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.metadata
 import itertools
@@ -22,7 +23,6 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.errors import ConfigurationError
@@ -32,7 +32,7 @@ __all__ = ["Plugin", "find_plugin", "find_plugins"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Plugin:
     """One entry point.
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import dataclasses
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 __all__ = ["at_command_line", "at_lake", "is_at_command_line", "quoted", "remedy"]
 
@@ -45,7 +45,7 @@ _WITHOUT_LAKE = ("init",)
 _OF_ALL_BUCKETS = ("adopt", "gc", "restored", "events", "sync-indexes", "sources")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Lake:
     """The options that named the lake of the current command."""
 

@@ -6,10 +6,10 @@ Tables of others are left alone; those of the published package are found by the
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -279,7 +279,7 @@ _OWN_COLUMNS = {"position", "identifier_key", "file_number", "removed_file_ids"}
 _READERS = ("event_log", "reader_state")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PublishedTables:
     """The tables, each with the columns that it has in this database.
 

@@ -12,7 +12,6 @@ import dataclasses
 import functools
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,7 +45,7 @@ _LONGEST_PREFIX = 40
 _ADOPTED = "adopted_"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Tables:
     """The tables of one lake.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from ingestify.checks import (
@@ -74,7 +73,7 @@ _BINARIES: Mapping[str, Callable[[Content], object]] = {
 _CHECKS = {**_TEXTS, **_BINARIES}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Findings:
     """The result of a check.
 

@@ -7,6 +7,7 @@ impossible sizes, and a directory that fills the memory.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import io
 import os
@@ -14,7 +15,6 @@ import struct
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from ingestify.checks.problem import Problem, excerpt
@@ -43,7 +43,7 @@ IS_UTF8 = 0x800
 """The flag of a member whose name is in UTF-8."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ArchiveLimits:
     """The limits of an archive.
 
@@ -63,7 +63,7 @@ class ArchiveLimits:
 DEFAULT_LIMITS = ArchiveLimits()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Member:
     """One member, as the central directory describes it.
 

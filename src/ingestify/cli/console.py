@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from ingestify.cli.logs import write_progress, write_stderr
@@ -15,7 +15,7 @@ __all__ = ["Console"]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Console:
     """The options of a command about its output.
 

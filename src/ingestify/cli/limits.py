@@ -6,7 +6,6 @@ import collections
 import dataclasses
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ingestify.cli.output import time_text, write_line
 from ingestify.clock import now
@@ -19,7 +18,7 @@ from ingestify.store.dataset_store import DatasetStore
 __all__ = ["LimitReport", "Limits"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LimitReport:
     """What exceeds the limits. None: there is no such limit.
 
@@ -56,7 +55,7 @@ class LimitReport:
             write_line("everything is within the limits")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Limits:
     """The limits; None: there is no such limit."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 
 from ingestify.comparison.kind import DifferenceKind
 from ingestify.domain.json_value import JsonValue
@@ -11,7 +10,7 @@ from ingestify.domain.json_value import JsonValue
 __all__ = ["Difference", "FeedDifferences", "Rekeying", "Reordering", "Strangers"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Difference:
     """One difference: a field of a record, or a whole record.
 
@@ -41,7 +40,7 @@ class Difference:
     new: JsonValue
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Rekeying:
     """Records that have new keys.
 
@@ -64,7 +63,7 @@ class Rekeying:
     pairs_by: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Reordering:
     """Lists that stand in another order, where the order means nothing.
 
@@ -79,7 +78,7 @@ class Reordering:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Strangers:
     """Records that refer to a record which another feed does not have.
 
@@ -98,7 +97,7 @@ class Strangers:
     total: int
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class FeedDifferences:
     """What a comparison of one feed found.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import itertools
 import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.comparison.values import canonical, digest, find_value, same
@@ -28,7 +28,7 @@ _NEIGHBOURS = 8
 _TEXT = re.compile(r'"([^"\\]+)"')
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Matching:
     """The records of two lists, by their places.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -25,7 +24,7 @@ from ingestify.domain.wording import in_short
 __all__ = ["compare_contents"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Place:
     """Where records are: the keys of the records that they are in, and the way to their list, ending in `[*].`."""
 

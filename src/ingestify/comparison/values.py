@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from ingestify.comparison.kind import ABSENT
@@ -17,7 +17,7 @@ __all__ = ["FieldChange", "ValueComparison", "canonical", "digest", "find_first"
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FieldChange:
     """A field with another value; `ABSENT` where there is none."""
 

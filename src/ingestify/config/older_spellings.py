@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.config.yaml_document import Document, KeyPath, Problem
@@ -25,7 +24,7 @@ _OLDER_MODULES = ("ingestify.infra.", "ingestify.domain.models.", "ingestify.sou
 _STATSBOMB = "ingestify.infra.source.statsbomb_github."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Spelling:
     """One spelling of the published package, and what it means today.
 

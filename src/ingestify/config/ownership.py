@@ -11,9 +11,9 @@ but shared code that runs as one user is not.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
@@ -30,7 +30,7 @@ _ACCESS_LIST = "system.posix_acl_access"
 """The attribute in which Linux stores the rights of named users. With it, the group's right means theirs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Doubt:
     """The reason why a file or folder is not trusted.
 

@@ -10,9 +10,9 @@ It is YAML 1.1 as PyYAML's safe loader reads it, with these differences:
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -41,7 +41,7 @@ _TAG = "tag:yaml.org,2002:"
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
     """A problem of a value in the file.
 
@@ -58,7 +58,7 @@ class Problem:
     is_lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Document:
     """The content of a file.
 

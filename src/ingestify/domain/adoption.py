@@ -14,7 +14,6 @@ import datetime as dt
 import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.adopted import adopted_feeds
 from ingestify.domain.dataset import Dataset
@@ -56,7 +55,7 @@ class NotTakenKind(enum.StrEnum):
     """An event of the log."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class NotTaken:
     """Something that was not taken.
 
@@ -78,7 +77,7 @@ class NotTaken:
         return self.kind is not NotTakenKind.REPLACED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PublishedIndex:
     """Which datasets a lake of the published package has.
 
@@ -91,7 +90,7 @@ class PublishedIndex:
     replaced: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Unreadable:
     """A dataset that cannot be one of ours.
 
@@ -106,7 +105,7 @@ class Unreadable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PublishedEvent:
     """An event of the published package's log.
 
@@ -181,7 +180,7 @@ def _time_of(event: DatasetEvent) -> dt.datetime:
 # ---- objects -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ObjectFacts:
     """What reading an object to its end found.
 
@@ -246,7 +245,7 @@ def find_damage(file: File, facts: ObjectFacts) -> str | None:
 # ---- datasets ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Adopted:
     """The result for one dataset.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.feeds import DEFAULT_FEED, DataSpecVersionCollection
@@ -35,7 +34,7 @@ def _has_any(wanted: str, feeds: Collection[str]) -> bool:
     return ("|" in wanted or "*" in wanted) and any(is_named(feed, wanted) for feed in feeds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class BundleType:
     """The feeds of a dataset type.
 
@@ -144,7 +143,7 @@ def usual_bundle_types(dataset_type: str, feeds: Collection[str]) -> tuple[Bundl
     return found if found and found[0].requires[0] in feeds else ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class BundleOverride:
     """What the settings say of a dataset type; None leaves it as it is."""
 

@@ -8,7 +8,6 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -40,7 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Settlement:
     """What a change does to an open quarantine entry.
 
@@ -63,7 +62,7 @@ class Settlement:
         object.__setattr__(self, "note", storable(self.note))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DatasetChange:
     """A change to one dataset, which one transaction commits.
 
@@ -132,7 +131,7 @@ class DatasetChange:
         return any(feed.is_news_after(existing.feeds.get(feed.file_id)) for feed in self.feeds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class AppliedChange:
     """A change and what it made true.
 

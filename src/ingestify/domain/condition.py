@@ -17,7 +17,6 @@ import datetime as dt
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -49,7 +48,7 @@ _GRAMMAR = Grammar(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DatasetCondition:
     """A condition on stored datasets. Made by `parse`; any thread may use it.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.file import File
@@ -68,7 +68,7 @@ _OF_OBJECTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileRecord:
     """A row that names an object.
 
@@ -97,7 +97,7 @@ class FileRecord:
         return f"{self.title}, {where}, {self.file.file_id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Damage:
     """One damage, and what can be done about it.
 

@@ -8,7 +8,6 @@ import datetime as dt
 import enum
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from ingestify.clock import moment_of
@@ -86,7 +85,7 @@ class DatasetState(enum.StrEnum):
         return (cls.parse(value),)
 
 
-@dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
+@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class DatasetSummary:
     """A summary of a dataset in the lake, to decide about it without loading it. Never changed after it is made.
 
@@ -147,7 +146,7 @@ class DatasetTable(Protocol):
         """Return a feed of all datasets, or their table, as a pandas DataFrame."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Dataset(Dumped):
     """One dataset of the lake with its history.
 
@@ -453,7 +452,7 @@ def _lake_of(dataset: Dataset, data_feed_key: str) -> FileReader:
     return reader
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CollectionMetadata:
     """The size and age of a collection, without its datasets.
 

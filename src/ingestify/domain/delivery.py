@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 __all__ = ["DeliveredFile", "Delivery", "OpenDelivery", "ReadsDeliveries", "SkippedEntry"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DeliveredFile:
     """One file, as a listing shows it.
 
@@ -27,7 +27,7 @@ class DeliveredFile:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SkippedEntry:
     """An entry of a listing that is not read.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from dataclasses import dataclass
 from typing import Literal
 
 __all__ = ["EventReaderState", "FailedEvent", "StartAt"]
@@ -12,7 +12,7 @@ StartAt = Literal["beginning", "now", "end"] | int | dt.datetime
 """Where a reader begins: at the log's beginning or end, behind a position, or with the first event since a moment."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FailedEvent:
     """An event that a reader failed on.
 
@@ -31,7 +31,7 @@ class FailedEvent:
     failed_at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class EventReaderState:
     """Where a reader stands.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ingestify.clock import now
@@ -32,7 +31,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DomainEvent(Dumped):
     """A change in the lake.
 
@@ -61,7 +60,7 @@ SCHEMA_VERSION = 2
 """The form of a dataset in an event. 1: with all of its revisions; 2: with the last one and its current files."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetEvent(DomainEvent):
     """A domain event about one dataset. It holds the dataset as it was right after the event.
 
@@ -80,29 +79,29 @@ class DatasetEvent(DomainEvent):
     schema_version: int = SCHEMA_VERSION
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetCreated(DatasetEvent):
     """A dataset came into the lake. Its first files come with the `RevisionAdded` that follows."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionAdded(DatasetEvent):
     """A revision was committed, the first one included."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class MetadataUpdated(DatasetEvent):
     """A dataset's name, metadata or state changed, and no file did."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionInvalidated(DatasetEvent):
     """The current revision was marked VALIDATION_FAILED; `reason` says why."""
 
     reason: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionRejected(DatasetEvent):
     """A bundle failed its checks, and is in quarantine. The dataset is as it was before.
 
@@ -116,7 +115,7 @@ class RevisionRejected(DatasetEvent):
     entry_id: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionAccepted(DatasetEvent):
     """A person published a bundle from quarantine. A `RevisionAdded` follows if a file changed.
 
@@ -131,7 +130,7 @@ class RevisionAccepted(DatasetEvent):
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionDiscarded(DatasetEvent):
     """A person threw away a bundle in quarantine. The dataset is as it was before.
 
@@ -147,7 +146,7 @@ class RevisionDiscarded(DatasetEvent):
     note: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionWithdrawn(DatasetEvent):
     """A bundle in quarantine waits no more: the provider serves something else now.
 
@@ -161,7 +160,7 @@ class RevisionWithdrawn(DatasetEvent):
     state: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetDeleted(DatasetEvent):
     """A dataset was removed from the lake, with all its revisions and what it had in quarantine.
 
@@ -170,12 +169,12 @@ class DatasetDeleted(DatasetEvent):
     """
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetSkipped(DatasetEvent):
     """A run found the dataset unchanged. Not logged."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class SelectorSkipped(DomainEvent):
     """A run skipped a whole selector, as the lake is as new as the selector's hint. Not logged."""
 

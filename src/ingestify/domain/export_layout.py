@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import Dataset
@@ -21,7 +20,7 @@ def _content(_: Dataset, content: Any) -> Any:
     return content
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ExportIndex:
     """A JSON list of a provider that an export writes anew: an entry for each dataset, or for several together.
 
@@ -41,7 +40,7 @@ class ExportIndex:
     merged: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, JsonValue]] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ExportLayout:
     """The layout of a provider's own files. A source declares it as `export_layout`.
 

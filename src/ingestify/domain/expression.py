@@ -19,7 +19,6 @@ import ast
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ingestify.domain.comparison import Incomparable, compare, described, sign_of
 from ingestify.domain.expression_syntax import MAX_DEPTH, MAX_LENGTH, MAX_NODES, SELECTOR, Grammar, Syntax
@@ -43,7 +42,7 @@ class Undecidable(ConfigurationError):
         self.single_value = single_value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Expression:
     """A condition over the attributes of a discovered selector. Made by `parse`; any thread may use it.
 

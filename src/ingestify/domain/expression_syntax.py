@@ -7,10 +7,10 @@ interpreted, and never compiled or executed.
 from __future__ import annotations
 
 import ast
+import dataclasses
 import math
 import re
 import warnings
-from dataclasses import dataclass
 
 from ingestify.domain.comparison import sign_of
 from ingestify.domain.expression_tree import is_nothing, root_of, shown, whole_number
@@ -29,7 +29,7 @@ MAX_DEPTH = 50
 """Levels that its syntax tree may have."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Grammar:
     """The names of one kind of expression in messages, and its rules.
 

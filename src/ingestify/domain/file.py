@@ -9,7 +9,6 @@ import hashlib
 import io
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from ingestify.domain.announcement import read_time
@@ -36,7 +35,7 @@ _TEXT_CHARACTERS = 1 << 16
 FileInput = str | bytes | bytearray | memoryview | BinaryIO | io.TextIOBase
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Validators:
     """The provider's own names for the version of a file (RFC 9110, section 8.8).
 
@@ -66,7 +65,7 @@ ANY_URL = "*"
 """In place of the hash of a URL: for which URL the published package had the file is not known (`domain.adopted`)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _StoredFile(HasFileId, Dumped):
     """What a file of the lake is, whether or not it is part of a revision."""
 
@@ -85,7 +84,7 @@ class _StoredFile(HasFileId, Dumped):
         return {"file_id": self.file_id, **Dumped._dumped_values(self)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class File(_StoredFile):
     """One file of a committed revision.
 
@@ -111,7 +110,7 @@ class File(_StoredFile):
         return f"File({self.file_id}, {self.data_serialization_format}, {self.size:,} bytes, r{self.revision_id})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class NewFile(_StoredFile):
     """A file whose object is stored, and that no revision names yet. The attributes are those of `File`."""
 
@@ -127,7 +126,7 @@ class NewFile(_StoredFile):
 _stored_values = operator.attrgetter(*(field.name for field in dataclasses.fields(_StoredFile)))
 
 
-@dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run
+@dataclasses.dataclass(slots=True)  # frozen, it would take four times as long to make, for each file of a run
 class FeedState:
     """The result of the last check of a dataset's file, which needs no revision. Never changed after it is made.
 
@@ -370,7 +369,7 @@ def _time_of(value: object, name: str, data_feed_key: str) -> dt.datetime | None
         raise SourceError(f"The {name} of '{data_feed_key}' is {value!r}, which is no time: {error}.") from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class NotModifiedFile:
     """The result of a loader that found the provider's file unchanged.
 

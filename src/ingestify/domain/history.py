@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from dataclasses import dataclass
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionInvalidated
@@ -13,7 +12,7 @@ from ingestify.domain.revision import Revision, RevisionState
 __all__ = ["DatasetHead", "DatasetHistory", "find_conflict", "history_events"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DatasetHead:
     """The state of a dataset's history, without loading it.
 
@@ -48,7 +47,7 @@ class DatasetHead:
         return self.moment == (len(dataset.revisions), state, dataset.updated_at)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DatasetHistory:
     """The whole history that a dataset gets.
 

@@ -12,10 +12,10 @@ nothing but objects in it, and no key that names an error.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.error_response import ERROR_KEYS, plain_key
@@ -40,7 +40,7 @@ _KEY = re.compile(r"[^.\[\]'\"\s]+(?: +[^.\[\]'\"\s]+)*")
 _BRACKET = re.compile(r"\[(?:(?P<each>\*)|(?P<index>-?[0-9]{1,9})|'(?P<single>[^']*)'|\"(?P<double>[^\"]*)\")\]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class JsonPath:
     """A path that was read. Made by `parse`; any thread may use it.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from dataclasses import dataclass
 
 __all__ = ["Lake", "LakeMark"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Lake:
     """The identity of a lake in its catalogue.
 
@@ -31,7 +31,7 @@ class Lake:
         return f"lake {self.lake_id}, epoch {self.epoch}" if self.lake_id else "a lake without an id yet"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LakeMark:
     """The identity of a lake in its storage.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -109,7 +108,7 @@ def _rule(rule: SelectorRule | None) -> SelectorRule:
     return EVERYTHING if rule is None else rule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LeftOutPlan:
     """A plan of the configuration that is not ingested.
 
@@ -125,7 +124,7 @@ class LeftOutPlan:
         return f"{self.source_name}: {self.dataset_type}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Job:
     """One selector of one plan, to be discovered and ingested.
 

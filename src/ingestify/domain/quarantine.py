@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, NewFile
@@ -31,7 +31,7 @@ class QuarantineState(enum.StrEnum):
     """The provider served a bundle later that passed, or serves again what the lake has."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class QuarantineEntry:
     """One bundle in quarantine.
 
@@ -108,7 +108,7 @@ class QuarantineEntry:
         return f"QuarantineEntry({self.entry_id}, {self}, {self.name!r}, {self.state.value}: {first!r}{more})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class WaitingBundle:
     """The part of an open entry that readers of its dataset are told; cheap to load for many entries.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 __all__ = ["NO_RECORD_KEYS", "RecordKey", "RecordKeys", "record_key_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class RecordKey:
     """How the records of a feed are told apart, and how people are told of them; see `Source.record_keys`.
 

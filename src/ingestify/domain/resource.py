@@ -11,7 +11,6 @@ import logging
 import urllib.parse
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from ingestify.domain import formats
@@ -114,7 +113,7 @@ def _is_passing(key: str) -> bool:
     return is_secret_key(key) or key.lower() in ("expires", "policy")
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class FileResource(HasFileId, Dumped):
     """One file that a provider has. Made by `DatasetResource.add_file`.
 
@@ -319,7 +318,7 @@ class _Parent:
 setattr(FileResource, "dataset_resource", _Parent(vars(FileResource)["dataset_resource"]))  # noqa: B010 - no instance
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class UnreadableEntry:
     """An entry of a listing that a source cannot read; `find_datasets` yields it in place of a `DatasetResource`.
 

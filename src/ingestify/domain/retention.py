@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from dataclasses import dataclass
 
 __all__ = ["Forgotten", "Retention"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Retention:
     """The age at which history is removed; None: never.
 
@@ -23,7 +23,7 @@ class Retention:
     events: dt.timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Forgotten:
     """What a retention removed from the catalogue, or would remove.
 

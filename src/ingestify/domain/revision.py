@@ -6,7 +6,6 @@ import dataclasses
 import datetime as dt
 import enum
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from ingestify.domain.dump import Dumped
 from ingestify.domain.file import File
@@ -26,7 +25,7 @@ class RevisionState(enum.StrEnum):
     """It was VALIDATION_FAILED, and the provider served the same bytes again, so they are right."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Revision(Dumped):
     """One committed change of a dataset's files.
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.html_table import html_table
@@ -53,7 +52,7 @@ class TaskOutcome(enum.StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Counters:
     """Counts of a job or of a run.
 
@@ -128,7 +127,7 @@ _MOST_OF_AN_ERROR = 10_000
 _MOST_OF_A_REASON = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TaskSummary:
     """The result of one dataset; kept if it changed, failed, is in quarantine, or lacks a broken file.
 
@@ -165,7 +164,7 @@ class TaskSummary:
         return self.state is RunState.FINISHED and bool(self.error)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ProcessIdentity:
     """The process that runs a job, to find out whether it is still alive.
 
@@ -180,7 +179,7 @@ class ProcessIdentity:
     started: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class JobHolder:
     """The process that holds a job, for another one that finds it locked.
 
@@ -195,7 +194,7 @@ class JobHolder:
         return f"process {self.process.pid} on host {self.process.host} since {self.since:%Y-%m-%d %H:%M} UTC"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Lease:
     """A lease: a process writes to the lake, or removes objects from it.
 
@@ -213,7 +212,7 @@ class Lease:
         return self.what if self.holder is None else f"{self.what}: {self.holder}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class JobSummary:
     """One job: stored when it starts, and updated while it runs.
 
@@ -304,7 +303,7 @@ class JobSummary:
         return f"JobSummary({what}, {self.state.value}: {self.counters.text}{error})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class JobEnd:
     """The result of a job, which decides whether the job needs a summary of its own.
 
@@ -337,7 +336,7 @@ class JobEnd:
         return cls(identity + kind, digest, is_quiet=is_done and not has_news)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class RunReport:
     """The report of a run.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.adoption import NotTaken, NotTakenKind
@@ -18,7 +18,7 @@ from ingestify.store.maintenance.adoption import Adoption, AdoptionProgress
 __all__ = ["AdoptionReport", "adopt_lake"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class AdoptionReport:
     """What an adoption took over, or what a dry run would take over.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.wording import noun
@@ -20,7 +20,7 @@ __all__ = ["CopyReport", "copy_lake"]
 _NEEDS_A_PERSON = (CopyOutcome.CONFLICT, CopyOutcome.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CopyReport:
     """What a copy did, or what a dry run would do.
 

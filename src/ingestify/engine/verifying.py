@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from ingestify.domain.damage import Damage
 from ingestify.domain.html_table import html_table
@@ -26,7 +26,7 @@ _ENDS_ALL = (KeyboardInterrupt, StopProcessing, FatalError, StoreError)
 """Errors that end a repair: the next dataset would meet them too."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class VerifyReport:
     """What a verification found, and what a repair did about it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 
 from ingestify._version import __version__
 from ingestify.errors import ConfigurationError
@@ -25,7 +25,7 @@ _LEAST = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class HttpOptions:
     """The settings of the HTTP client of one source.
 

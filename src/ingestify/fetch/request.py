@@ -10,7 +10,6 @@ import functools
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 from ingestify.domain.ports import Auth, Authorization, FetchRequest
@@ -34,7 +33,7 @@ _PLAIN = re.compile(f"[{re.escape(_KEPT_IN_URLS)}0-9A-Za-z_.-]*")
 _HARMLESS = frozenset({"accept", "accept-encoding", "accept-language", "content-type", "referer", "user-agent"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class OutgoingRequest:
     """One request: a GET, or with a body a POST.
 

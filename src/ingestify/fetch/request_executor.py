@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from ingestify.clock import wait_for
@@ -67,7 +67,7 @@ class _Renewed(Exception):
     """The credentials were refused, and the authorization has others now."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _Call(Generic[T]):
     """One call of `RequestExecutor.run`, with its arguments; the same for each try and each redirect."""
 

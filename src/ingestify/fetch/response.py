@@ -6,7 +6,6 @@ import codecs
 import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.json_value import JsonValue
@@ -31,7 +30,7 @@ _EXCERPT_BYTES = 4096
 _EXCERPT_TYPES = re.compile(r"text/plain|application/([\w.-]*\+)?(json|xml)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class BufferedResponse:
     """A response whose whole body is in memory; implements `domain.ports.Response`.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.config.locations import local_path
@@ -37,7 +37,7 @@ __all__ = ["Connection", "iter_connections"]
 _PROBE = b"ingestify config check --connect"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Connection:
     """The result of one check.
 

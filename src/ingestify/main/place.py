@@ -7,7 +7,6 @@ import difflib
 import itertools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.config.locations import current_folder, named_path, resolve_url
@@ -34,7 +33,7 @@ _MOST_CHILDREN = 200
 _SQLITE_BEGINS = b"SQLite format 3\0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """The config file or the URLs of a lake, which may not exist.
 

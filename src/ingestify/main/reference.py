@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.config.locations import resolve_url
@@ -21,7 +21,7 @@ _opened: dict[tuple[int, LakeReference], DatasetStore] = {}
 _lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LakeReference:
     """The config file or the URLs of a lake, without secrets.
 

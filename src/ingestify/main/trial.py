@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ __all__ = ["SourceTrial", "TriedFile", "try_source"]
 BEGINNING_BYTES = 400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TriedFile:
     """One file of the dataset.
 
@@ -51,7 +51,7 @@ class TriedFile:
     items: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SourceTrial:
     """The result of trying a source out.
 

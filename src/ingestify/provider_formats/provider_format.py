@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ingestify.domain.bundle import BundleType, is_named
 from ingestify.domain.bundle_check import BundleCheck
@@ -13,7 +12,7 @@ from ingestify.domain.bundle_check import BundleCheck
 __all__ = ["FormatFeed", "ProviderFormat"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FormatFeed:
     """One feed of a format.
 
@@ -53,7 +52,7 @@ class FormatFeed:
         return feed.removeprefix(self.name).removeprefix("-")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ProviderFormat:
     """Datasets of one type in the format of one provider.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypedDict
 
 from ingestify.domain.source import Source
@@ -29,7 +29,7 @@ __all__ = [
 _ENTRY = re.compile(r"(\*{0,2}\w+)(?: \([^)]*\))?:\s*(.*)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SourceOption:
     """An option of a source's `configuration`.
 
@@ -46,7 +46,7 @@ class SourceOption:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LoaderDescription:
     """A possible value of a source's option `loader`.
 
@@ -78,7 +78,7 @@ class DatasetTypeDescription(TypedDict):
     optional: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SourceDescription:
     """A type of source.
 

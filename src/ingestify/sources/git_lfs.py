@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from ingestify.domain.content_id import git_blob_of
@@ -28,7 +27,7 @@ _OID = re.compile(rb"^oid sha256:([0-9a-f]{64})\r?$", re.MULTILINE)
 _SIZE = re.compile(rb"^size ([0-9]+)\r?$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LfsPointer:
     """The content of a pointer file.
 

@@ -14,7 +14,6 @@ import logging
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.content_id import git_blob
@@ -33,7 +32,7 @@ MOST_LISTS = 30
 _SHA = re.compile("[0-9a-f]{40}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Commit:
     """A commit, and what the folder of a repository holds at it.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import urllib.parse
-from dataclasses import dataclass
 
 __all__ = ["GithubRepository"]
 
@@ -12,7 +12,7 @@ _MEDIA_URL = "https://media.githubusercontent.com/media"
 _API_HOST = "api.github.com"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class GithubRepository:
     """One branch of a repository.
 

@@ -13,7 +13,6 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.progress.printable import PrintableLogger
@@ -23,7 +22,7 @@ __all__ = ["find_hiding", "make_importable", "warn_of_hidden"]
 logger = PrintableLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _Folders:
     """The folders that this process has made importable. There is one object, as there is one `sys.path`.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ingestify.errors import ConfigurationError
 
@@ -13,7 +13,7 @@ __all__ = ["Placeholder", "iter_pieces"]
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Placeholder:
     """What is written between two braces."""
 

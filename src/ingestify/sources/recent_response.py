@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ingestify.clock import now
@@ -52,7 +52,7 @@ class RecentResponse(Generic[T]):
         return found.run is current_run() and dt.timedelta(0) <= now() - found.came_at < self._kept
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Recent(Generic[T]):
     response: T
     came_at: dt.datetime

@@ -16,7 +16,6 @@ import dataclasses
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.bundle import TRACKING, BundleType
@@ -234,7 +233,7 @@ class SportecHuggingFace(OpenDataSource):
         return tree
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Tree:
     """A list of files.
 

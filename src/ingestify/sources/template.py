@@ -9,7 +9,6 @@ import dataclasses
 import math
 import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.json_path import JsonPath
@@ -19,7 +18,7 @@ from ingestify.sources.placeholders import iter_pieces
 __all__ = ["Scope", "Template", "as_text"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Scope:
     """The values that placeholders and conditions can name: of the identity, else the selector, else the entry.
 
@@ -60,7 +59,7 @@ class Scope:
         return {**entry, **self.selector, **self.identity, **self.fixed, **own}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Template:
     """A parsed text. Made by `parse`; any thread may use it.
 

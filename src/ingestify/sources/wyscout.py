@@ -16,10 +16,10 @@ listed match, the lake keeps its copy and the run warns.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.clock import now
@@ -247,7 +247,7 @@ class Wyscout(ApiSource):
         return entries
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Label:
     """The parts of a match's label in the list: `Internazionale - Milan, 2-1`."""
 

@@ -11,12 +11,12 @@ requested; if they are missing (404), the older one is, which does not list dele
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.clock import now
@@ -48,7 +48,7 @@ Ask = Callable[[str, Callable[[Response], "str | None"], dict[str, Any]], Iterat
 """`(path, pager, params)` → pages."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Changes:
     """The content of the feed.
 

@@ -10,7 +10,6 @@ import configparser
 import dataclasses
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
@@ -20,7 +19,7 @@ __all__ = ["AwsProfile", "find_default_profile", "get_profile"]
 _LEFT_TO_BOTO3 = ("role_arn", "sso_session", "sso_start_url", "credential_process", "web_identity_token_file")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class AwsProfile:
     """A profile in the files.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -34,7 +34,7 @@ def is_cloud_url(url: str) -> bool:
     return match is not None and match[1].lower() in _SERVICES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CloudAddress:
     """A place in a bucket.
 
@@ -99,7 +99,7 @@ class CloudAddress:
         return f"{scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CloudOptions:
     """Options of an object store besides its URL; `main.file_options` describes them too.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ingestify.locked_file import LockedFile
@@ -19,7 +19,7 @@ PARTIAL_SUFFIX = ".partial"
 _TEMPORARY = re.compile(r"[0-9a-f]{32}\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Leftover:
     """A temporary file, or a partial file with its notes.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.bundle import BundleType, usual_bundle_types
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -18,7 +17,7 @@ __all__ = ["AcceptedPart", "built_in_type_of", "choose_part"]
 _MOST_CHARACTERS = 300
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class AcceptedPart:
     """The part of a bundle that is published, and the dataset after that.
 

@@ -6,7 +6,6 @@ import dataclasses
 import re
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
@@ -23,7 +22,7 @@ def is_vault_url(value: object) -> bool:
     return isinstance(value, str) and re.match(r"vault\+[a-z0-9.-]+://", value, re.IGNORECASE) is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class VaultUrl:
     """A secret, or one value of it.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 
 import sqlalchemy as sa
 
 __all__ = ["LOCK_TIMEOUT", "ServerError", "find_server_error"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ServerError:
     """One error of a server.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -17,7 +16,7 @@ __all__ = ["ServerOptions", "shown"]
 T = TypeVar("T", int, float)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ServerOptions:
     """The options behind the `?` of a URL that ingestify reads itself, with its defaults.
 

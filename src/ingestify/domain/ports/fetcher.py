@@ -7,7 +7,6 @@ import enum
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ingestify.domain.error_response import FindError
@@ -136,7 +135,7 @@ class UnreachableHosts:
             return set(self._sources)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FetchContext:
     """What a thread fetches for.
 
@@ -166,7 +165,7 @@ class FetchStatus(enum.StrEnum):
     """The provider is still making the file: its response has no body (200, 201, 202, 204), or is a 202 with a note."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FetchRequest:
     """One file to fetch.
 
@@ -206,7 +205,7 @@ class FetchRequest:
     __repr__ = masked_repr  # a URL may be signed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FetchResult:
     """The result of a fetch.
 
@@ -224,7 +223,7 @@ class FetchResult:
     date: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FileVersion:
     """The version of a file that a partial body belongs to; with it, the rest of the file can be requested.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 __all__ = ["Leftovers", "PartialObject", "Storage", "StoredObject", "TemporaryObject"]
@@ -49,7 +49,7 @@ class PartialObject(TemporaryObject, Protocol):
         """Release it, so that it can be taken by its key again. After `publish` this does nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class StoredObject:
     """An object that storage lists."""
 
@@ -58,7 +58,7 @@ class StoredObject:
     modified_at: dt.datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Leftovers:
     """Staged objects that were never published.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import enum
-from dataclasses import dataclass
 
 from ingestify.checks.files import Findings
 from ingestify.domain.file import FeedState, NewFile
@@ -31,7 +31,7 @@ class FileKind(enum.Enum):
     """The provider does not have it, which is allowed, and the lake has it."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class LoadedResource:
     """What came of one file.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import enum
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -45,7 +45,7 @@ class Action(enum.StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
+@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class Decision:
     """What has to be done with a dataset, and why. Never changed.
 

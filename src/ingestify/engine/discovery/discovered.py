@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import Job
@@ -12,7 +12,7 @@ from ingestify.engine.report.report import JobProgress
 __all__ = ["Discovered"]
 
 
-@dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
+@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
 class Discovered:
     """A dataset that a job's source announced. Nobody changes it.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import CollectionMetadata
@@ -67,7 +67,7 @@ def _trait(plan: IngestionPlan, what: str) -> str:
     return {"source": plan.source.name, "provider": plan.source.provider, "dataset type": plan.dataset_type}[what]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Expansion:
     """The jobs of one plan.
 

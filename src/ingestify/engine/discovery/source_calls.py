@@ -6,9 +6,9 @@ ingestify may, gets `dataset_type`, `data_spec_versions` and `dataset_collection
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import CollectionMetadata
@@ -27,7 +27,7 @@ _OTHER_NAMES = ("version", "spec", "feed", "meta", "collection", "known", "exist
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Signature:
     """What a method of a source takes.
 

@@ -12,10 +12,10 @@ shown by
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ingestify.domain.announcement import read_http_date
 from ingestify.domain.change import metadata_text
@@ -36,7 +36,7 @@ MOST_BYTES_IN_FULL = 64 << 20
 """A file without a version can only be asked for in full. A larger one is not asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Uncertain:
     """What the provider has to be asked once more, before a bundle is known to be consistent.
 

@@ -10,7 +10,6 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.checks.error_response import find_error
@@ -46,7 +45,7 @@ MOST_BYTES_OF_JSON = 64 << 20
 """Larger files of the lake are not read to compare their JSON with that of a source; then the bytes decide."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Arrival:
     """What came with the bytes of a file.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange
@@ -15,7 +15,7 @@ from ingestify.engine.discovery.discovered import Discovered
 __all__ = ["NOTHING_DONE", "Outcome", "outcome_of", "summarize"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one dataset.
 

@@ -6,10 +6,10 @@ the run, and the thread that finishes the step resumes the coroutine. No thread 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Collection, Coroutine, Generator, Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from ingestify.domain.change import AppliedChange, DatasetChange
@@ -35,7 +35,7 @@ class _Awaited(Generic[_Result]):
         return result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LoadFiles(_Awaited[None]):
     """Call `work` for each file, side by side in the worker threads. It raises what any of the calls raised."""
 
@@ -43,7 +43,7 @@ class LoadFiles(_Awaited[None]):
     work: Callable[[FileResource], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ReadIndexAgain(_Awaited[Relisted]):
     """Read the index once more. It returns what the index says of the dataset now; see `Relistings.ask`."""
 
@@ -51,7 +51,7 @@ class ReadIndexAgain(_Awaited[Relisted]):
     unplanned: Pairs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Commit(_Awaited[AppliedChange]):
     """Commit a change, in a group with others. It raises HeadMoved if another writer committed first."""
 
@@ -61,7 +61,7 @@ class Commit(_Awaited[AppliedChange]):
 Step: TypeAlias = LoadFiles | ReadIndexAgain | Commit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class RunContext:
     """What the datasets of a run share.
 

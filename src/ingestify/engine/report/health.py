@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.identifier import canonical_value
@@ -23,7 +23,7 @@ LOOKED_AT = 1000
 """How many of the newest jobs are read first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class WatchedPlan:
     """An enabled ingestion plan of the settings.
 
@@ -38,7 +38,7 @@ class WatchedPlan:
     rules: Sequence[Mapping[str, Any] | str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class WatchedSelector:
     """A selector of a plan.
 

@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from ingestify.clock import now
@@ -42,7 +41,7 @@ _COUNTERS = {"fetch": "new", "refetch": "revised", "skip": "skipped"}
 """The counter of a planned action, where its name differs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PlannedDataset:
     """What a run that is not dry would do with one dataset.
 

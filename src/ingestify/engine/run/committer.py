@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import HeadMoved
@@ -25,7 +25,7 @@ LONGEST_WAIT_SECONDS = 0.04
 """How long a change waits at the most for others to share its transaction."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Commit:
     change: DatasetChange
     then: Callable[[AppliedChange | Exception], None]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.ports import JobLock
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.2
 """How often a waiting run tries to take the lock: the operating system does not tell when it is free."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _Held:
     key: str
     lock: JobLock

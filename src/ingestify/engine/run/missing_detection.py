@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import canonical_value
@@ -24,7 +23,7 @@ _SHOWN = 5
 _MOST_CHARACTERS = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class MissingDatasets:
     """What the lake has of a selector, and the listing of the selector does not have.
 
@@ -52,7 +51,7 @@ class MissingDatasets:
         return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class MissingLimits:
     """How many datasets of a selector are marked MISSING after one listing. More than that need a second listing.
 

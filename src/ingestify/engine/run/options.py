@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import ParseExpression
@@ -17,7 +17,7 @@ from ingestify.engine.run.missing_detection import MissingLimits
 __all__ = ["RunOptions"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How a run works.
 

@@ -8,7 +8,6 @@ import dataclasses
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.announcement import is_settled, read_http_date
@@ -46,7 +45,7 @@ def find_unchanged(progress: JobProgress) -> str | None:
     return f"nothing changed since {sync.last_modified or sync.finished_at:%Y-%m-%d %H:%M:%S}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Conclusion:
     """What follows from a job's listing.
 

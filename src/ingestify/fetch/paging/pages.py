@@ -20,11 +20,11 @@ that ends a `PageNumber` or an `Offset` is not part of the file.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.json_path import JsonPath
@@ -65,7 +65,7 @@ class Pager:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class NextLink(Pager):
     """The body holds the next page's URL, as in `{"next": "https://…", "results": […]}`; without one the pages end.
 
@@ -85,7 +85,7 @@ class NextLink(Pager):
         return _joined(response, look_up(response.json(), self.path), asked_url, self.checked)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PageNumber(Pager):
     """`?page=1`, `?page=2`, … until a page has no items.
 
@@ -115,7 +115,7 @@ class PageNumber(Pager):
         return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or self.start) + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Offset(Pager):
     """`?offset=0&limit=100`, `?offset=100&limit=100`, … until a page has no items.
 
@@ -154,7 +154,7 @@ class Offset(Pager):
         return with_param(asked_url, self.param, int(get_param(asked_url, self.param) or 0) + count)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Cursor(Pager):
     """The body holds a cursor for the next page, as in `{"cursor": "abc"}` for `?cursor=abc`.
 
@@ -175,7 +175,7 @@ class Cursor(Pager):
         return None if found in (None, "", False) else with_param(asked_url, self.param, found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class LinkHeader(Pager):
     """`Link: <https://…>; rel="next"` (RFC 8288).
 
@@ -198,7 +198,7 @@ class LinkHeader(Pager):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Called(Pager):
     call: Callable[[Response], str | None]
     items: str | None = None
@@ -209,7 +209,7 @@ class _Called(Pager):
         return _joined(response, self.call(response), asked_url)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Keyed(Pager):
     """`(key, function(url, page))`: the key of a page's items, and what finds the next URL in a page's JSON values."""
 

@@ -8,13 +8,13 @@ the address of the connection itself. So it also holds for a name that resolves 
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import functools
 import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ingestify.errors import ConfigurationError
 
@@ -86,7 +86,7 @@ def literal_address(host: str) -> str | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class AllowedHosts:
     """The hosts that a provider may lead to, beside its own.
 
@@ -147,7 +147,7 @@ class AllowedHosts:
         return any(found.version == network.version and found in network for network in self.networks)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class AddressPolicy:
     """The addresses that one request may be sent to.
 

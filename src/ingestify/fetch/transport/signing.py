@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ingestify.errors import IngestifyError, SourceError
 from ingestify.masking import mask_url
@@ -12,7 +11,7 @@ from ingestify.masking import mask_url
 __all__ = ["RequestToSign", "Sign", "sign_request"]
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class RequestToSign:
     """A request as the callable gets it. It may change the headers, and the query of the URL.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.errors import SourceError
@@ -16,7 +16,7 @@ __all__ = ["Transports", "Way", "way_of"]
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Way:
     """How a request is sent, where it differs from the settings of its source.
 

@@ -7,7 +7,6 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from ingestify.domain.delivery import DeliveredFile, Delivery, SkippedEntry
@@ -29,7 +28,7 @@ _TEMPORARY = re.compile(
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Matched:
     """A file whose path matches a pattern.
 
@@ -46,7 +45,7 @@ class Matched:
     pattern: NamedPattern
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class DeliveredDataset:
     """The files of one dataset."""
 
@@ -59,7 +58,7 @@ class DeliveredDataset:
         return max(matched.file.modified_at for matched in self.files)
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Listing:
     """What is in a location.
 

@@ -11,11 +11,11 @@ at most a time that grows with the square of the path's length, whatever the pat
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from ingestify.errors import ConfigurationError
@@ -34,7 +34,7 @@ _MOST_FIELDS = 30
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Field:
     name: str
     crosses_folders: bool
@@ -49,7 +49,7 @@ class _Field:
         return self.type != "int" or (digits.isascii() and digits.isdigit() and len(digits) <= 18)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PathPattern:
     """A parsed pattern. Made by `parse`; any thread may use it.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -35,7 +35,7 @@ _GRAMMAR = Grammar(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ErrorCondition:
     """Finds out whether a response is an error; a `domain.error_response.FindError`. Made by `parse`.
 
@@ -86,7 +86,7 @@ class ErrorCondition:
         return self.condition.matches(names)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ErrorOrQuota:
     """A `domain.error_response.FindError` that stops the requests to a host when a quota is used up.
 

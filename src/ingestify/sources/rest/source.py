@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.checks.error_response import find_error_in_index
@@ -260,7 +259,7 @@ class RestSource(Source):
         return self._settings.dataset_types[find_bundle_type(self, dataset_type).dataset_type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Page:
     """Entries of an index from one response.
 

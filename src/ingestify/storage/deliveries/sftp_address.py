@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +15,7 @@ __all__ = ["SftpAddress", "SftpOptions"]
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SftpAddress:
     """A folder on a server.
 
@@ -57,7 +56,7 @@ class SftpAddress:
         return f"sftp://{self.host}:{self.port}/{self.folder.lstrip('/')}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SftpOptions:
     """How a server is used.
 

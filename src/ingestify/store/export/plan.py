@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.dataset import Dataset
@@ -25,7 +25,7 @@ __all__ = ["ExportPlan", "PlannedFile"]
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class PlannedFile:
     """A file that an export is to write.
 

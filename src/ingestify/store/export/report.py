@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.html_table import html_table
 from ingestify.progress.formatting import counted, size
@@ -27,7 +26,7 @@ class ExportOutcome(enum.StrEnum):
     """The lake's object is missing or damaged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Exported:
     """The outcome for one file.
 
@@ -48,7 +47,7 @@ class Exported:
     reason: str = ""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class ExportProgress:
     """The progress of an export. One thread counts, any thread may read."""
 
@@ -76,7 +75,7 @@ class ExportProgress:
         return f"{done:,} of {counted(self.files, 'file')} · {size(self.size)}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ExportReport:
     """What an export did, or what a dry run would do.
 

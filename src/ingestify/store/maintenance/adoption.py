@@ -17,7 +17,6 @@ import itertools
 import threading
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TypeVar
 
 from ingestify.clock import now
@@ -62,7 +61,7 @@ _MOST_PENDING = 4000
 """How many objects of the datasets of one commit are begun before the first of them is waited for."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class AdoptionProgress:
     """The progress of an adoption. Any thread may read it and add objects; one thread counts the rest.
 
@@ -100,7 +99,7 @@ class AdoptionProgress:
         self.files += sum(len(revision.modified_files) for revision in dataset.revisions)
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _OnTheWay:
     """A dataset whose objects are being read."""
 

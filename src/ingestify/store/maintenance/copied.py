@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import threading
-from dataclasses import dataclass
 
 __all__ = ["Copied", "CopyOutcome", "CopyProgress"]
 
@@ -20,7 +19,7 @@ class CopyOutcome(enum.StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Copied:
     """The outcome for one dataset or bundle that differed. Those that were the same are only counted.
 
@@ -39,7 +38,7 @@ class Copied:
     is_quarantined: bool = False
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class CopyProgress:
     """The progress of a copy. Any thread may read it and add objects; one thread counts the rest."""
 

@@ -15,7 +15,6 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TypeVar
 
 from ingestify.domain.dataset import Dataset
@@ -42,7 +41,7 @@ _REFUSED_IN_A_ROW = 10
 """If a storage refuses so many datasets one after the other, the copy ends: it is not the datasets' fault."""
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _OnTheWay:
     """A dataset whose objects are being copied.
 

@@ -12,10 +12,10 @@ after it, and a commit sees the notes (`catalogue.integrity.removals`, `store.pr
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
@@ -40,7 +40,7 @@ SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
 _AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Garbage:
     """What was removed, or would be.
 

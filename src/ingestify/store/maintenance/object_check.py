@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ingestify.domain.damage import DamageKind, FileRecord
 from ingestify.domain.ports import Storage
@@ -18,7 +18,7 @@ __all__ = ["Finding", "ObjectContent", "compare", "find_other_tags", "read_objec
 _CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ObjectContent:
     """What reading an object to its end found.
 
@@ -37,7 +37,7 @@ class ObjectContent:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
     """What is wrong with an object, compared with one row.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.damage import DAMAGED, Damage, DamageKind, FileRecord
@@ -18,7 +17,7 @@ __all__ = ["DatasetToFetch", "Refetch", "Repaired", "confirm", "repair"]
 _BATCH_SIZE = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DatasetToFetch:
     """The name of a dataset that a repair fetches anew."""
 
@@ -35,7 +34,7 @@ Refetch = Callable[[DatasetToFetch], str]
 """Fetches a dataset anew now, if a plan covers it, and returns the result in words."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Repaired:
     """One step of a repair. Whether it helped, the next verification says.
 

@@ -16,7 +16,6 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 
 from ingestify.clock import now
 from ingestify.domain.damage import Damage, DamageKind, FileRecord
@@ -51,7 +50,7 @@ _READS = 2
 _SWAPPABLE = frozenset({DamageKind.TRUNCATED, DamageKind.ALTERED, DamageKind.UNDECODABLE})
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class Progress:
     """The progress of a verification. One thread writes it, any thread may read it.
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from ingestify.domain.ports import FileVersion, PartialObject
@@ -58,7 +57,7 @@ class Checkpoints:
             self._reached = size
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ResumedObject:
     """A partial object that was cut to its last valid checkpoint.
 

@@ -9,7 +9,6 @@ import dataclasses
 import itertools
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ingestify.domain.condition import DatasetCondition
@@ -31,7 +30,7 @@ _MOST_DATASETS = 1000
 """How many datasets are read to show the names in their metadata."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class NamesOfSources:
     """The names that sources know, whether or not the lake has such datasets yet.
 

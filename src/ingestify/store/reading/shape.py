@@ -6,11 +6,11 @@ Whole numbers become floats beside fractions, if a float holds each of them exac
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["EXACT", "LONG", "NOTHING", "Kind", "Shape", "fitted", "loses", "shape_of", "united"]
@@ -45,7 +45,7 @@ class Kind(enum.Enum):
 _OF_TYPE = {bool: Kind.BOOL, float: Kind.FLOAT, str: Kind.TEXT}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
     """Which values stand at one place; any of them may be null, too.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypedDict
 
 from ingestify.domain.condition import DatasetCondition
@@ -16,7 +15,7 @@ from ingestify.domain.selector import Filters, identifier_matches
 __all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "DatasetsPort", "KnownDataset", "StorageTotals"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DatasetFilter:
     """A filter for datasets.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 __all__ = ["HostWait", "HostWaitsPort"]
@@ -13,7 +13,7 @@ _TOLERANCE = dt.timedelta(minutes=5)
 """How much the clocks of two machines may differ."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class HostWait:
     """A wait that a host asked for.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Protocol
 
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
@@ -13,7 +13,7 @@ from ingestify.domain.selector import Selector
 __all__ = ["DiscoveredSelector", "JobLock", "JobLocksPort", "JobsPort", "SelectorSync", "SelectorSyncsPort"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DiscoveredSelector:
     """A selector that a source's `discover_selectors` returned, with its name for people.
 
@@ -29,7 +29,7 @@ class DiscoveredSelector:
     selector: Selector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SelectorSync:
     """The state of a selector when it was last ingested.
 
