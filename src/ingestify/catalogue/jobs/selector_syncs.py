@@ -58,7 +58,7 @@ class SelectorSyncs:
 
     @retried
     def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:
-        """Return the selectors that a source had discovered when they were last ingested, each once."""
+        """Return the selectors that a source discovered in an earlier run, each once."""
         there = {"bucket": bucket, "source": source, "provider": provider, "dataset_type": dataset_type}
         statement = sa.select(self._sync).where(*(self._sync.c[name] == value for name, value in there.items()))
         with self._database.read("read which selectors were discovered") as connection:

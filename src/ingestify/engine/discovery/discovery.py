@@ -70,10 +70,10 @@ class _LazyMetadata:
         return getattr(self._metadata(), name)
 
 
-def lake_metadata(store: DatasetStore, plan: IngestionPlan) -> CollectionMetadata:
+def lake_metadata(store: DatasetStore, plan: IngestionPlan) -> _LazyMetadata:
     """Return what a source may ask about all datasets of a plan, read when it asks."""
     job = Job(plan, plan.source.name, plan.source.provider, Selector({}))
-    return cast(CollectionMetadata, _LazyMetadata(store, job))
+    return _LazyMetadata(store, job)
 
 
 def _metadata_of(progress: JobProgress, store: DatasetStore) -> _LazyMetadata:

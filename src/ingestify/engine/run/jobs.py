@@ -171,11 +171,11 @@ class RunJobs:
             if not is_taken:
                 return False
         progress.began_after = self._store.catalogue.event_log.get_last_position()
-        try:
+        if not self._options.dry_run:
+            progress.sync_before = self._memory.begin(progress.job)
+            return True
+        with contextlib.suppress(StoreError):  # an archive of an older version that may only be read does not know
             progress.sync_before = self._memory.find(progress.job)
-        except StoreError:
-            if not self._options.dry_run:  # an archive of an older version that may only be read does not know
-                raise
         return True
 
     def release_job_locks(self) -> None:

@@ -6,7 +6,9 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import cast
 
+from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.plan import IngestionPlan, Job
 from ingestify.domain.ports import FetchContext, IndexReading
 from ingestify.domain.resource import UnreadableEntry
@@ -196,6 +198,7 @@ class IngestionRun:
             unreadable: list[UnreadableEntry] = []
             try:
                 index = IndexReading()
+                metadata = lake_metadata(self._store, plan)
                 context = FetchContext(
                     self._jobs.planning_usage, self.stop.event, index, self._options.unreachable_hosts, is_run=True
                 )
@@ -205,8 +208,10 @@ class IngestionRun:
                         self._filters,
                         self._options.parse_expression,
                         unreadable.append,
-                        lake_metadata(self._store, plan),
+                        cast(CollectionMetadata, metadata),
                     )
+                if metadata.was_read:
+                    index.add_gap("the source asked what the lake has")
                 for entry in unreadable:
                     index.add_gap(f"{entry.where} cannot be read")
                 departed = find_departed(

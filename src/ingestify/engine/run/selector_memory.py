@@ -94,6 +94,22 @@ class SelectorMemory:
         """Return what is remembered of a job's selector."""
         return self._store.catalogue.selector_syncs.find(job.identity(self._store.bucket))
 
+    def begin(self, job: Job) -> SelectorSync | None:
+        """Return what is remembered of a job's selector, and remember that its source discovers it.
+
+        A selector can leave the provider's index only if a run remembers that it was there. So this is remembered
+        before anything of it comes to the lake, whatever the run is narrowed to, and however it ends.
+        """
+        sync = self.find(job)
+        if not job.is_discovered or job.has_departed or not job.lists_everything:
+            return sync
+        whole = dataclasses.replace(job, filters={})
+        known = sync if job.is_whole_selector else self.find(whole)
+        if known is None or known.discovered is None:
+            known = dataclasses.replace(known or SelectorSync(None, False, now()), discovered=self._discovered(job))
+            self._store.catalogue.selector_syncs.save(whole.identity(self._store.bucket), known)
+        return known if job.is_whole_selector else sync
+
     @staticmethod
     def may_find_missing(progress: JobProgress) -> bool:
         """Whether `conclude` may still find that something is not listed any more."""
@@ -300,15 +316,17 @@ class SelectorMemory:
             sync = self.find(progress.job)
         return sync != progress.sync_before  # clocks may jump
 
-    def _remember(self, progress: JobProgress, conclusion: _Conclusion) -> None:
-        job = progress.job
-        discovered = DiscoveredSelector(
+    def _discovered(self, job: Job) -> DiscoveredSelector:
+        return DiscoveredSelector(
             self._store.bucket, job.source_name, job.provider, job.plan.dataset_type, job.selector
         )
+
+    def _remember(self, progress: JobProgress, conclusion: _Conclusion) -> None:
+        job, discovered = progress.job, self._discovered(progress.job)
         syncs, identity = self._store.catalogue.selector_syncs, job.identity(self._store.bucket)
         with self._logged(f"remember that {job.selector.name} is ingested"):
             if not job.has_departed:
-                syncs.save(identity, self._sync(progress, conclusion, discovered))
+                syncs.save(identity, self._sync(progress, conclusion))
             elif conclusion.listing is not None:
                 syncs.forget(discovered)
             elif conclusion.missing is not None:
@@ -327,7 +345,7 @@ class SelectorMemory:
                 progress.job.identity(self._store.bucket), dataclasses.replace(before, missing_digest=None)
             )
 
-    def _sync(self, progress: JobProgress, conclusion: _Conclusion, discovered: DiscoveredSelector) -> SelectorSync:
+    def _sync(self, progress: JobProgress, conclusion: _Conclusion) -> SelectorSync:
         selector, index = progress.job.selector, progress.index
         # The next run asks for a bundle in quarantine, or a failed one, again. So the whole selector is not skipped.
         is_bad = (
@@ -355,7 +373,7 @@ class SelectorMemory:
             followed_until=_followed_until(progress) if progress.job.plan.source.follows_changes else None,
             duplicates=progress.listing.duplicates,
             missing_digest=missing_digest,
-            discovered=discovered if progress.job.is_discovered and progress.listing.is_of_everything else None,
+            discovered=None if progress.sync_before is None else progress.sync_before.discovered,
         )
 
 

@@ -344,6 +344,66 @@ def test_a_narrowed_run_does_not_say_what_left(make_lake: Callable[..., Lake]) -
         assert counts(lake, **filters) == (0, 0)
 
 
+@pytest.mark.parametrize("filters", [{"match_id": 20}, {"competition_id": 2, "match_id": 20}, {"competition_id": 2}])
+def test_what_only_a_narrowed_run_brought_leaves_with_its_selector(
+    make_lake: Callable[..., Lake], filters: dict[str, Any]
+) -> None:
+    lake = make_lake(one_each, TWO)
+    lake.engine.load(**filters)
+    brought = {dataset.identifier["match_id"] for dataset in lake.datasets}
+    lake.source.selectors = TWO[:1]
+    assert counts(lake) == (0, len(brought))
+    assert counts(lake) == (len(brought), 0)
+    assert missing(lake) == brought
+    lake.source.selectors = TWO
+    lake.engine.load()
+    assert missing(lake) == set()
+
+
+def test_what_came_before_a_run_broke_off_leaves_with_its_selector(make_lake: Callable[..., Lake]) -> None:
+    def breaks_off(competition_id: int) -> Any:
+        yield match(10 * competition_id)
+        raise OSError("cut")
+
+    lake = make_lake(breaks_off, TWO[1:])
+    assert lake.engine.run_report().state is RunState.FAILED
+    lake.source.find, lake.source.selectors = one_each, TWO[:1]
+    assert counts(lake) == (0, 1)
+    assert counts(lake) == (1, 0)
+    assert missing(lake) == {20}
+
+
+def test_a_run_that_completes_a_selector_does_not_forget_that_it_was_discovered() -> None:
+    lake = Lake(Seasons(one_each, [{**one, "x": 1} for one in TWO]), selectors=[{"x": 1}])
+    lake.engine.load()
+    lake.engine.load(competition_id=2)
+    lake.source.selectors = lake.source.selectors[:1]
+    assert counts(lake) == (0, 2)
+    assert counts(lake) == (2, 0)
+    lake.engine.close()
+
+
+def test_a_dry_run_does_not_remember_what_it_discovered(make_lake: Callable[..., Lake]) -> None:
+    lake = make_lake(one_each, TWO)
+    lake.engine.load(dry_run=True)
+    discovered = lake.engine.store.catalogue.selector_syncs.find_discovered
+    assert discovered("main", "fake", "fake", "match") == []
+    lake.engine.load(match_id=20)
+    assert [one.selector.name for one in discovered("main", "fake", "fake", "match")] == ["League", "Cup"]
+
+
+def test_a_source_that_asks_what_the_lake_has_discovers_a_part(make_lake: Callable[..., Lake]) -> None:
+    lake = make_lake(one_each, TWO)
+    lake.engine.load()
+
+    def discover(dataset_type: str, dataset_collection_metadata: Any) -> Any:
+        return [] if dataset_collection_metadata.last_modified else TWO
+
+    lake.source.discover_selectors = discover
+    for _ in range(3):
+        assert counts(lake) == (0, 0)
+
+
 def test_an_index_that_fails_or_has_gaps_says_nothing(make_lake: Callable[..., Lake]) -> None:
     lake = make_lake(one_each, TWO)
     lake.engine.load()

@@ -42,7 +42,8 @@ class SelectorSync:
         followed_until: For a source that follows changes: the lake has all changes of the provider up to then.
         missing_digest: A digest of the datasets that the listing had no more, and that a second listing has to
             confirm as missing; None: there are none.
-        discovered: The selector, if the source discovers it and lists all of it; None: the plan names it.
+        discovered: The selector, if a run discovered it, the source lists everything, and it has not left the index;
+            None: the plan names it.
         duplicates: Hashes of the datasets that the listing had twice, with different content.
     """
 
@@ -118,7 +119,7 @@ class SelectorSyncsPort(Protocol):
         """Save the last sync of a selector."""
 
     def find_discovered(self, bucket: str, source: str, provider: str, dataset_type: str) -> list[DiscoveredSelector]:
-        """Return the selectors that a source had discovered when they were last ingested, each once."""
+        """Return the selectors that a source discovered in an earlier run, each once."""
 
     def forget(self, discovered: DiscoveredSelector) -> None:
         """Remove the syncs of a selector that its source discovers no more."""
