@@ -268,6 +268,11 @@ class Quarantine:
             dataset_id=entry.dataset_id,
             settlement=Settlement(entry.entry_id, entry.state, QuarantineState.ACCEPTED, decided_by, note),
         )
+        # Before the commit, which may be the last thing that succeeds.
+        if existing is None:
+            self._reader.catalogue.selector_syncs.forget_listings()
+        if part.removed_file_ids:
+            self._reader.catalogue.selector_syncs.forget_hints()
         try:
             (applied,) = self._commits.apply([change])
         except HeadMoved as moved:
@@ -275,10 +280,6 @@ class Quarantine:
                 f"The quarantine entry {entry_id} of {entry} cannot be accepted: meanwhile somebody else decided about "
                 f"it, or wrote to its dataset. Look at it again with {remedy('quarantine show', entry_id)}."
             ) from moved
-        if existing is None:
-            self._reader.catalogue.selector_syncs.forget_listings()
-        if part.removed_file_ids:
-            self._reader.catalogue.selector_syncs.forget_hints()
         return applied.dataset
 
     def discard(self, entries: Entries, decided_by: str, note: str = "") -> int:

@@ -103,9 +103,8 @@ class DatasetWriter(DatasetReader):
             description=description,
             source=revision_source or {},
         )
-        dataset = self._write(change, files)
-        self.catalogue.selector_syncs.forget_listings()
-        return dataset
+        self.catalogue.selector_syncs.forget_listings()  # before the commit, which may be the last thing that succeeds
+        return self._write(change, files)
 
     def update_dataset(
         self,

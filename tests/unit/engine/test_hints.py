@@ -11,6 +11,7 @@ import pytest
 from ingestify import clock
 from ingestify.domain.run import RunState
 from ingestify.engine.report.report import PlannedDataset
+from ingestify.errors import StoreError
 from ingestify.fetch.current_context import current_context
 from tests.support.lake_in_memory import Lake, hours, match
 from tests.support.scripted_provider import Provider, answer
@@ -207,4 +208,37 @@ def test_a_selector_whose_hint_stays_is_listed_again_after_a_file_left_a_dataset
     lake.source.find = find("lineups", at=1)
     assert not is_skipped(lake)
     assert set(lake.datasets[0].files) == {"events__v1", "lineups__v1"}
+    assert is_skipped(lake)
+
+
+@pytest.mark.parametrize(("fails", "filters"), [("forget_hints", {"match_id": 1}), ("save", {})])
+def test_a_hint_that_could_not_be_forgotten_is_not_believed(
+    make_lake: Callable[..., Lake],
+    fails: str,
+    filters: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    versions = {"a": lambda **_: [match(1, {"n": "a"})], "b": lambda **_: [match(1, {"n": "b"}, at=1), match(2)]}
+
+    def serve(version: str) -> None:
+        lake.source.find = versions[version]
+        say(lake, _version=version)
+
+    def cut(*_: Any) -> None:
+        raise StoreError("the database is away")
+
+    lake = make_lake(versions["a"])
+    serve("a")
+    lake.engine.load()
+    assert is_skipped(lake)
+    serve("b")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake.engine.store.catalogue.selector_syncs), fails, cut)
+        lake.engine.load(**filters)
+    assert "the database is away" in caplog.text
+    assert lake.content(1) == {"n": "b"}
+    serve("a")
+    assert not is_skipped(lake), "the provider took its change back"
+    assert lake.content(1) == {"n": "a"}
     assert is_skipped(lake)

@@ -168,7 +168,7 @@ class JobLog:
                         state=RunState.ABORTED.value,
                         ended_at=row.updated_at,
                         counters=self._recount(connection, row),
-                        error=f"Its process ended without a report (process {row.pid} on {row.host}).",
+                        error=f"Its run ended without a report (process {row.pid} on {row.host}).",
                     )
                 ).rowcount
         return aborted

@@ -97,11 +97,14 @@ class RunJobs:
         self._beats.start()
 
     def close(self) -> None:
-        """End the run: mark what is missing, remember the selectors, and leave no job RUNNING."""
+        """End the run: mark what is missing, remember the selectors, and leave no job RUNNING.
+
+        If that could not be remembered, the rows of jobs that changed something go on saying RUNNING. So the next run
+        finds them as those of a dead run, and forgets what contradicts the lake before it begins.
+        """
         if self._options.dry_run:
             self._memory.preview(self._progresses)
-        else:
-            self._memory.conclude(self._progresses)
+        elif self._memory.conclude(self._progresses):
             for progress in self._progresses:
                 if not progress.is_final and progress.state is not RunState.RUNNING:
                     progress.is_final = True

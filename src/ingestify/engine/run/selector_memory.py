@@ -89,6 +89,7 @@ class SelectorMemory:
         self._accepts_missing = accepts_missing
         self._level_of = level_of
         self._told: collections.Counter[str] = collections.Counter()
+        self._has_failed = False
 
     def find(self, job: Job) -> SelectorSync | None:
         """Return what is remembered of a job's selector."""
@@ -117,8 +118,12 @@ class SelectorMemory:
         is_as_before = before is not None and progress.listing.holds_all_of(before.listing)
         return progress.lists_all and progress.began_after is not None and not is_as_before
 
-    def conclude(self, progresses: Sequence[JobProgress]) -> None:
-        """Mark what is missing, and remember the selectors of which all was ingested."""
+    def conclude(self, progresses: Sequence[JobProgress]) -> bool:
+        """Mark what is missing, and remember the selectors of which all was ingested.
+
+        Returns:
+            Whether all of it was written. If not, what is remembered may contradict the lake.
+        """
         with self._locks.retaken([*_whole(progresses), *_in_part(progresses)]) as ours:
             # Where another run is or was at the same job, its listing is newer: that run concludes.
             ours = [one for one in ours if not self._was_overtaken(one)]
@@ -139,6 +144,7 @@ class SelectorMemory:
             for progress in ours:
                 if progress not in concluded:
                     self._forget_what_is_listed_again(progress)
+        return not self._has_failed
 
     def _forget_hints(self, concluded: Sequence[JobProgress], progresses: Sequence[JobProgress]) -> None:
         """Believe no hint of a selector of which the lake has datasets from another moment of the provider by now.
@@ -188,10 +194,11 @@ class SelectorMemory:
 
     @contextlib.contextmanager
     def _logged(self, what: str) -> Iterator[None]:
-        """Log a database error, instead of raising it."""
+        """Log a database error, instead of raising it; `conclude` returns that there was one."""
         try:
             yield
         except StoreError as error:
+            self._has_failed = True
             logger.log(self._level_of(logging.ERROR), "Cannot %s: %s", what, error)
 
     def preview(self, progresses: Sequence[JobProgress]) -> None:

@@ -12,6 +12,7 @@ from ingestify import DatasetResource, IngestionPlan, Selector
 from ingestify.domain.resource import UnreadableEntry
 from ingestify.domain.run import RunState
 from ingestify.engine.run.missing_detection import MissingLimits
+from ingestify.errors import StoreError
 from ingestify.fetch.current_context import current_context
 from tests.support.lake_in_memory import FunctionSource, Lake, hours, match
 
@@ -239,6 +240,22 @@ def test_how_much_is_believed_can_be_set(make_lake: Callable[..., Lake]) -> None
     lake.engine._limits_of = lambda _: MissingLimits(10, 1.0)
     lake.source.find = listing(0)
     assert counts(lake) == (8, 0)
+
+
+def test_a_listing_that_could_not_be_forgotten_is_not_compared_with(
+    make_lake: Callable[..., Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: Any) -> None:
+        raise StoreError("the database is away")
+
+    lake = filled(make_lake, 9)
+    lake.source.find = listing(*range(10))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake.engine.store.catalogue.selector_syncs), "forget_listings", cut)
+        lake.engine.load(match_id=9)
+    lake.source.find = listing(*range(9))
+    assert counts(lake) == (1, 0)
+    assert missing(lake) == {9}
 
 
 # ---- a selector that is not discovered any more ----------------------------------------------------------
