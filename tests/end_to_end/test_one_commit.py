@@ -277,6 +277,26 @@ def test_a_lake_from_before_is_taken_over_without_a_file(data: OpenData):
     assert data.run().totals.requests == 3
 
 
+def test_a_dry_run_over_a_lake_from_before_compares_as_a_run_does(data: OpenData):
+    data.run({"api_url": ""})
+    first, second, *_ = data.state.match_ids()
+    data.github.push({f"data/events/{first}.json": b"[]", f"data/lineups/{second}.json": b"[]"})
+    planned = {}
+
+    class Listener:
+        def planned(self, one: Any) -> None:
+            planned[one.identifier.rpartition("=")[2]] = (one.action, *one.reasons)
+
+    with data.engine() as engine:
+        totals = engine.load(dry_run=True, listener=Listener()).totals
+    assert (totals.revised, totals.unchanged) == (2, MATCHES - 2)
+    assert planned[str(first)] == ("refetch", "events__v1: other content")
+    assert planned[str(second)] == ("refetch", "lineups__v1: other content")
+    data.run()
+    asked = [path for path in data.asked() if path.startswith(("data/events", "data/lineups"))]
+    assert asked == [f"data/events/{first}.json", f"data/lineups/{second}.json"]
+
+
 def test_what_an_adopted_lake_has_otherwise_is_put_right_by_the_second_run(data: OpenData):
     data.run({"api_url": ""})
     match_id = data.state.match_ids()[0]

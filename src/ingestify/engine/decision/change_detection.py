@@ -162,6 +162,7 @@ def decide(
     quarantine: QuarantineView,
     *,
     refetch: bool = False,
+    compare: Callable[[Dataset, DatasetResource], Dataset] | None = None,
 ) -> list[Decision]:
     """Decide about a batch of datasets, with one or two set queries for each dataset type in it.
 
@@ -173,6 +174,8 @@ def decide(
         rules: What a bundle must fulfil.
         quarantine: The quarantine.
         refetch: Whether what the lake has is fetched in full, whatever a fetch policy says.
+        compare: Compares the lake's bytes with the announced content ids, and returns the dataset with what is found.
+            None: whoever carries the decisions out does so.
 
     Raises:
         StoreError: The catalogue cannot be read.
@@ -196,12 +199,19 @@ def decide(
             ]
             for case in cases if incomplete else ():
                 case.is_incomplete = case.discovered.identifier in incomplete
-            decisions += _decide_known(store, cases, rules, refetch=refetch)
+            decisions += _decide_known(store, cases, rules, refetch=refetch, compare=compare)
     failpoint("decision.made")
     return decisions
 
 
-def _decide_known(store: DatasetStore, cases: Sequence[_Case], rules: BundleRules, *, refetch: bool) -> list[Decision]:
+def _decide_known(
+    store: DatasetStore,
+    cases: Sequence[_Case],
+    rules: BundleRules,
+    *,
+    refetch: bool,
+    compare: Callable[[Dataset, DatasetResource], Dataset] | None,
+) -> list[Decision]:
     for case in cases:
         if case.discovered.resource.postponed is not None:
             case.action = Action.SKIP
@@ -229,6 +239,8 @@ def _decide_known(store: DatasetStore, cases: Sequence[_Case], rules: BundleRule
             continue
         existing = None if row is None else full.get(row.dataset_id)
         if case.action is None:
+            if existing is not None and compare is not None:
+                existing = compare(existing, case.discovered.resource)
             _decide_by_dataset(case, existing, rules)
         decisions.append(
             Decision(

@@ -18,7 +18,7 @@ from ingestify.domain import formats
 from ingestify.domain.content_id import git_blob_of, is_git_blob, json_text, sha256
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.error_response import refuse_error
-from ingestify.domain.file import NO_VALIDATORS, DraftFile, File, NewFile, NotModifiedFile, Validators
+from ingestify.domain.file import NO_VALIDATORS, DraftFile, NewFile, NotModifiedFile, Validators
 from ingestify.domain.ports import Fetcher, FetchRequest, FetchResult, FetchStatus
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import FileResource
@@ -115,7 +115,7 @@ class FileLoading:
         known = None if self._unconditional else self._known.feeds.get(file.file_id)
         if known is not None and is_known_to_be_bad(file, known):
             return self._known.unchanged(file, NO_VALIDATORS)
-        if known is not None and self._known.holds(file, known, self._content_id_of):
+        if known is not None and self._known.holds(file, known, self._store):
             return self._known.unchanged(file, known.validators)
         if file.url is not None:
             return self._load_url(file, unconditional=self._unconditional, may_skip=may_skip)
@@ -355,14 +355,6 @@ class FileLoading:
         if kind is FileKind.NEW:
             loaded.draft = _draft_of(file, staged, chosen, arrival.content_type, feed.modified_at)
         return loaded
-
-    def _content_id_of(self, stored: File) -> str:
-        """Return the content id of a file of the lake; empty: its object is damaged."""
-        try:
-            with self._store.opener(stored)() as stream:
-                return git_blob_of(stream, stored.size)
-        except (StoreError, IntegrityError):
-            return ""
 
     def _compare(self, file: FileResource, staged: StagedFile, loaded: LoadedResource, seen: LoadedResource) -> None:
         """Note in what a file differs from what came of it before in this run."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ingestify.clock import now
 from ingestify.domain.announcement import is_settled, read_http_date
-from ingestify.domain.content_id import is_git_blob, sha256
+from ingestify.domain.content_id import git_blob_of, is_git_blob, sha256
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.fetch_policy import is_announced_anew
 from ingestify.domain.file import NO_VALIDATORS, FeedState, File, NewFile, Validators
 from ingestify.domain.ports import FetchResult
 from ingestify.domain.quarantine import QuarantineEntry
-from ingestify.domain.resource import FileResource
+from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.engine.bundle.broken_files import still_left_out, validators_of_left_out
 from ingestify.engine.bundle.loaded_file import FileKind, LoadedResource
+from ingestify.errors import IntegrityError, StoreError
+from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["KnownFiles"]
+__all__ = ["KnownFiles", "as_compared"]
 
 SECOND = dt.timedelta(seconds=1)
 
@@ -75,29 +77,30 @@ class KnownFiles:
             return Validators(known.validators.etag)
         return known.validators
 
-    def holds(self, file: FileResource, known: FeedState, content_id_of: Callable[[File], str]) -> bool:
-        """Whether the lake or the quarantine has the bytes that the source announces by their content id.
+    def holds(self, file: FileResource, known: FeedState, store: DatasetStore) -> bool:
+        """Whether the lake or the quarantine has the bytes that the source announces by their content id."""
+        return file.content_id is not None and self.content_id_of(file, known, store) == file.content_id
 
-        Args:
-            file: The file, as it is announced.
-            known: What is known of it.
-            content_id_of: Computes the content id of a file of the lake, by its bytes. It is called for what came into
-                the lake without one.
+    def content_id_of(self, file: FileResource, known: FeedState, store: DatasetStore) -> str:
+        """Return the content id of the bytes that are there; empty: none are, or only the file's loader knows.
+
+        That of bytes that came without one is computed.
         """
-        wanted = file.content_id
-        if wanted is None:
-            return False
         if known.content_id:
             is_there = known.is_left_out or (
                 known.present and (file.file_id in self.current or file.file_id in self.held)
             )
-            return is_there and known.content_id == wanted
+            return known.content_id if is_there else ""
         stored = self.held.get(file.file_id) or self.current.get(file.file_id)
         if stored is None or not known.present or file.file_loader is not None:
-            return False
-        if isinstance(stored, File) and is_git_blob(wanted):
-            return content_id_of(stored) == wanted
-        return sha256(stored.tag) == wanted
+            return ""
+        if not (isinstance(stored, File) and is_git_blob(file.content_id or "")):
+            return sha256(stored.tag)
+        try:
+            with store.opener(stored)() as stream:
+                return git_blob_of(stream, stored.size)
+        except (StoreError, IntegrityError):
+            return ""  # its object is damaged
 
     def is_known_from_quarantine(self, file: FileResource) -> bool:
         """Whether there is no reason to ask again for a file of a bundle in quarantine."""
@@ -210,3 +213,14 @@ class KnownFiles:
         # The announced version is that of the file to come. Without one, the next run asks for it.
         kept.feed = dataclasses.replace(kept.feed, modified_at=None, announced=None, content_id="")
         return kept
+
+
+def as_compared(existing: Dataset, resource: DatasetResource, store: DatasetStore) -> Dataset:
+    """Return a dataset as a run knows it once it has compared the lake's bytes with the announced content ids."""
+    files = KnownFiles(existing, None)
+    feeds = {
+        file_id: dataclasses.replace(known, content_id=files.content_id_of(resource.files[file_id], known, store))
+        for file_id, known in existing.feeds.items()
+        if file_id in resource.files and resource.files[file_id].content_id and not known.is_adopted
+    }
+    return dataclasses.replace(existing, feeds={**existing.feeds, **feeds})

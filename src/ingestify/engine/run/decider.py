@@ -14,6 +14,7 @@ from ingestify.engine.decision.decision_queue import DecisionQueue
 from ingestify.engine.decision.quarantine_view import QuarantineView
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.ingest.ingest import DatasetIngest
+from ingestify.engine.ingest.known_files import as_compared
 from ingestify.engine.ingest.outcome import NOTHING_DONE, Outcome, summarize
 from ingestify.engine.ingest.pipeline import DatasetPipeline, RunContext
 from ingestify.engine.report.report import JobProgress, one_line
@@ -132,7 +133,9 @@ class Decider:
                 self._carry_out_together(decisions)
 
     def _decide(self, batch: Sequence[Discovered]) -> list[Decision]:
-        return decide(self._store, batch, self._run.rules, self._quarantine, refetch=self._refetch)
+        # A run compares when it ingests, and keeps what it finds.
+        compare = functools.partial(as_compared, store=self._store) if self._dry_run else None
+        return decide(self._store, batch, self._run.rules, self._quarantine, refetch=self._refetch, compare=compare)
 
     def _load_unchanged(self, decisions: Sequence[Decision]) -> dict[str, Dataset]:
         """Return the unchanged datasets that somebody wants to be told of, read at once."""
