@@ -7,6 +7,7 @@
 | `ingestify.storages` | the scheme of `file_url` | a function of the URL, which returns a `domain.ports.Storage` |
 | `ingestify.subscribers` | what `type:` of a subscriber says | a `Subscriber` |
 | `ingestify.checks` | any | a `BundleCheck`, for every lake |
+| `ingestify.tables` | the table's name | a function of (files, dataset), which returns a data frame |
 | `ingestify.secrets` | the scheme of a vault url | see `vaults.reader` |
 
 Format: https://packaging.python.org/en/latest/specifications/entry-points/. Finding a plugin imports nothing. A broken

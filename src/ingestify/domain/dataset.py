@@ -33,6 +33,7 @@ __all__ = [
     "DatasetState",
     "DatasetSummary",
     "FileReader",
+    "lake_of",
     "shown_of",
 ]
 
@@ -406,7 +407,7 @@ class Dataset(Dumped):
         Raises:
             LoadError: There is no such file, or this dataset is of no lake.
         """
-        return _lake_of(self, data_feed_key).load_files(self, lazy=True).require_file(data_feed_key, data_spec_version)
+        return lake_of(self, data_feed_key).load_files(self, lazy=True).require_file(data_feed_key, data_spec_version)
 
     def read_from(self, reader: FileReader) -> Dataset:
         """Remember the lake that it was read from; the store calls this. Two datasets are equal without it."""
@@ -441,7 +442,12 @@ class Dataset(Dumped):
 _FIELDS = tuple(field.name for field in dataclasses.fields(Dataset))
 
 
-def _lake_of(dataset: Dataset, data_feed_key: str) -> FileReader:
+def lake_of(dataset: Dataset, data_feed_key: str = "…") -> FileReader:
+    """Return the lake that a dataset was read from.
+
+    Raises:
+        LoadError: It is of no lake, or of one that this process cannot open. The message names the feed.
+    """
     reader: FileReader | None = dataset.__dict__.get("_reader")
     if reader is None:
         why = dataset.__dict__.get("_why_lost", ", because it was not read from one")
@@ -587,7 +593,7 @@ class DatasetCollection(Sequence[Dataset]):
     def _as_table(self) -> DatasetTable:
         if not self._datasets:
             raise LoadError("There are no datasets in this collection, so there is no data frame of them.")
-        return _lake_of(self._datasets[0], "…").list_of(self._datasets)
+        return lake_of(self._datasets[0]).list_of(self._datasets)
 
     def __repr__(self) -> str:
         return f"DatasetCollection({len(self)} of {self.metadata.row_count} datasets)"

@@ -1,0 +1,85 @@
+"""One dataset, for all functions that make rows of it: a file is read once, and kloppy loads once."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import warnings
+from typing import Any
+
+from ingestify.domain.dataset import Dataset, lake_of
+from ingestify.errors import IngestifyError
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.reading.file_collection import FileCollection
+
+__all__ = ["TableInput"]
+
+logger = logging.getLogger(__name__)
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # Freeze frames take kloppy seconds; the table of them reads the provider's files.
+    "statsbomb": {"three_sixty": False},
+}
+"""The format to the arguments for kloppy."""
+
+
+class TableInput:
+    """A dataset, its files, and what kloppy makes of it.
+
+    Args:
+        dataset: The dataset, which knows its lake.
+        loader: The format of its files by the settings; None: the one that its source named.
+
+    Attributes:
+        dataset: The dataset.
+        loader: The format of its files.
+    """
+
+    def __init__(self, dataset: Dataset, loader: str | None = None) -> None:
+        store = lake_of(dataset)
+        assert isinstance(store, DatasetStore), "a dataset is read by a store"
+        self.dataset = dataset
+        self.loader = loader or dataset.loader
+        self._store = store
+        self._loaded: Any = None
+        self._error: IngestifyError | None = None
+
+    @functools.cached_property
+    def files(self) -> FileCollection:
+        """The current files, which are opened at their first use."""
+        return self._store.load_files(self.dataset, lazy=True)
+
+    def kloppy(self) -> Any:
+        """Return kloppy's `EventDataset` or `TrackingDataset`. StatsBomb's has the freeze frames of shots only.
+
+        Raises:
+            MissingExtraError: kloppy is not installed.
+            LoadError: kloppy cannot read the dataset.
+            IntegrityError: An object of the lake is missing or damaged.
+        """
+        if self._loaded is None and self._error is None:
+            try:
+                # What kloppy warns of is the same in each of a season's matches.
+                with warnings.catch_warnings(record=True) as warned:
+                    warnings.simplefilter("always")
+                    options = _OPTIONS.get(self.loader, {})
+                    self._loaded = self._store.load_with_kloppy(self.dataset, self.loader, **options)
+                for one in warned:
+                    logger.debug("%s: kloppy says: %s", self.dataset, one.message)
+            except IngestifyError as error:
+                self._error = error
+        if self._error is not None:
+            raise self._error
+        return self._loaded
+
+    def close(self) -> None:
+        """Close the files, and forget what kloppy made."""
+        self._loaded = None
+        if "files" in self.__dict__:
+            self.files.close()
+
+    def __enter__(self) -> TableInput:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
