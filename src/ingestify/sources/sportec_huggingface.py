@@ -216,10 +216,19 @@ class SportecHuggingFace(OpenDataSource):
         sha = document.get("sha") if isinstance(document, dict) else None
         if not isinstance(sha, str) or not is_content_id(git_blob(sha)):
             return None
-        tree = self._get_tree(_tree_of(self._api_url, sha))
-        return _Tree(sha, tree.files, tree.unreadable)
+        return dataclasses.replace(self._get_tree(_tree_of(self._api_url, sha)), sha=sha)
 
     def _get_tree(self, url: str) -> _Tree:
+        """Return the files of a list; none if it cannot be read. Then each file is requested conditionally."""
+        try:
+            return self._read_tree(url)
+        except (FetchError, SourceError) as error:
+            if isinstance(error, FetchError) and error.unreached:
+                raise  # the files are not there either
+            logger.warning("%s: each file is requested, as the list of files cannot be read: %s", self.name, error)
+            return _Tree()
+
+    def _read_tree(self, url: str) -> _Tree:
         tree = _Tree()
         number = 0
         for page in self.http.iter_pages(url, LinkHeader()):

@@ -47,6 +47,8 @@ class Answers:
     def iter_pages(self, url: str, pager: Any, **_: Any) -> Iterator[Answer]:
         for page in self.documents[url]:
             self.asked.append(url)
+            if isinstance(page, Exception):
+                raise page
             yield Answer(page)
 
 

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
+from ingestify.errors import FetchError, SourceError
 from ingestify.sources.sportec_huggingface import BASE_URL, SEASON_ID, SportecHuggingFace
 
 from .answers import attached, find, find_all, in_run, unreadable, urls
@@ -83,6 +86,37 @@ def test_at_a_revision_each_file_has_its_content_id():
     assert match.files["match__v1"].content_id is None
     assert match.snapshot == sha
     assert tracking.files["frames__v1"].content_id == f"sha256:{oid}"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [FetchError("GET …: status 503", status=503), FetchError("GET …: status 403", status=403), SourceError("no list")],
+    ids=["5xx", "403", "no list"],
+)
+@pytest.mark.parametrize("revision", [{"sha": "c" * 40}, {}], ids=["at a revision", "at the branch"])
+def test_where_the_list_of_files_fails_each_file_is_requested(
+    failure: Exception, revision: dict[str, str], caplog: pytest.LogCaptureFixture
+):
+    sha = revision.get("sha")
+    tree = TREE if sha is None else TREE.replace("/main?", f"/{sha}?")
+    first = [{"type": "file", "path": EVENTS, "oid": "b" * 40}]
+    made = attached(SportecHuggingFace("s"), {REVISION: revision, tree: [first, failure]})
+    with in_run():
+        (match,) = find(made, "match", match_id="J03WPY", **SECOND)
+        assert len(find(made, "tracking", **SECOND)) == 5
+    assert made.http.asked == [REVISION, tree, tree], "it is not asked for again"
+    assert {file.content_id for file in match.files.values()} == {None}, "a part of the list is not believed"
+    assert match.snapshot == sha
+    assert urls(match)["events__v1"] == f"{BASE_URL}/{EVENTS}"
+    (warning,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert warning == f"s: each file is requested, as the list of files cannot be read: {failure}"
+
+
+def test_where_the_host_is_not_reached_its_files_are_not_asked_for():
+    away = FetchError("GET …: cannot be reached", unreached="huggingface.co")
+    made = attached(SportecHuggingFace("s"), {TREE: [away]})
+    with in_run(), pytest.raises(FetchError, match="cannot be reached"):
+        find(made, "match", **SECOND)
 
 
 def test_a_revision_that_is_none_is_not_known():
