@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ingestify.domain.dataset import Dataset
-from ingestify.errors import ConfigurationError, ExportError, IntegrityError, LoadError
+from ingestify.errors import ConfigurationError, ExportError, IntegrityError, LoadError, SourceError
 from ingestify.store.export.content import MadeContent
 from ingestify.store.export.folder import ExportFolder
 from ingestify.store.export.plan import ExportPlan, PlannedFile
@@ -24,6 +24,9 @@ FORMATS: tuple[ExportFormat, ...] = ("files", "parquet")
 
 _TABLES = 2
 """How many tables are in memory at once."""
+
+_NO_TABLE = (LoadError, SourceError)
+"""What is raised if no table can be made of a file: it has another format, or is not of its own."""
 
 _SHOWN = 5
 
@@ -119,7 +122,7 @@ def _find_existing(
             return None
         try:
             return ExportOutcome.UNCHANGED if target.has_same(one.path, one.content) else ExportOutcome.REPLACED
-        except (IntegrityError, LoadError):
+        except (IntegrityError, *_NO_TABLE):
             return None  # it is told when it would be written, and what is there stays
 
     found = {one.path: outcome for one, outcome in threads.map(look, plan) if outcome is not None}
@@ -137,7 +140,7 @@ def _find_existing(
 def _write(target: ExportFolder, one: PlannedFile, outcome: ExportOutcome, stopping: threading.Event) -> Exported:
     try:
         return Exported(outcome, one.path, one.what, one.dataset_id, target.write(one.path, one.content, stopping))
-    except LoadError as error:
+    except _NO_TABLE as error:
         outcome, reason = ExportOutcome.LEFT_OUT, str(error)
     except IntegrityError as error:
         outcome, reason = ExportOutcome.FAILED, str(error)

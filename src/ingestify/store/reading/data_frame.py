@@ -20,7 +20,8 @@ import decimal
 import gzip
 import importlib
 import io
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DELIMITED",
+    "NO_VALUE",
     "as_load_error",
+    "free_name",
     "joined_pandas",
     "library",
     "pandas_of",
@@ -49,6 +52,9 @@ DELIMITED = frozenset({*_DELIMITERS, *(f"{form}.gz" for form in _DELIMITERS)})
 
 _FORMATS = (*_DELIMITERS, *sorted(JSON | JSON_LINES))
 _UTF8_OF_POLARS = frozenset({"utf8", "utf8-lossy"})
+NO_VALUE = (OverflowError, UnicodeEncodeError)
+"""What polars raises for a value that no column holds: a number of more than 128 bits, half of a surrogate pair."""
+
 _EXACT_FLOAT = 2.0**53
 """The smallest float above which some whole numbers have no float of their own."""
 
@@ -141,7 +147,7 @@ def read_pandas(
     def read_objects(**more: Any) -> Any:
         return pandas.json_normalize(read_records(content, form, feed, records, **more), **options)
 
-    errors = (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError)
+    errors = (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeError)
     with as_load_error("pandas", f"the feed '{feed}' ({form})", *errors):
         frame = read_delimited() if form in _DELIMITERS else read_objects()
         if not isinstance(frame, pandas.DataFrame) or "dtype" in options:
@@ -166,7 +172,7 @@ def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any
 
     polars = library("polars")
     frame: pl.DataFrame = polars.DataFrame()
-    with as_load_error("polars", what, polars.exceptions.PolarsError, OverflowError):
+    with as_load_error("polars", what, polars.exceptions.PolarsError, *NO_VALUE):
         # polars makes a column without the 0 of {"x": {}} and {"x": 0}, without an error. Its reader of JSON Lines,
         # which takes less memory, makes text of mixed types that is no JSON.
         if rows:
@@ -176,26 +182,41 @@ def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any
 
 def pandas_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return a pandas DataFrame of JSON objects; nested objects become dotted columns."""
-    return library("pandas").json_normalize(rows)
+    pandas = library("pandas")
+    with as_load_error("pandas", "the rows", UnicodeEncodeError):
+        return pandas.json_normalize(rows)
 
 
 def joined_pandas(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Return the rows of all frames, with the columns of all of them. No whole number is rounded for a missing one."""
+    """Return the rows of all frames, with the columns of all of them.
+
+    No whole number is rounded for a missing one, and no bool becomes a number.
+    """
     pandas = library("pandas")
-    large = {
-        name
-        for frame in frames
-        for name in frame.select_dtypes("integer")
-        if len(frame) and (frame[name].max() > _EXACT_FLOAT or frame[name].min() < -_EXACT_FLOAT)
-        if not all(name in other and pandas.api.types.is_integer_dtype(other[name]) for other in frames)
-    }
-    parts = [frame.astype(dict.fromkeys(large.intersection(frame), object)) for frame in frames] if large else frames
+    kinds: defaultdict[str, list[str]] = defaultdict(list)
+    large = set()
+    most = int(_EXACT_FLOAT)  # numpy compares a whole number with a float as two floats
+    for frame in frames:
+        for name, kind in frame.dtypes.items():
+            kinds[name].append(str(kind))
+            if kind.kind in "iu" and len(frame) and (frame[name].max() > most or frame[name].min() < -most):
+                large.add(name)
+    large -= {name for name, there in kinds.items() if len(there) == len(frames) and len(set(there)) == 1}
+    flags = {name for name, there in kinds.items() if "bool" in there and set(there) != {"bool"}}
+    parts = [frame.astype(dict.fromkeys((large | flags).intersection(frame), object)) for frame in frames]
     joined: pd.DataFrame = pandas.concat(parts, ignore_index=True)
     for name in large:
         there = joined[name].dropna()
-        if there.map(lambda value: isinstance(value, int)).all():
+        if there.map(lambda value: type(value) is int).all() and not (there.min() < 0 and there.max() >= 2**63):
             joined[name] = joined[name].astype("Int64" if there.max() < 2**63 else "UInt64")
     return joined
+
+
+def free_name(name: str, prefix: str, taken: Collection[str]) -> str:
+    """Return the name of a column with as many prefixes as it takes to be none of others."""
+    while name in taken:
+        name = prefix + name
+    return name
 
 
 def library(name: str) -> Any:
@@ -216,7 +237,7 @@ def as_load_error(library: str, what: str, *errors: type[Exception]) -> Iterator
     try:
         yield
     except errors as error:
-        hint = "utf-8" in str(error).lower()
+        hint = "utf-8" in str(error).lower() and not isinstance(error, UnicodeEncodeError)
         raise LoadError(
             f"{library} makes no data frame of {what}: {error}"
             + (". If the file has another encoding than UTF-8, name it, such as encoding='cp1252'." if hint else "")

@@ -12,7 +12,7 @@ from ingestify.domain.wording import counted_datasets
 from ingestify.errors import LoadError
 from ingestify.progress.display import Display
 from ingestify.progress.printable import PrintableLogger
-from ingestify.store.reading.data_frame import joined_pandas, library, pandas_of, polars_of
+from ingestify.store.reading.data_frame import free_name, joined_pandas, library, pandas_of, polars_of
 from ingestify.store.reading.many_files import ManyFiles
 from ingestify.suggestion import did_you_mean
 
@@ -117,9 +117,9 @@ class ManyDatasets:
         """Return the columns that the frame does not have, for each dataset."""
         datasets = [dataset for dataset, _ in self._with_file]
         kinds = [name for name in ("provider", "dataset_type") if len({getattr(one, name) for one in datasets}) > 1]
-        names = {name: _free(name, "dataset.", taken) for name in (*kinds, "revision")}
+        names = {name: free_name(name, "dataset.", taken) for name in (*kinds, "revision")}
         there = {*taken, *names.values()}
-        keys = {key: _free(key, "identifier.", there) for dataset in datasets for key in dataset.identifier}
+        keys = {key: free_name(key, "identifier.", there) for dataset in datasets for key in dataset.identifier}
         return [
             {
                 **{keys[key]: value for key, value in dataset.identifier.items()},
@@ -128,12 +128,6 @@ class ManyDatasets:
             }
             for dataset in datasets
         ]
-
-
-def _free(name: str, prefix: str, taken: Collection[str]) -> str:
-    while name in taken:
-        name = prefix + name
-    return name
 
 
 def _file_of(dataset: Dataset, feed: str, version: str | None) -> ReadableFile | None:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ingestify.domain.readable_files import ReadableFile
-from ingestify.store.reading.data_frame import DELIMITED, as_load_error, library, read_rows
+from ingestify.store.reading.data_frame import DELIMITED, NO_VALUE, as_load_error, library, read_rows
 from ingestify.store.reading.records import JSON
 from ingestify.store.reading.shape import EXACT, NOTHING, Kind, Shape, fitted, loses, shape_of, united
 from ingestify.store.reading.typed_json import ShapeCheck, column_type, records_in
@@ -190,11 +190,11 @@ def _rows(file: ReadableFile, content: bytes, records: str | None, encoding: str
 
 def _read_rows(what: str, rows: list[dict[str, Any]], shape: Shape) -> _Read:
     polars = library("polars")
-    types = {key: column_type(polars, field) for key, field in (shape.fields or {}).items()}
-    if not rows or not types:
-        return _Read(polars.DataFrame(schema=types), len(rows), shape)
-    fitting = fitted(rows, shape)
-    with as_load_error("polars", what, polars.exceptions.PolarsError, OverflowError):
+    with as_load_error("polars", what, polars.exceptions.PolarsError, *NO_VALUE):
+        types = {key: column_type(polars, field) for key, field in (shape.fields or {}).items()}
+        if not rows or not types:
+            return _Read(polars.DataFrame(schema=types), len(rows), shape)
+        fitting = fitted(rows, shape)
         try:
             frame = polars.from_dicts(fitting, schema=types)
         except TypeError:  # polars takes a list of small whole numbers and one of more than 64 bits for mixed types

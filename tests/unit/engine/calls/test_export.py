@@ -233,6 +233,49 @@ def test_parquet_has_a_table_of_each_feed_with_the_keys_of_the_identifier(lake, 
     assert engine.export(tmp_path, format="parquet").progress.unchanged == 3
 
 
+def tables_of(folder: Path) -> list[Any]:
+    polars = pytest.importorskip("polars")
+    return [polars.read_parquet(one, hive_partitioning=False) for one in sorted(folder.rglob("events.parquet"))]
+
+
+def test_a_key_of_the_identifier_has_the_same_type_in_each_table_and_in_a_frame(lake, tmp_path):
+    pytest.importorskip("polars")
+    engine = lake(lambda **_: [a_match(one) for one in (1, 2**31)]).engine
+    engine.export(tmp_path, format="parquet")
+    kinds = {one.schema["match_id"] for one in tables_of(tmp_path)}
+    assert kinds == {engine.to_polars("events").schema["match_id"]}
+
+
+@pytest.mark.parametrize(
+    ("events", "rows"),
+    [
+        (
+            b'[{"match_id": 1, "events.match_id": 2}]',
+            [{"match_id": 7, "events.events.match_id": 1, "events.match_id": 2}],
+        ),
+        (b'[{"a": {}, "b": 1}, {"a": null, "b": 2}]', [{"a": "{}", "b": 1}, {"a": None, "b": 2}]),
+        (b'[{"a": [{"b": {}, "c": 1}, null]}]', [{"a": [{"b": "{}", "c": 1}, None]}]),
+        (b"[{}, {}]", [{}, {}]),
+        (b"[]", []),
+    ],
+)
+def test_parquet_has_whatever_is_in_a_table(lake, tmp_path, events, rows):
+    pytest.importorskip("polars")
+    lake(lambda **_: [a_match(7, events=events)]).engine.export(tmp_path, format="parquet")
+    (frame,) = tables_of(tmp_path)
+    assert frame.to_dicts() == [{"competition_id": 1, "match_id": 7, **row} for row in rows]
+    assert frame.columns[:2] == ["competition_id", "match_id"]
+
+
+@pytest.mark.parametrize("events", [b'[{"a": "\\ud800"}]', b'[{"a": ' + b"9" * 5000 + b"}]"])
+def test_a_file_of_which_no_table_can_be_made_keeps_no_other_from_being_exported(lake, tmp_path, events):
+    pytest.importorskip("polars")
+    report = lake(lambda **_: [a_match(1, events=events), a_match(2)]).engine.export(tmp_path, format="parquet")
+    assert [one.path for one in report.problems] == ["acme/match/competition_id=1/match_id=1/events.parquet"]
+    assert report.progress.written == 4
+    assert len(tables_of(tmp_path)) == 1
+
+
 def test_what_is_no_table_is_left_out_of_parquet(lake, tmp_path):
     pytest.importorskip("polars")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -242,3 +243,11 @@ def test_whatever_json_there_is_each_record_is_a_row_and_each_key_a_column(rows)
         assert set(frame.columns) == {key for row in rows for key in row}
         for got, row in zip(frame.to_dicts(), rows, strict=True):
             assert is_same(got, row), (got, row)
+
+
+@pytest.mark.parametrize("record", ['{"a": "\\ud800"}', '{"\\ud800": 1}', '{"a": {"\\ud800": "x"}}'])
+def test_a_text_that_no_column_holds_is_told(record):
+    with pytest.raises(LoadError, match=r"surrogates not allowed$"):
+        read_polars(stream(f"[{record}]".encode()), "json", "events")
+    with contextlib.suppress(LoadError):  # pandas has such a text if pyarrow is not installed
+        assert read_pandas(stream(f"[{record}]".encode()), "json", "events").shape == (1, 1)

@@ -222,6 +222,31 @@ def test_pandas_rounds_no_number_and_keeps_types(engine_of):
     assert frame["match_id"].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        [True, 1],
+        [1, False, None],
+        [True, 0.5],
+        [2**63, 2**53 + 1],
+        [2**63, -1, None],
+        [2**64 - 1, 1, None],
+        [2**53 + 1, 0.5],
+        [-(2**63), 2**53 + 1],
+    ],
+)
+def test_pandas_keeps_each_value_of_a_column_of_several_types(engine_of, values):
+    contents = [[{"id": 1} if value is None else {"id": 1, "x": value}] for value in values]
+    column = engine_of(*contents).to_pandas("events")["x"]
+    assert [None if pandas.isna(one) else one for one in column] == values
+    assert [type(one) for one in column if isinstance(one, bool)] == [bool for one in values if isinstance(one, bool)]
+
+
+def test_pandas_rounds_no_number_of_delimited_files(engine_of):
+    column = engine_of(f"id\n{2**63}\n", f"id\n{2**53 + 1}\n").to_pandas("events")["id"]
+    assert column.tolist() == [2**63, 2**53 + 1]
+
+
 def test_pandas_keeps_rows_without_columns(engine_of):
     frame = engine_of([], [{}], [{"id": 3}], [{}]).to_pandas("events")
     assert frame["match_id"].tolist() == [2, 3, 4]
