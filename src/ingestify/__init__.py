@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from ingestify.store.reading.dataset_list import DatasetList
     from ingestify.store.reading.file_collection import FileCollection, LoadedFile
     from ingestify.store.reading.locked import LockCheck
+    from ingestify.store.reading.mapping import MapResult
 
 _MODULES = {
     "domain.adoption": ("NotTaken", "NotTakenKind"),
@@ -146,6 +147,7 @@ _MODULES = {
     "store.reading.dataset_diff": ("DatasetDiff", "RevisionLog"),
     "store.reading.dataset_list": ("DatasetList",),
     "store.reading.locked": ("LockCheck",),
+    "store.reading.mapping": ("MapResult",),
     "store.reading.file_collection": ("FileCollection", "LoadedFile"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -201,6 +203,7 @@ __all__ = [
     "LockCheck",
     "LockError",
     "LockStatus",
+    "MapResult",
     "MetadataUpdated",
     "NotModifiedFile",
     "NotTaken",

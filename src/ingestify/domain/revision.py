@@ -102,9 +102,9 @@ class FilesById(dict[str, File]):
         raise LoadError(f"The feed '{key}' has a file of each of several versions: ask for one of {ids}.")
 
 
-def _no_file(wanted: str, files: Collection[File]) -> LoadError:
+def _no_file(wanted: object, files: Collection[File]) -> LoadError:
     there = sorted(file.file_id for file in files)
-    meant = did_you_mean(wanted, [*there, *(file.data_feed_key for file in files)])
+    meant = did_you_mean(str(wanted), [*there, *(file.data_feed_key for file in files)])
     listed = ", ".join(there) or "none at all"
     return LoadError(f"There is no file of the feed '{wanted}'; the files are: {listed}{meant or '.'}")
 

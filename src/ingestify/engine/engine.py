@@ -9,9 +9,10 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from pickle import PicklingError
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery
@@ -50,6 +51,7 @@ from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.dataset_reader import StateArgument
 from ingestify.store.reading.locked import LockCheck, check_lock, refuse_other_filters
+from ingestify.store.reading.mapping import MapResult, map_datasets
 from ingestify.store.reading.nothing_found import NamesOfSources
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ if TYPE_CHECKING:
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
 
 __all__ = ["IngestionEngine"]
+
+R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
@@ -642,6 +646,46 @@ class IngestionEngine:
         waiting = self._reader.tell_of_waiting(wanted)
         datasets: Iterator[Any] = self.store.iter_matching(wanted, explains=not waiting)
         return DatasetList(sorted(datasets, key=_place_of), {one.dataset_id for one in waiting})
+
+    def map(
+        self,
+        function: Callable[[Dataset], R],
+        executor: Executor | None = None,
+        *,
+        progress: bool | None = None,
+        lock: Lock | str | Path | None = None,
+        **filters: Any,
+    ) -> Iterator[MapResult[R]]:
+        """Apply a function to datasets side by side, and yield the results as they come.
+
+        A dataset at which the function fails does not stop the others: its result has the `error`, and raises it where
+        its `value` is read. A warning at the end says how many failed.
+
+        Example::
+
+            def count_shots(dataset):
+                events = dataset.to_polars("events")
+                return events.filter(pl.col("type").struct.field("name") == "Shot").height
+
+            for result in engine.map(count_shots, provider="statsbomb"):
+                print(result.dataset.name, result.value)
+
+        Args:
+            function: Called with one dataset, in another process, which opens the lake itself, once. It may be a lambda
+                or a function of a notebook. What it returns goes back to this process.
+            executor: Any `concurrent.futures.Executor`, such as `client.get_executor()` of Dask, or a
+                `ThreadPoolExecutor`; it is not shut down. None: a process for each core, for this call.
+            progress: Whether to show how many datasets are done; None: if a person watches.
+            lock: A lock or its path: its datasets with exactly the locked files.
+            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where`, `as_of` and identifier keys, as in
+                `iter_datasets`.
+
+        Raises:
+            ConfigurationError: An invalid filter; raised by the call itself.
+            LockError: The lock cannot be read, or the lake lacks some of its bytes.
+        """
+        datasets = self.iter_datasets(lock=lock, progress=False, **filters)
+        return map_datasets(function, datasets, executor, progress)
 
     def to_polars(
         self,

@@ -147,6 +147,7 @@ def get_dev_engine(
         store = open_datastore(place)
         if store.create():
             logger.info("Created the lake in %s.", store.where)
+        store.reference = reference_of(place, store.bucket, None)
     plan = IngestionPlan(source, dataset_type, data_spec_versions, selectors, fetch_policy)
     return make_engine(store, {}, [plan])
 
