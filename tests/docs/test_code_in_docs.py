@@ -77,6 +77,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "export",
             "many-matches",
             "json-documents",
+            "map",
             "a-source",
             "a-loader",
             "an-archive",
@@ -92,6 +93,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "tutorial-suite",
         ]
         assert namespace["exit_code"] == 0
+        assert len(namespace["shots"]) == 4  # type: ignore[arg-type]
         assert namespace["wins"].metadata.row_count in range(1, 5)  # type: ignore[attr-defined]
     out = capsys.readouterr().out
     assert out.count(" shots\n") == 4

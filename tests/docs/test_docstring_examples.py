@@ -42,6 +42,7 @@ DOCUMENTED = [
     DatasetCollection.to_polars,
     DatasetList.to_polars,
     ingestify.IngestionEngine.to_polars,
+    ingestify.IngestionEngine.map,
     ingestify.Dataset.to_polars,
     ingestify.debug_source,
 ]
@@ -79,6 +80,7 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     assert names["note"].name == "my score"  # type: ignore[attr-defined]
     assert len(names["matches"]) == 4  # type: ignore[arg-type]
     assert str(names["dataset"].identifier["match_id"]) == str(number)  # type: ignore[attr-defined]
+    assert all(count > 5 for count in names["counts"])  # type: ignore[attr-defined]
     assert len(names["events"]) > 100  # type: ignore[arg-type]
     assert len(names["players"]) > 20  # type: ignore[arg-type]
     assert 0 < len(names["shots"]) < len(names["passes"])  # type: ignore[arg-type]

@@ -664,11 +664,10 @@ class IngestionEngine:
         Example::
 
             def count_shots(dataset):
-                events = dataset.to_polars("events")
-                return events.filter(pl.col("type").struct.field("name") == "Shot").height
+                events = dataset.require_file("events").json()
+                return sum(event["type"]["name"] == "Shot" for event in events)
 
-            for result in engine.map(count_shots, provider="statsbomb"):
-                print(result.dataset.name, result.value)
+            counts = [result.value for result in engine.map(count_shots, provider="statsbomb")]
 
         Args:
             function: Called with one dataset, in another process, which opens the lake itself, once. It may be a lambda
