@@ -38,6 +38,13 @@ class BaseUrlSource(Source):
             )
         return url
 
+    def _useless_api(self, api_url: str, needed: str) -> ConfigurationError:
+        """Return the error of an `api_url` that says nothing of what is below the base URL."""
+        return ConfigurationError(
+            f"The source '{self.name}' has api_url {api_url!r}, which cannot be used with its base_url "
+            f"{self._base_url!r}: base_url must {needed}. Correct one of the two, or leave api_url out."
+        )
+
     def _bundle_type(self, dataset_type: str, versions: DataSpecVersionCollection | None = None) -> BundleType:
         return find_bundle_type(self, dataset_type, versions)
 

@@ -50,6 +50,9 @@ class GithubSource(OpenDataSource):
             found from a `base_url` of GitHub; empty: never requested. With another `base_url`, that has to end with
             `/{owner}/{name}/{branch}` and the folder.
         **configuration: The other options.
+
+    Raises:
+        ConfigurationError: A URL cannot be used, or `api_url` not with this `base_url`.
     """
 
     change_signal = (
@@ -61,6 +64,8 @@ class GithubSource(OpenDataSource):
         if api_url:
             self._checked_url("api_url", api_url)
         self._repository = None if api_url == "" else GithubRepository.find(self._base_url, api_url)
+        if api_url and self._repository is None:
+            raise self._useless_api(api_url, "contain the /{owner}/{name} with which api_url ends, and then /{branch}")
         self._seen = OncePerRun[_Seen]()
         self._last_commit: Commit | None = None
 

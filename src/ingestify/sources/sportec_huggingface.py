@@ -84,7 +84,10 @@ class SportecHuggingFace(OpenDataSource):
             of Hugging Face; empty: never requested, and each file is requested conditionally.
         api_url: The data set in Hugging Face's API, which says at which revision it is and which files changed. None:
             found from a `base_url` of Hugging Face, if `tree_url` is None, too; empty: never requested. Another
-            `base_url` has to end with `/resolve/{revision}`.
+            `base_url` has to end with `/datasets/{owner}/{name}/resolve/{revision}`.
+
+    Raises:
+        ConfigurationError: A URL cannot be used, or `api_url` not with this `base_url`.
     """
 
     provider = "sportec"
@@ -119,6 +122,8 @@ class SportecHuggingFace(OpenDataSource):
             self._tree_url = None
         if api_url:
             self._api_url: str | None = self._checked_url("api_url", api_url).rstrip("/")
+            if found is None:
+                raise self._useless_api(api_url, "end with /datasets/{owner}/{name}/resolve/{revision}")
         else:
             self._api_url = at_hugging_face if api_url is None and tree_url is None else None
         self._revision = found[3] if found else ""

@@ -121,3 +121,10 @@ def test_what_is_wrong_is_named():
     for option in ("base_url", "media_url", "api_url"):
         with pytest.raises(ConfigurationError, match=rf"'sk' has {option} 'mirror.example'"):
             SkillCornerGithub("sk", **{option: "mirror.example"})
+
+
+@pytest.mark.parametrize("base_url", [None, "https://mirror.example/data", "https://git.example/raw/me/mine"])
+def test_an_api_that_says_nothing_of_the_base_url_is_refused(base_url: str | None):
+    options = {} if base_url is None else {"base_url": base_url}
+    with pytest.raises(ConfigurationError, match=r"has api_url 'https://git.*base_url must contain the /\{owner\}"):
+        SkillCornerGithub("sk", api_url="https://git.example/api/v3/repos/me/mine", **options)

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from ingestify.errors import FetchError, SourceError
+from ingestify.errors import ConfigurationError, FetchError, SourceError
 from ingestify.sources.sportec_huggingface import BASE_URL, SEASON_ID, SportecHuggingFace
 
 from .answers import attached, find, find_all, in_run, unreadable, urls
@@ -126,3 +126,15 @@ def test_a_revision_that_is_none_is_not_known():
             (match,) = find(made, "match", match_id="J03WPY", **SECOND)
         assert made.http.asked == [REVISION, TREE]
         assert (match.snapshot, match.files["events__v1"].pinned_url) == (None, None)
+
+
+@pytest.mark.parametrize("base_url", ["https://mirror.example/idsse", "https://mirror.example/datasets/a/resolve/main"])
+def test_an_api_that_says_nothing_of_the_base_url_is_refused(base_url: str):
+    with pytest.raises(ConfigurationError) as refused:
+        SportecHuggingFace("s", base_url, api_url="https://mirror.example/api/datasets/a/b")
+    assert str(refused.value) == (
+        "The source 's' has api_url 'https://mirror.example/api/datasets/a/b', which cannot be used with its base_url "
+        f"'{base_url}': base_url must end with /datasets/{{owner}}/{{name}}/resolve/{{revision}}. Correct one of the "
+        "two, or leave api_url out."
+    )
+    SportecHuggingFace("s", base_url, api_url="")
