@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ingestify.comparison.difference import Difference, FeedDifferences, Rekeying, Strangers
 from ingestify.comparison.kind import DifferenceKind
-from ingestify.comparison.words import counted, field_label, joined, minutes_text, of_records, plural, value_text
+from ingestify.comparison.words import counted, field_label, joined, minutes_text, of_records, plural, value_texts
 
 __all__ = ["MOST_CLAUSES", "clauses_of", "sentence_of"]
 
@@ -130,7 +130,7 @@ def _clause(kind: DifferenceKind, label: str, noun: str, group: Sequence[Differe
     values = ""
     if count == 1:
         shown = next((one for one in group if one.field.endswith(".name")), group[0])
-        values = f"{value_text(shown.old)} → {value_text(shown.new)}"
+        values = " → ".join(value_texts(shown.old, shown.new))
         whose = "" if whose == shown.new else whose
     details = ": ".join(filter(None, (whose, values)))
     return f"{subject} changed{when}" + (f" ({details})" if details else "")

@@ -10,11 +10,16 @@ from ingestify.comparison.kind import ABSENT
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.wording import in_short
 
-__all__ = ["counted", "field_label", "joined", "minutes_text", "of_records", "plural", "value_text"]
+__all__ = ["counted", "field_label", "joined", "minutes_text", "of_records", "plural", "value_text", "value_texts"]
 
 _TO_ES = ("s", "x", "z", "ch", "sh")
 _NAMES_AT_THE_END = re.compile(r"(.)\.(?:id|name)$")
 _UP_TO_LIST = re.compile(r"^.*\[\*\]\.")
+_QUOTED_AT_THE_END = re.compile(r".*\[(['\"])(.+)\1\]$", re.DOTALL)
+"""A key with a dot in it."""
+
+_SHOWN_BEFORE = 20
+"""How much of two long values is shown before that in which they differ."""
 
 
 def plural(noun: str) -> str:
@@ -52,7 +57,8 @@ def field_label(way: str, names: dict[str, str]) -> str:
     if way in names:
         return names[way]
     way = _NAMES_AT_THE_END.sub(r"\1", way)
-    return names.get(way) or in_short(way.rpartition(".")[2].replace("_", " "))
+    quoted = _QUOTED_AT_THE_END.match(way)
+    return names.get(way) or in_short((quoted[2] if quoted else way.rpartition(".")[2]).replace("_", " "))
 
 
 def minutes_text(minutes: Iterable[str]) -> str:
@@ -82,3 +88,16 @@ def value_text(value: JsonValue) -> str:
     if isinstance(value, list) and any(isinstance(one, (dict, list)) for one in value):
         return f"a list of {len(value):,}"
     return in_short(json.dumps(value, ensure_ascii=False))
+
+
+def value_texts(old: JsonValue, new: JsonValue) -> tuple[str, str]:
+    """Return two different values for people: in short, or as JSON where they would look the same."""
+    texts = value_text(old), value_text(new)
+    if texts[0] != texts[1] or isinstance(new, (dict, list)):
+        return texts
+    one, other = ("none" if value is ABSENT else json.dumps(value, ensure_ascii=False) for value in (old, new))
+    if in_short(one) == in_short(other):
+        differing = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+        begin = next(differing, min(len(one), len(other))) - _SHOWN_BEFORE
+        one, other = f"…{one[begin:]}", f"…{other[begin:]}"
+    return in_short(one), in_short(other)

@@ -26,6 +26,7 @@ def text_table(
         count: How many rows there are.
         most: How many are shown; None: all.
     """
+    caption = _printable(caption)
     if not count:
         return caption
     cells = [list(columns), *([_cell(value) for value in row] for row in islice(rows, most))]
@@ -40,5 +41,9 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, dt.datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    text = "".join(one if one.isprintable() else "\ufffd" for one in mask_text(str(value)))
+    text = _printable(mask_text(str(value)))
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else "\ufffd" for one in text)

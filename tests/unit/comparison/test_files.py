@@ -188,3 +188,25 @@ def test_a_sentence_has_three_clauses_and_says_how_many_more_there_are():
     assert sentence([as_file("events", old)], [as_file("events", new)]) == (
         "5 events' e changed; 4 events' d changed; 3 events' c changed; and 2 more."
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (0.35412, 0.35419, "0.35412 → 0.35419"),
+        (0.35412, 0.35512, "0.354 → 0.355"),
+        (1.0000001e12, 1.0000002e12, "1000000100000.0 → 1000000200000.0"),
+        ("7", 7, '"7" → 7'),
+        (None, "null", 'null → "null"'),
+        (["a", 1], ["a", "1"], '["a", 1] → ["a", "1"]'),
+        ("x" * 200 + "home", "x" * 200 + "away", f'…{"x" * 20}home" → …{"x" * 20}away"'),
+    ],
+)
+def test_two_different_values_never_look_the_same(old, new, said):
+    files = ([as_file("events", [{"id": 1, "xg": value}])] for value in (old, new))
+    assert sentence(*files) == f"1 event's xg changed ({said})."
+
+
+def test_a_key_with_dots_is_called_by_its_name():
+    files = ([as_file("events", [{"id": 1, "home.goals": value}])] for value in (1, 2))
+    assert sentence(*files) == "1 event's home.goals changed (1 → 2)."

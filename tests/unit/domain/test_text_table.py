@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from ingestify.domain.text_table import text_table
 
 
@@ -26,3 +28,9 @@ def test_a_cell_is_one_line_without_secrets_that_no_terminal_obeys():
 
 def test_of_nothing_there_is_the_caption():
     assert text_table("0 datasets", ("n",), [], 0) == "0 datasets"
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_caption_is_one_line_that_a_terminal_does_not_obey(count):
+    shown = text_table("A - B\x1b[8m\nFAKE\u202e: 中文", ["a"], [["x"]], count)
+    assert shown.splitlines()[0] == "A - B\ufffd[8m\ufffdFAKE\ufffd: 中文"

@@ -11,7 +11,7 @@ from typing import Any
 from ingestify.comparison.difference import Difference, FeedDifferences
 from ingestify.comparison.kind import ABSENT, DifferenceKind
 from ingestify.comparison.sentence import MOST_CLAUSES, clauses_of, sentence_of
-from ingestify.comparison.words import field_label, value_text
+from ingestify.comparison.words import field_label, value_texts
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.revision import RevisionState
 from ingestify.store.reading.table_list import TableList
@@ -70,7 +70,7 @@ class DatasetDiff(TableList[Difference]):
                 one.minute,
                 one.who,
                 field_label(one.field, self._labels[one.feed]) + (" id" if one.field.endswith(".id") else ""),
-                *("" if one.kind in _WHOLE else value_text(value) for value in (one.old, one.new)),
+                *(("", "") if one.kind in _WHOLE else value_texts(one.old, one.new)),
             )
 
     def as_rows(self) -> list[dict[str, Any]]:
