@@ -21,6 +21,7 @@ from ingestify.sources.api import ApiSource, secret
 from ingestify.sources.bearer_token import BearerToken
 from ingestify.sources.entries import list_of
 from ingestify.sources.impect_iterations import ImpectIterations, ImpectLists
+from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["Impect"]
 
@@ -67,9 +68,10 @@ class Impect(ImpectIterations, ApiSource):
         token = BearerToken(name, url, form, lambda: self.http)
         super().__init__(name, BASE_URL if base_url is None else base_url, token, "token")
         self._http_options = {"auth": token}
+        self._known_iterations = RecentResponse[list[Any]](of_run=True)
 
     def _open_lists(self) -> ImpectLists:
-        return _Lists(self._base_url, self._get_data)
+        return _Lists(self._base_url, self._get_data, self._known_iterations)
 
     def _get_data(self, path: str, what: str) -> list[Any]:
         document = self._get_json(path, what)
@@ -79,12 +81,15 @@ class Impect(ImpectIterations, ApiSource):
 
 
 class _Lists(ImpectLists):
-    def __init__(self, base_url: str, get_data: Callable[[str, str], list[Any]]) -> None:
+    def __init__(
+        self, base_url: str, get_data: Callable[[str, str], list[Any]], known_iterations: RecentResponse[list[Any]]
+    ) -> None:
         self._base_url = base_url
         self._get_data = get_data
+        self._known_iterations = known_iterations
 
     def iterations(self) -> list[Any]:
-        return self._get_data("iterations", "its list of iterations")
+        return self._known_iterations.get(lambda: self._get_data("iterations", "its list of iterations"))
 
     def matches(self, iteration_id: object) -> list[Any]:
         return self._get_data(f"iterations/{iteration_id}/matches", f"iteration {iteration_id}")

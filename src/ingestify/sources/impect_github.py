@@ -9,12 +9,14 @@ files yet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ingestify.domain.resource import DatasetResource
 from ingestify.sources.github_commit import Commit
 from ingestify.sources.github_source import GithubSource
 from ingestify.sources.impect_iterations import ImpectIterations, ImpectLists
+from ingestify.sources.recent_response import RecentResponse
 
 __all__ = ["ImpectGithub"]
 
@@ -48,6 +50,10 @@ class ImpectGithub(ImpectIterations, GithubSource):
 
     def __init__(self, name: str, base_url: str | None = None, api_url: str | None = None) -> None:
         super().__init__(name, BASE_URL if base_url is None else base_url, api_url)
+        self._known_iterations = RecentResponse[list[Any]](of_run=True)
+
+    def _get_iterations(self, url: str) -> list[Any]:
+        return self._known_iterations.get(lambda: self._get_entries(url), url)
 
     def _open_lists(self) -> ImpectLists:
         return _Lists(self)
@@ -62,18 +68,18 @@ class _Lists(ImpectLists):
         self._root = ""
 
     def iterations(self) -> list[Any]:
-        return self._read(_ITERATIONS)
+        return self._read(_ITERATIONS, self._source._get_iterations)
 
     def matches(self, iteration_id: object) -> list[Any]:
-        return self._read(_list_of("matches", iteration_id))
+        return self._read(_list_of("matches", iteration_id), self._source._get_entries)
 
     def of_iteration(self, feed: str, iteration_id: object) -> list[Any]:
-        return self._read(_list_of(feed, iteration_id))
+        return self._read(_list_of(feed, iteration_id), self._source._get_entries)
 
-    def _read(self, path: str) -> list[Any]:
+    def _read(self, path: str, get: Callable[[str], list[Any]]) -> list[Any]:
         if self._root:
-            return self._source._get_entries(f"{self._root}/{path}")
-        self._commit, entries = self._source._read_at_commit(path, self._source._get_entries)
+            return get(f"{self._root}/{path}")
+        self._commit, entries = self._source._read_at_commit(path, get)
         self._root = self._source._base_url if self._commit is None else self._commit.url
         return entries
 

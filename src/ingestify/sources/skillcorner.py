@@ -90,7 +90,7 @@ class SkillCorner(ApiSource):
             auth = FixedToken("Token", secret(name, "token", token))
         credentials = "username and password" if token is None else "token"
         super().__init__(name, BASE_URL if base_url is None else base_url, auth, credentials)
-        self._known_editions = RecentResponse[list[Any]]()
+        self._known_editions = RecentResponse[list[Any]](of_run=True)
 
     def discover_selectors(self, dataset_type: str) -> Selectors:
         """Return the competition and season of each edition of the account."""

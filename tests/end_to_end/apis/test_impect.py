@@ -66,6 +66,15 @@ def test_a_second_run_costs_the_indexes_and_a_calculation_its_own_match(tmp_path
         assert {path.split("/")[1] for path in files_asked_for(provider)} == {str(match_id)}
 
 
+def test_the_list_of_iterations_is_requested_once_in_a_run(tmp_path: Path):
+    seasons = [small_season(1, season_id=number) for number in range(1, 5)]
+    with ImpectApi(seasons) as provider, engine_of(tmp_path, provider) as engine:
+        assert engine.load().totals.new == 4
+        provider.clear_requests()
+        assert engine.load().totals.unchanged == 4
+        assert provider.paths().count("iterations") == 1
+
+
 class ForgetfulApi(ImpectApi):
     """Forgets its tokens once, in the middle of a run."""
 

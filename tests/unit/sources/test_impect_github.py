@@ -119,6 +119,7 @@ def test_at_github_everything_is_read_and_announced_at_one_commit():
     with in_run():
         (selector,) = made.discover_selectors("match")
         (match,) = find(made, "match", iteration_id=743)
+    assert made.http.asked.count(f"{raw}/iterations.json") == 1
     assert len(selector["_version"]) == 64
     file = match.files["events__v1"]
     assert (file.pinned_url, file.content_id) == (f"{raw}/{events}", f"git-blob:{'b' * 40}")

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import threading
+import time
 
 import pytest
 
 from ingestify import clock
+from ingestify.domain.ports import IndexReading
+from ingestify.fetch.current_context import activated, current_context
 from ingestify.sources.recent_response import RecentResponse
 from tests.unit.sources.answers import in_run
 
@@ -52,3 +56,24 @@ def test_a_run_shares_no_answer_with_the_one_before_it():
     for number in range(2):
         with in_run():
             assert [answer.get(lambda: next(count)) for _ in range(2)] == [number, number]
+
+
+def test_one_of_a_run_is_kept_as_long_as_the_run_goes_on():
+    moment = dt.datetime(2024, 5, 1, tzinfo=dt.UTC)
+    answer, count = RecentResponse[int](of_run=True), iter(range(9))
+
+    def get(url: str = "") -> int:
+        return answer.get(lambda: next(count), url)
+
+    with clock.reading(lambda: moment):
+        with in_run():
+            assert get() == 0
+            moment += dt.timedelta(hours=1)
+            assert get() == 0
+            with activated(None, dataclasses.replace(current_context(), index=IndexReading(time.monotonic()))):
+                assert get() == 1, "the index is read once more"
+            assert get() == 1
+            assert get("another") == 2, "at another commit"
+        assert [get(), get()] == [3, 3]
+        moment += dt.timedelta(seconds=5)
+        assert get() == 4, "nobody knows when it is over"
