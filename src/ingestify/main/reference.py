@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from ingestify.config.locations import resolve_url
 from ingestify.main.opening import open_datastore
 from ingestify.main.place import Place
-from ingestify.masking import mask_url
+from ingestify.masking import mask_text, mask_url
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.vaults.url import is_vault_url
 
@@ -19,6 +20,9 @@ __all__ = ["LakeReference", "reference_of"]
 
 _opened: dict[tuple[int, LakeReference], DatasetStore] = {}
 _lock = threading.Lock()
+
+_USER_NAME = re.compile(r"(?<=://)([^:/?#@]+)@(?=[^@]*$)")
+"""A user name that stands alone, as where the server trusts the host, or the password is in a file of its own."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ def reference_of(place: Place, bucket: str, file_options: Mapping[str, Any] | No
     if file_options:
         return "its file_options, which may hold secrets, were given in Python"
     urls = [url if is_vault_url(url) else resolve_url(url, place.base) for url in (place.metadata_url, place.file_url)]
-    if any(mask_url(url) != url for url in urls):
-        return "its URL has a user name or a secret"
+    # A database's user name is no secret. In the URL of an object store, it may be a key.
+    shown = [_USER_NAME.sub(lambda found: "" if mask_text(found[1]) == found[1] else found[0], urls[0]), urls[1]]
+    if any(mask_url(url) != url for url in shown):
+        return "its URL has a password or another secret"
     return LakeReference("", urls[0], urls[1], bucket)

@@ -13,7 +13,8 @@ import pytest
 from ingestify import DatasetResource, IngestionPlan, Source, get_datastore, get_dev_engine, get_engine
 from ingestify.errors import LoadError
 from ingestify.main.place import Place
-from ingestify.main.reference import reference_of
+from ingestify.main.reference import LakeReference, reference_of
+from ingestify.masking import hide
 from ingestify.store.dataset_store import DatasetStore
 
 
@@ -95,7 +96,7 @@ def test_relative_urls_are_those_of_the_process_that_opened_it(folder, monkeypat
 
 def test_secrets_are_not_pickled(folder, tmp_path):
     urls = Place(metadata_url="postgresql://me:hush@localhost/lake", file_url=f"file://{tmp_path}/files/")
-    assert reference_of(urls, "main", None) == "its URL has a user name or a secret"
+    assert reference_of(urls, "main", None) == "its URL has a password or another secret"
     files = Place(metadata_url="sqlite:///lake/catalog.db", file_url="s3://bucket/lake")
     why = reference_of(files, "main", {"secret_access_key": "hush"})
     assert why == "its file_options, which may hold secrets, were given in Python"
@@ -104,6 +105,37 @@ def test_secrets_are_not_pickled(folder, tmp_path):
     with pytest.raises(pickle.PicklingError, match=r"another process: its file_options.* by a config\.yaml"):
         pickle.dumps(store)
     store.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hush@localhost/lake",
+        "postgresql://me:hu@sh@localhost/lake",
+        "postgresql://me:@localhost/lake",
+        "postgresql://me@localhost/lake?password=hush",
+        "postgresql://me@localhost/lake?options=a@b",
+        "postgresql://in-hiding@localhost/lake",
+    ],
+)
+def test_no_password_is_in_a_reference(url, tmp_path):
+    hide("in-hiding")
+    place = Place(metadata_url=url, file_url=f"file://{tmp_path}/files/")
+    assert reference_of(place, "main", None) == "its URL has a password or another secret"
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://me@localhost/lake", "mysql://me@db.example:3307/lake", "postgresql://m%40e@localhost/lake"]
+)
+def test_a_databases_user_name_is_no_secret(url, tmp_path):
+    reference = reference_of(Place(metadata_url=url, file_url=f"file://{tmp_path}/files/"), "main", None)
+    assert isinstance(reference, LakeReference)
+    assert pickle.loads(pickle.dumps(reference)).metadata_url == url
+
+
+def test_a_user_name_of_an_object_store_may_be_a_key(tmp_path):
+    place = Place(metadata_url=f"sqlite:///{tmp_path}/catalog.db", file_url="s3://AKIAEXAMPLE@bucket/lake")
+    assert reference_of(place, "main", None) == "its URL has a password or another secret"
 
 
 def test_a_lake_in_memory_stays_where_it_is():
