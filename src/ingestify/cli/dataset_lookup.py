@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ingestify.cli.options import parse_identifier, refuse_option
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.lock import Lock
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.quarantine import WaitingBundle
-from ingestify.errors import ConfigurationError, DatasetNotFound
+from ingestify.errors import ConfigurationError, DatasetNotFound, LockError
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.call_options import find_option
 from ingestify.store.reading.nothing_found import explain_nothing as _explain_nothing
 
-__all__ = ["count_datasets", "explain_nothing", "find_datasets", "the_one_that_begins"]
+__all__ = ["count_datasets", "explain_nothing", "find_datasets", "read_lock", "the_one_that_begins"]
 
 _NAMED = ("provider", "dataset_type", "state")
 """The names that may stand beside identifier keys in `provider=small/match_id=12`."""
@@ -147,3 +150,18 @@ def explain_nothing(store: DatasetStore, wanted: DatasetFilter) -> str:
     else:
         when_empty += f"{remedy('run')} fetches what the ingestion plans name."
     return _explain_nothing(store.catalogue, wanted, store.names_of_sources, when_empty)
+
+
+def read_lock(path: Path) -> Lock:
+    """Return the lock in a file; `-` is stdin.
+
+    Raises:
+        LockError: It cannot be read, or is no lock.
+    """
+    if str(path) != "-":
+        return Lock.read(path)
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise LockError(f"The lock from stdin cannot be read: {error}") from error
+    return Lock.parse(text, "from stdin")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ingestify.cli.console import Console
-from ingestify.cli.dataset_lookup import explain_nothing
+from ingestify.cli.dataset_lookup import explain_nothing, read_lock
 from ingestify.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
@@ -25,7 +25,6 @@ from ingestify.cli.options import (
 )
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.documents.keeping import ExportedLine, ExportEndLine, export_end_line, exported_line
-from ingestify.domain.lock import Lock
 from ingestify.main.adapters import concurrency
 from ingestify.store.export.exporting import FORMATS, export_datasets
 from ingestify.store.export.report import Exported, ExportOutcome
@@ -45,7 +44,12 @@ __all__ = ["export_command"]
     metavar="TIME",
     help="The files of then: 2026-10-31 (the end of that day) or 2026-10-31T18:00, in UTC.",
 )
-@click.option("--lock", type=click.Path(path_type=Path), metavar="FILE", help="Exactly the files of this lock.")
+@click.option(
+    "--lock",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Exactly the files of this lock; - is stdin.",
+)
 @click.option(
     "--format",
     "export_format",
@@ -86,7 +90,7 @@ def export_command(
             refuse_other_filters(wanted)
         report = export_datasets(
             store,
-            store.iter_to_export(wanted, None if lock is None else Lock.read(lock)),
+            store.iter_to_export(wanted, None if lock is None else read_lock(lock)),
             folder,
             moving=console.show_progress,
             export_format=export_format,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ingestify.cli.console import Console
+from ingestify.cli.dataset_lookup import read_lock
 from ingestify.cli.exit_codes import EXIT_FAILED
 from ingestify.cli.options import (
     Moment,
@@ -19,9 +20,8 @@ from ingestify.cli.options import (
     json_option,
     lake_options,
 )
-from ingestify.cli.output import write_json, write_line
+from ingestify.cli.output import write_json, write_json_lines, write_line
 from ingestify.documents.datasets import CheckedLock, checked_lock
-from ingestify.domain.lock import Lock
 from ingestify.progress.formatting import counted
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.locked import check_lock, refuse_other_filters
@@ -32,8 +32,19 @@ __all__ = ["lock_command"]
 @click.command("lock")
 @lake_options
 @dataset_options
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="The file to write the lock to.")
-@click.option("--check", type=click.Path(path_type=Path), metavar="FILE", help="Say what the lake has of this lock.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="The file to write the lock to; - is stdout.",
+)
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Say what the lake has of this lock; - is stdin.",
+)
 @click.option(
     "--as-of",
     type=Moment(),
@@ -66,15 +77,18 @@ def lock_command(
             _check(store, check, filters, console)
             return
         assert output is not None
-        lock = store.lock(store.dataset_filter(as_of=as_of, **filters), output)
+        to_stdout = str(output) == "-"
+        lock = store.lock(store.dataset_filter(as_of=as_of, **filters), None if to_stdout else output)
+    if to_stdout:
+        write_json_lines(lock.document("stdout"))
     files = sum(len(dataset.files) for dataset in lock)
-    console.tell(f"{output}: {counted(len(lock), 'dataset')}, {counted(files, 'file')}")
+    console.tell(f"{'stdout' if to_stdout else output}: {counted(len(lock), 'dataset')}, {counted(files, 'file')}")
 
 
 def _check(store: DatasetStore, path: Path, filters: dict[str, Any], console: Console) -> None:
     wanted = store.dataset_filter(**filters)
     refuse_other_filters(wanted)
-    checked = check_lock(store.catalogue, Lock.read(path), wanted)
+    checked = check_lock(store.catalogue, read_lock(path), wanted)
     for one in checked:
         if console.as_json:
             write_json(checked_lock(one))

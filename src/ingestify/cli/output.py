@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 
@@ -21,8 +22,12 @@ __all__ = [
     "write_document",
     "write_fields",
     "write_json",
+    "write_json_lines",
     "write_line",
 ]
+
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 
 class OutputLost(Exception):
@@ -66,6 +71,12 @@ def write_json(document: object) -> None:
     _write(json_text(document))
 
 
+def write_json_lines(text: str) -> None:
+    """Write a JSON document of several lines to stdout, escaped as by `json_text`; raises the same as `write_line`."""
+    for line in text.removesuffix("\n").split("\n"):
+        _write(_escaped(line))
+
+
 def write_document(text: str) -> None:
     """Write a text of several lines without escaping, such as a script; raises the same as `write_line`."""
     _write(text)
@@ -81,9 +92,12 @@ def json_text(document: object) -> str:
 
     A character that stdout cannot encode, or that a terminal would obey, becomes an escape.
     """
+    return _escaped(json.dumps(as_json(document), ensure_ascii=False, allow_nan=False))
+
+
+def _escaped(line: str) -> str:
     unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(as_json(document), ensure_ascii=not unicode, allow_nan=False)
-    return JSON_UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return (JSON_UNSAFE if unicode else _NOT_PLAIN).sub(lambda found: json.dumps(found[0])[1:-1], line)
 
 
 def flush() -> None:

@@ -198,17 +198,26 @@ class Lock:
         listed = ",\n".join(blocks)
         return f'{{"ingestify_lock": {VERSION}, "datasets": [\n{listed}\n]}}\n'
 
+    def document(self, where: str | Path) -> str:
+        """Return the text of a lock that has datasets. `where` it is written to is for the error.
+
+        Raises:
+            LockError: There is nothing to lock.
+        """
+        if not self.datasets:
+            raise LockError(f"No dataset with files is meant, so there is nothing to lock; {where} is not written.")
+        return self.text()
+
     def write(self, path: str | Path) -> None:
         """Write the lock to a file.
 
         Raises:
             LockError: The file cannot be written, or there is nothing to lock. A file that is there stays as it was.
         """
-        if not self.datasets:
-            raise LockError(f"No dataset with files is meant, so there is nothing to lock; {path} is not written.")
+        text = self.document(path)
         part = Path(f"{path}.part")
         try:
-            part.write_text(self.text(), encoding="utf-8", newline="\n")
+            part.write_text(text, encoding="utf-8", newline="\n")
             part.replace(path)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise LockError(f"The lock {path} cannot be written: {error}") from error

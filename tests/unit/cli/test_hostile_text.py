@@ -213,6 +213,7 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     for file in (tmp_path / "files").rglob("events*.zst"):
         file.write_bytes(b"x")
     watched("lock", "-o", "study.lock", shows=False)
+    watched("lock", "-o", "-")
     watched("lock", "--check", "study.lock")
     watched.objects("lock", "--check", "study.lock")
     watched("verify", "-v")

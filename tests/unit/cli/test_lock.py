@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 from ingestify import get_datastore
@@ -35,3 +36,26 @@ def test_one_of_the_two_is_wanted(lake, tmp_path):
     assert "--as-of is for a lock that is written" in lake.err
     lake("lock", "--check", str(tmp_path / "b.lock"), code=1)
     assert "cannot be read" in lake.err
+
+
+def test_a_dash_is_stdout_and_stdin(lake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = lake("lock", "-o", "-")
+    assert "stdout: " in lake.err
+    lake("lock", "-o", "study.lock")
+    assert printed == (tmp_path / "study.lock").read_text("utf-8")
+
+    def pipe() -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(printed.encode())))
+
+    pipe()
+    assert {line.split()[0] for line in lake("lock", "--check", "-").splitlines()} == {"same"}
+    pipe()
+    lake("export", "out", "--lock", "-")
+    assert list((tmp_path / "out").iterdir())
+    lake("lock", "-o", "-", "match_id=none", code=1)
+    assert "nothing to lock; stdout is not written" in lake.err
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff")))
+    lake("lock", "--check", "-", code=1)
+    assert "The lock from stdin cannot be read" in lake.err
+    assert not list(tmp_path.rglob("-*"))
