@@ -506,6 +506,17 @@ def test_the_events_of_a_load_are_yielded_while_it_runs():
             list(engine.load(async_yield_events=True))
 
 
+def test_the_datasets_of_a_loads_events_know_their_lake():
+    with ingestify.get_dev_engine(Matches(), "match") as engine:
+        seen = set()
+        for _ in range(2):
+            for event in engine.load(async_yield_events=True):
+                seen.add(event.event_type)
+                for dataset in (event.dataset, event.dataset.at(revision=0)):
+                    assert dataset.to_polars("events")["match_id"].to_list() == [dataset.identifier["match_id"]]
+        assert seen == {"dataset_created", "revision_added", "dataset_skipped"}
+
+
 def test_the_reader_of_events_may_write_to_the_lake_in_its_loop():
     source = Matches()
     source.listed = range(80)  # more events than may wait for the reader

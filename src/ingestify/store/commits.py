@@ -168,11 +168,12 @@ class Commits:
 
     def announce(self, event: DomainEvent) -> None:
         """Tell subscribers of an event that needs no commit, after those that are queued."""
-        self._outbox.put([event])
+        self._queue([event])
         self._outbox.publish_all()
 
-    def _queue(self, events: Sequence[DatasetEvent]) -> int:
+    def _queue(self, events: Sequence[DomainEvent]) -> int:
         for event in events:
-            event.dataset.read_from(self._reader)
+            if isinstance(event, DatasetEvent):
+                event.dataset.read_from(self._reader)
         self._outbox.put(events)
         return len(events)
