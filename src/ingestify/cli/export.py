@@ -13,8 +13,8 @@ from ingestify.cli.dataset_lookup import explain_nothing, read_lock
 from ingestify.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
-    Moment,
     NamedLake,
+    as_of_option,
     console_options,
     dataset_options,
     filter_arguments,
@@ -38,12 +38,7 @@ __all__ = ["export_command"]
 @dataset_options
 @state_option
 @where_option
-@click.option(
-    "--as-of",
-    type=Moment(),
-    metavar="TIME",
-    help="The files of then: 2026-10-31 (the end of that day) or 2026-10-31T18:00, in UTC.",
-)
+@as_of_option("The files of then")
 @click.option(
     "--lock",
     type=click.Path(path_type=Path, allow_dash=True),

@@ -13,8 +13,8 @@ from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import explain_nothing, find_datasets
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
-    Moment,
     NamedLake,
+    as_of_option,
     console_options,
     dataset_options,
     filter_arguments,
@@ -42,12 +42,7 @@ SURE_OF_AN_ID = 8
 @dataset_options
 @state_option
 @where_option
-@click.option(
-    "--as-of",
-    type=Moment(),
-    metavar="TIME",
-    help="The lake as it was then: 2026-10-31 (the end of that day) or 2026-10-31T18:00, in UTC.",
-)
+@as_of_option("The lake as it was then")
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @json_option("One JSON object for each dataset.", ListedDataset)

@@ -12,8 +12,8 @@ from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import read_lock
 from ingestify.cli.exit_codes import EXIT_FAILED
 from ingestify.cli.options import (
-    Moment,
     NamedLake,
+    as_of_option,
     console_options,
     dataset_options,
     filter_arguments,
@@ -45,12 +45,7 @@ __all__ = ["lock_command"]
     metavar="FILE",
     help="Say what the lake has of this lock; - is stdin.",
 )
-@click.option(
-    "--as-of",
-    type=Moment(),
-    metavar="TIME",
-    help="Lock the lake as it was then: 2026-10-31 (the end of that day) or 2026-10-31T18:00, in UTC.",
-)
+@as_of_option("Lock the lake as it was then")
 @json_option("With --check: one JSON object for each dataset.", CheckedLock)
 @console_options
 @filter_arguments()

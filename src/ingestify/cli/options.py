@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Age",
-    "Moment",
     "NamedLake",
+    "as_of_option",
     "bucket_option",
     "console_options",
     "dataset_options",
@@ -215,7 +215,7 @@ def json_option(text: str, *shapes: type) -> Callable[[F], F]:
     return click.option("--json", "as_json", cls=JsonOption, shapes=shapes, is_flag=True, help=text)
 
 
-class Moment(click.ParamType[Any]):
+class _Moment(click.ParamType[Any]):
     """`2026-10-31`, which means its end, or `2026-10-31T18:00`; see `clock.moment_of`."""
 
     name = "time"
@@ -226,6 +226,12 @@ class Moment(click.ParamType[Any]):
             return moment_of(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def as_of_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option --as-of. `what` it does is the beginning of its help."""
+    text = f"{what}: 2026-10-31 (the end of that day) or 2026-10-31T18:00, in UTC."
+    return click.option("--as-of", type=_Moment(), metavar="TIME", help=text)
 
 
 source_argument = click.argument("name", metavar="NAME")

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.lock import Lock, LockedDataset, LockStatus
 from ingestify.domain.ports import Catalogue, DatasetFilter
-from ingestify.domain.selector import identifier_matches
 from ingestify.domain.wording import filter_text
 from ingestify.errors import ConfigurationError, LockError
 from ingestify.progress.formatting import counted
@@ -152,13 +151,7 @@ def _iter_pairs(
     catalogue: Catalogue, lock: Iterable[LockedDataset], wanted: DatasetFilter
 ) -> Iterator[tuple[LockedDataset, Dataset | None]]:
     """Yield each locked dataset that a filter names, with the lake's, a thousand at a time."""
-    named = (
-        one
-        for one in lock
-        if wanted.provider in (None, one.provider)
-        and wanted.dataset_type in (None, one.dataset_type)
-        and identifier_matches(one.identifier, wanted.selector)
-    )
+    named = (one for one in lock if wanted.names_identity(one.provider, one.dataset_type, one.identifier))
     for (provider, dataset_type), of_kind in itertools.groupby(named, key=lambda one: (one.provider, one.dataset_type)):
         while batch := list(itertools.islice(of_kind, _AT_ONCE)):
             known = catalogue.datasets.find_known(

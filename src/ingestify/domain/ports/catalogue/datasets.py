@@ -41,12 +41,18 @@ class DatasetFilter:
         """Whether the filter names a dataset, apart from `where`."""
         return (
             dataset.bucket == self.bucket
-            and self.dataset_type in (None, dataset.dataset_type)
-            and self.provider in (None, dataset.provider)
+            and self.names_identity(dataset.provider, dataset.dataset_type, dataset.identifier)
             and (self.dataset_ids is None or dataset.dataset_id in self.dataset_ids)
             and (not self.states or dataset.state in self.states)
             and (self.as_of is None or dataset.created_at <= self.as_of)
-            and identifier_matches(dataset.identifier, self.selector)
+        )
+
+    def names_identity(self, provider: str, dataset_type: str, identifier: Identifier) -> bool:
+        """Whether the filter names datasets with this identity, in any lake and state."""
+        return (
+            self.dataset_type in (None, dataset_type)
+            and self.provider in (None, provider)
+            and identifier_matches(identifier, self.selector)
         )
 
 
