@@ -8,7 +8,7 @@ import datetime as dt
 import enum
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
 from ingestify.clock import moment_of
 from ingestify.domain.dump import Dumped
@@ -33,11 +33,15 @@ __all__ = [
     "DatasetState",
     "DatasetSummary",
     "FileReader",
+    "Library",
     "lake_of",
     "shown_of",
 ]
 
 logger = logging.getLogger(__name__)
+
+Library: TypeAlias = Literal["polars", "pandas"]
+"""Whose data frame it is."""
 
 
 class DatasetState(enum.StrEnum):
@@ -120,6 +124,11 @@ class FileReader(Protocol):
     def list_of(self, datasets: Sequence[Dataset]) -> DatasetTable:
         """Return the datasets as a list that becomes a data frame."""
 
+    def frame_with_kloppy(
+        self, datasets: Sequence[Dataset], library: Library, arguments: Mapping[str, Any], progress: bool | None
+    ) -> Any:
+        """Return kloppy's frames of many datasets as one."""
+
 
 class DatasetTable(Protocol):
     """Datasets that become one data frame; `DatasetList` documents it."""
@@ -131,6 +140,7 @@ class DatasetTable(Protocol):
         *,
         records: str | None = None,
         encoding: str | None = None,
+        kloppy: bool | Mapping[str, Any] = False,
         progress: bool | None = None,
     ) -> pl.DataFrame:
         """Return a feed of all datasets, or their table, as a polars DataFrame."""
@@ -142,6 +152,7 @@ class DatasetTable(Protocol):
         *,
         records: str | None = None,
         encoding: str | None = None,
+        kloppy: bool | Mapping[str, Any] = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
         """Return a feed of all datasets, or their table, as a pandas DataFrame."""
@@ -576,7 +587,7 @@ class DatasetCollection(Sequence[Dataset]):
         Args:
             data_feed_key: See `DatasetList.to_polars`.
             data_spec_version: None: of each dataset, the highest that is there.
-            **options: `records`, `encoding` and `progress` of `DatasetList.to_polars`.
+            **options: `records`, `encoding`, `kloppy` and `progress` of `DatasetList.to_polars`.
 
         Raises:
             MissingExtraError: polars is not installed.

@@ -134,6 +134,7 @@ class IngestionEngine:
         store.names_of_sources = NamesOfSources(self._sources.providers, self._sources.keys)
         store.record_keys_of = self._sources.with_record_keys(store.record_keys_of)
         store.export_layout_of = self._sources.with_export_layouts(store.export_layout_of)
+        store.loader_of = self._sources.loader_of
         store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
             entry, (plan.source for plan in self.ingestion_plans)
         )
@@ -693,6 +694,7 @@ class IngestionEngine:
         *,
         records: str | None = None,
         encoding: str | None = None,
+        kloppy: bool | Mapping[str, Any] = False,
         progress: bool | None = None,
         lock: Lock | str | Path | None = None,
         **filters: Any,
@@ -705,12 +707,15 @@ class IngestionEngine:
 
             season = engine.to_polars("events", provider="statsbomb", competition_id=43)
             table = engine.to_polars(provider="statsbomb")
+            of_kloppy = engine.to_polars(kloppy={"coordinates": "kloppy"}, competition_id=43)
 
         Args:
             data_feed_key: See `DatasetList.to_polars`.
             data_spec_version: None: of each dataset, the highest that is there.
             records: Of JSON, the dotted way to the records; see `Dataset.to_polars`.
             encoding: What the text is written in; see `Dataset.to_polars`.
+            kloppy: True, or arguments for kloppy: the frames that kloppy makes of the datasets, also of XML and
+                tracking data; see `DatasetList.to_polars`. Several processes read.
             progress: Whether to show how many files were read; None: if a person watches.
             lock: A lock or its path: its datasets with exactly the locked files.
             **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where`, `as_of` and identifier keys, as in
@@ -718,13 +723,13 @@ class IngestionEngine:
 
         Raises:
             MissingExtraError: polars is not installed.
-            LoadError: No dataset has the feed, or it has another format.
+            LoadError: No dataset has the feed, or it has another format; kloppy can read none.
             LockError: The lock cannot be read, or the lake lacks some of its bytes.
         """
         listed = self._list(lock, filters)
         try:
             return listed.to_polars(
-                data_feed_key, data_spec_version, records=records, encoding=encoding, progress=progress
+                data_feed_key, data_spec_version, records=records, encoding=encoding, kloppy=kloppy, progress=progress
             )
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
@@ -736,6 +741,7 @@ class IngestionEngine:
         *,
         records: str | None = None,
         encoding: str | None = None,
+        kloppy: bool | Mapping[str, Any] = False,
         progress: bool | None = None,
         lock: Lock | str | Path | None = None,
         **filters: Any,
@@ -744,7 +750,7 @@ class IngestionEngine:
         listed = self._list(lock, filters)
         try:
             return listed.to_pandas(
-                data_feed_key, data_spec_version, records=records, encoding=encoding, progress=progress
+                data_feed_key, data_spec_version, records=records, encoding=encoding, kloppy=kloppy, progress=progress
             )
         except IngestifyError as error:
             raise shortened(error)  # noqa: B904 - it is that one
@@ -924,8 +930,6 @@ class IngestionEngine:
             MissingExtraError: kloppy is not installed.
             LoadError: A feed that kloppy needs is missing, or kloppy cannot read this dataset.
         """
-        if loader is None and dataset is not None:
-            loader = self._sources.loader_of(dataset)
         return self.store.load_with_kloppy(dataset, loader, **kwargs)
 
     def destroy_dataset(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ingestify.config.reader import read_settings
 from ingestify.config.secrets import resolve_lake_url
@@ -103,12 +104,18 @@ class _LakeOfEvents:
     def load_files(
         self, dataset: Dataset, data_feed_keys: Sequence[str] | None = None, lazy: bool = False
     ) -> FileCollection:
-        if self._store is None:
-            self._store = open_datastore(self._place)
-        return self._store.load_files(dataset, data_feed_keys, lazy)
+        return self._opened().load_files(dataset, data_feed_keys, lazy)
 
     def list_of(self, datasets: Sequence[Dataset]) -> DatasetList:
         return DatasetList(datasets)
+
+    def frame_with_kloppy(self, *given: Any) -> Any:
+        return self._opened().frame_with_kloppy(*given)
+
+    def _opened(self) -> DatasetStore:
+        if self._store is None:
+            self._store = open_datastore(self._place)
+        return self._store
 
     def close(self) -> None:
         if self._store is not None:

@@ -202,13 +202,12 @@ class DatasetStore(DatasetWriter):
     def load_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> KloppyDataset:
         """Read a dataset with kloppy; see `IngestionEngine.load_dataset_with_kloppy`.
 
-        Without `loader`, the format is the one that the source named at the ingest, else that of the provider.
+        Without `loader`, the format is the one that the settings or the source name now, else the one that the source
+        named at the ingest, else that of the provider.
         """
         if dataset is None:
             raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
-        if self._load_with_kloppy is None:
-            raise ConfigurationError("This store has no kloppy loader.")
-        return self._load_with_kloppy(self, dataset, loader, **kwargs)
+        return self._kloppy_loader()(self, dataset, loader or self.loader_of(dataset), **kwargs)
 
     def delete_datasets(self, datasets: Sequence[Dataset], *, with_objects: bool = False) -> int:
         """Remove datasets from the lake, at once. Returns how many there were.

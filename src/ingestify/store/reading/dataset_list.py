@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ingestify.domain.dataset import DATASET_COLUMNS, Dataset, shown_of
+from ingestify.domain.dataset import DATASET_COLUMNS, Dataset, Library, lake_of, shown_of
 from ingestify.domain.match_facts import match_facts
+from ingestify.errors import ConfigurationError
+from ingestify.store.reading.data_frame import pandas_of, polars_of
 from ingestify.store.reading.table_list import TableList, with_own_names
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class DatasetList(TableList[Dataset]):
         *,
         records: str | None = None,
         encoding: str | None = None,
+        kloppy: bool | Mapping[str, Any] = False,
         progress: bool | None = None,
     ) -> pl.DataFrame:
         """Return a feed of all datasets as one polars DataFrame, or without a feed the table of the datasets.
@@ -75,12 +78,19 @@ class DatasetList(TableList[Dataset]):
             data_spec_version: None: of each dataset, the highest that is there.
             records: Of JSON, the dotted way to the records; see `Dataset.to_polars`.
             encoding: What the text is written in; see `Dataset.to_polars`.
+            kloppy: True, or arguments for kloppy such as `{"coordinates": "statsbomb"}`: the frames that kloppy makes
+                of the datasets, also of XML and tracking data; kloppy chooses the feeds. Datasets that kloppy cannot
+                read are left out, and a warning says why. In it a column without values takes the type of the others,
+                and types that do not go together are an error.
             progress: Whether to show how many files were read; None: if a person watches.
 
         Raises:
             MissingExtraError: polars is not installed.
-            LoadError: No dataset has the feed, or it has another format.
+            LoadError: No dataset has the feed, or it has another format; kloppy can read none.
         """
+        if kloppy is not False:
+            frame: pl.DataFrame = self._with_kloppy("polars", kloppy, progress, data_feed_key, records, encoding)
+            return frame
         if data_feed_key is None:
             return super().to_polars()
         return self._many(data_feed_key, data_spec_version, records, encoding, progress).to_polars()
@@ -92,9 +102,13 @@ class DatasetList(TableList[Dataset]):
         *,
         records: str | None = None,
         encoding: str | None = None,
+        kloppy: bool | Mapping[str, Any] = False,
         progress: bool | None = None,
     ) -> pd.DataFrame:
         """Return the same as a pandas DataFrame, with nested values as dotted columns. Values keep their types."""
+        if kloppy is not False:
+            frame: pd.DataFrame = self._with_kloppy("pandas", kloppy, progress, data_feed_key, records, encoding)
+            return frame
         if data_feed_key is None:
             return super().to_pandas()
         return self._many(data_feed_key, data_spec_version, records, encoding, progress).to_pandas()
@@ -105,6 +119,22 @@ class DatasetList(TableList[Dataset]):
         from ingestify.store.reading.many_datasets import ManyDatasets  # only who reads a feed needs it
 
         return ManyDatasets(self, feed, version, records, encoding, progress)
+
+    def _with_kloppy(
+        self, library: Library, kloppy: bool | Mapping[str, Any], progress: bool | None, *of_a_feed: str | None
+    ) -> Any:
+        if any(one is not None for one in of_a_feed):
+            raise ConfigurationError(
+                "kloppy chooses the feeds that it reads: leave out data_feed_key, records and encoding beside kloppy."
+            )
+        if kloppy is not True and not isinstance(kloppy, Mapping):
+            raise ConfigurationError(
+                f'kloppy is {kloppy!r}; write True, or arguments for kloppy: {{"coordinates": "statsbomb"}}.'
+            )
+        if not self:
+            return polars_of([]) if library == "polars" else pandas_of([])
+        arguments = {} if kloppy is True else kloppy
+        return lake_of(self[0]).frame_with_kloppy(self, library, arguments, progress)
 
     def as_rows(self) -> list[dict[str, Any]]:
         """Return a row for each dataset, with the keys of its identifier; date, teams and score if there are any."""

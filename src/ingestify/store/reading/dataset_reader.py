@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol, overload
 
 from ingestify.clock import moment_of
 from ingestify.domain.condition import Answers, DatasetCondition
-from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetCollection, DatasetState, DatasetSummary
+from ingestify.domain.dataset import (
+    CollectionMetadata,
+    Dataset,
+    DatasetCollection,
+    DatasetState,
+    DatasetSummary,
+    Library,
+)
 from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
@@ -74,6 +81,7 @@ class DatasetReader:
         record_keys_of: Returns what the source of a dataset says of the records of its feeds.
         reference: Opens the same lake in another process; a text says why that is not possible.
         export_layout_of: Returns where the provider of a dataset keeps its files.
+        loader_of: Returns the format that settings or a source name for a dataset; None: they name none.
     """
 
     reference: OpensLake | str = "it is in memory"
@@ -86,7 +94,9 @@ class DatasetReader:
         self.names_of_sources = NamesOfSources()
         self.record_keys_of: Callable[[Dataset], RecordKeys] = lambda _: NO_RECORD_KEYS
         self.export_layout_of: Callable[[Dataset], ExportLayout] = lambda _: NO_LAYOUT
+        self.loader_of: Callable[[Dataset], str | None] = lambda _: None
         self._cache: FileCache | None = None
+        self._load_with_kloppy: Callable[..., Any] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         if isinstance(self.reference, str):
@@ -516,6 +526,30 @@ class DatasetReader:
     def list_of(self, datasets: Sequence[Dataset]) -> DatasetList:
         """Return datasets as a list that is shown as a table, and becomes a data frame."""
         return DatasetList(datasets)
+
+    def frame_with_kloppy(
+        self, datasets: Sequence[Dataset], library: Library, arguments: Mapping[str, Any], progress: bool | None
+    ) -> Any:
+        """Return kloppy's frames of many datasets as one, with identifiers and revisions in front.
+
+        Args:
+            datasets: The datasets, in the order of their rows.
+            library: Whose frame it is.
+            arguments: `loader`, and arguments for kloppy.
+            progress: Whether to show how many datasets were read; None: if a person watches.
+        """
+        from ingestify.store.reading.kloppy_frames import FrameTask, read_frames  # only who makes frames needs it
+
+        given = dict(arguments)
+        loader = given.pop("loader", None)
+        load = self._kloppy_loader()
+        tasks = [FrameTask(one, load, loader or self.loader_of(one), library, given) for one in datasets]
+        return read_frames(tasks, progress)
+
+    def _kloppy_loader(self) -> Callable[..., Any]:
+        if self._load_with_kloppy is None:
+            raise ConfigurationError("This store has no kloppy loader.")
+        return self._load_with_kloppy
 
     def open_files(self, files: Iterable[File], *, lazy: bool, auto_rewind: bool = True) -> FileCollection:
         """Return files with their content; see `load_files`."""

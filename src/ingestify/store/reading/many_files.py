@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["ManyFiles"]
+__all__ = ["ManyFiles", "ahead"]
 
 T = TypeVar("T")
 
@@ -73,10 +73,10 @@ class ManyFiles:
         """
         library("polars")
         with ThreadPoolExecutor(_THREADS, "ingestify-frame") as pool:
-            opened = _ahead(pool, (functools.partial(_open, *file, *self._how) for file in self._files))
-            read = deque(_ahead(pool, map(self._learn, self._files, opened)))
+            opened = ahead(pool, (functools.partial(_open, *file, *self._how) for file in self._files))
+            read = deque(ahead(pool, map(self._learn, self._files, opened)))
             # A frame goes as soon as it was brought into the last shape.
-            return list(_ahead(pool, (self._finisher(file, read.popleft()) for file in self._files)))
+            return list(ahead(pool, (self._finisher(file, read.popleft()) for file in self._files)))
 
     def read_pandas(self) -> list[pd.DataFrame]:
         """Return a frame for each file. Those that lack a column lack it.
@@ -89,7 +89,7 @@ class ManyFiles:
         library("pandas")
         frames = []
         with ThreadPoolExecutor(_THREADS, "ingestify-frame") as pool:
-            for frame in _ahead(pool, (functools.partial(_to_pandas, *file, *self._how) for file in self._files)):
+            for frame in ahead(pool, (functools.partial(_to_pandas, *file, *self._how) for file in self._files)):
                 frames.append(frame)
                 self.count += 1
         return frames
@@ -144,7 +144,7 @@ class ManyFiles:
         return read.frame.with_columns(columns).select(list(after)), read.height
 
 
-def _ahead(pool: Executor, calls: Iterator[Callable[[], T]]) -> Iterator[T]:
+def ahead(pool: Executor, calls: Iterator[Callable[[], T]]) -> Iterator[T]:
     """Yield what calls return, in their order. Some of them are executed before their turn, side by side."""
     waiting: deque[Future[T]] = deque()
     try:
