@@ -79,6 +79,8 @@ if TYPE_CHECKING:
     from ingestify.store.reading.file_collection import FileCollection, LoadedFile
     from ingestify.store.reading.locked import LockCheck
     from ingestify.store.reading.mapping import MapResult
+    from ingestify.tables.problems import TableProblem
+    from ingestify.tables.report import BuiltTable, TableFault, TablesBuilt, TableState, TableStates, TablesVerified
 
 _MODULES = {
     "domain.adoption": ("NotTaken", "NotTakenKind"),
@@ -148,6 +150,8 @@ _MODULES = {
     "store.reading.dataset_list": ("DatasetList",),
     "store.reading.locked": ("LockCheck",),
     "store.reading.mapping": ("MapResult",),
+    "tables.problems": ("TableProblem",),
+    "tables.report": ("BuiltTable", "TableFault", "TableState", "TableStates", "TablesBuilt", "TablesVerified"),
     "store.reading.file_collection": ("FileCollection", "LoadedFile"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -155,6 +159,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 __all__ = [
     "AdoptionReport",
     "AutoIngestOptions",
+    "BuiltTable",
     "Bundle",
     "BundleCheck",
     "BundleType",
@@ -232,6 +237,12 @@ __all__ = [
     "StopProcessing",
     "StoreError",
     "Subscriber",
+    "TableFault",
+    "TableProblem",
+    "TableState",
+    "TableStates",
+    "TablesBuilt",
+    "TablesVerified",
     "TaskOutcome",
     "TaskSummary",
     "UnreadableEntry",

@@ -54,6 +54,15 @@ NAMES = (
     "adoption.taken",  # some datasets of another lake are committed, others are not
     "adoption.logged",  # some events of its log are committed
     "adoption.finished",  # all is committed, and the storage has no mark yet
+    "tables.made",  # the rows of a batch are made, nothing of it is written
+    "tables.noted",  # its problems are noted
+    "tables.created",  # a table exists, without rows
+    "tables.removed",  # the rows of datasets that the lake has no more are gone
+    "tables.widened",  # columns of a table are wider, the rows that need it are not there
+    "tables.committed",  # a batch is committed, problems that it solved are noted
+    "tables.made_anew",  # all rows are in a table beside the old one
+    "tables.exchanged",  # they took the place of the old ones, and are still there too
+    "tables.tidied",  # old files of a table are removed
 )
 """All there are, in the order in which a dataset passes them."""
 

@@ -82,6 +82,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "a-loader",
             "an-archive",
             "a-policy",
+            "tables",
             "tutorial-provider",
             "tutorial-source",
             "tutorial-discover",

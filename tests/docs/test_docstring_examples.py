@@ -43,6 +43,7 @@ DOCUMENTED = [
     DatasetList.to_polars,
     ingestify.IngestionEngine.to_polars,
     ingestify.IngestionEngine.map,
+    ingestify.IngestionEngine.build_tables,
     ingestify.Dataset.to_polars,
     ingestify.debug_source,
 ]

@@ -62,12 +62,17 @@ if TYPE_CHECKING:
     from ingestify.engine.verifying import VerifyReport
     from ingestify.store.dataset_store import KloppyDataset
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
+    from ingestify.tables.lake_tables import LakeTables
+    from ingestify.tables.report import TablesBuilt, TableStates, TablesVerified
+    from ingestify.tables.work import LoaderOf
 
 __all__ = ["IngestionEngine"]
 
 R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
+
+_PROBLEMS_SHOWN = 5
 
 _NO_KEYS = ("provider", "dataset_type", "state", "dataset_state", "where")
 """Filters that are no identifier keys; None means any."""
@@ -91,6 +96,7 @@ class IngestionEngine:
         host_waits: Which hosts have to be left alone, shared by all clients; None: each client keeps its own.
         left_out: The plans of the settings that are not enabled.
         open_data: The providers that `make_open_data_source` knows.
+        open_tables: Returns the tables of the lake; None: there is no place for them.
 
     Attributes:
         last_report: The report of the last run of this engine, by `load`, by `auto_ingest` or by a stream that has
@@ -112,6 +118,7 @@ class IngestionEngine:
         host_waits: HostWaitBook | None = None,
         left_out: Sequence[LeftOutPlan] = (),
         open_data: Collection[str] = (),
+        open_tables: Callable[[LoaderOf], LakeTables] | None = None,
     ) -> None:
         self.store = store
         self.last_report: RunReport | None = None
@@ -120,6 +127,7 @@ class IngestionEngine:
         self._rules = rules or BundleRules()
         self._limits_of = limits_of
         self._host_waits = host_waits
+        self._open_tables = open_tables
         self._sources = EngineSources(
             store,
             self._rules,
@@ -973,6 +981,116 @@ class IngestionEngine:
             self.store.delete_datasets(list(collection))
             removed += [dataset.dataset_id for dataset in collection]
         return removed
+
+    # ---- tables ----------------------------------------------------------------------------------------
+
+    @property
+    def tables(self) -> LakeTables:
+        """The columnar tables of the lake, as the settings describe them.
+
+        Raises:
+            ConfigurationError: There is no place for them, or the settings are wrong.
+        """
+        if self._open_tables is None:
+            raise ConfigurationError("This engine has no place for tables.")
+        return self._open_tables(self._sources.loader_of)
+
+    def build_tables(
+        self,
+        *names: str,
+        rebuild: bool = False,
+        retry_failed: bool = False,
+        executor: Executor | None = None,
+        progress: bool | None = None,
+    ) -> TablesBuilt:
+        """Bring columnar tables to the state of the lake: only what changed since the last build is made again.
+
+        Readers of a table see each batch as a whole, and may read while it is built. A match that a table cannot be
+        made of is in the report and in the table `problems`, and has no rows. A build that was killed goes on.
+
+        Example::
+
+            engine.build_tables()
+            engine.build_tables("matches", rebuild=True)
+
+        Args:
+            *names: The tables; none: those of the settings, else `matches`, `events`, `lineups`, `tracking` and
+                `freeze_frames`.
+            rebuild: Make all rows again. Readers see the old ones until all new ones are there.
+            retry_failed: Try again the matches that failed and have not changed since.
+            executor: Makes the rows, such as that of Dask: any `concurrent.futures.Executor`. None: a process for each
+                core.
+            progress: Whether to show the progress, as `load` does.
+
+        Raises:
+            ConfigurationError: There is no such table, or no place for tables.
+            MissingExtraError: The extra `tables` is not installed.
+            StoreError: The lake cannot be read, or the tables cannot be written. Committed batches stay.
+        """
+        display = Display(progress)
+        try:
+            report = self.tables.build(
+                names, is_anew=rebuild, retries=retry_failed, executor=executor, moving=display.moving
+            )
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+        for problem in report.problems[:_PROBLEMS_SHOWN]:
+            logger.warning("%s", problem)
+        display.tell(report.line)
+        return report
+
+    def list_tables(self) -> TableStates:
+        """Return the tables that are built, and those that a build would make, with their size and problems.
+
+        Raises:
+            ConfigurationError: There is no place for tables.
+            StoreError: The lake or a table cannot be read.
+        """
+        try:
+            return self.tables.states()
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
+    def verify_tables(
+        self,
+        *names: str,
+        make_rows: bool = False,
+        executor: Executor | None = None,
+        progress: bool | None = None,
+    ) -> TablesVerified:
+        """Compare tables with the lake: are all rows there, and of the current revisions, and no others?
+
+        Args:
+            *names: The tables; none: all that are built.
+            make_rows: Make the rows of all datasets again, and compare how many there are.
+            executor: See `build_tables`.
+            progress: Whether to show the progress, as `load` does.
+
+        Raises:
+            ConfigurationError: A table is not built.
+            StoreError: The lake or a table cannot be read.
+        """
+        display = Display(progress)
+        try:
+            report = self.tables.verify(names, makes_rows=make_rows, executor=executor, moving=display.moving)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+        display.tell(report.line)
+        return report
+
+    def drop_tables(self, *names: str) -> list[str]:
+        """Remove tables with all their files. The lake is not changed. Returns the names.
+
+        Raises:
+            ConfigurationError: No name is given, or a table is not built; then none was removed.
+            StoreError: The place of the tables cannot be written.
+        """
+        if not names:
+            raise ConfigurationError("drop_tables needs the names of tables. Nothing was removed.")
+        try:
+            return self.tables.drop(names)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
 
     # ---- keeping the lake ------------------------------------------------------------------------------
 

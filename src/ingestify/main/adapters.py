@@ -39,6 +39,8 @@ from ingestify.store.reading.nothing_found import NamesOfSources
 
 if TYPE_CHECKING:
     from ingestify.catalogue.catalogue import SqlCatalogue
+    from ingestify.tables.lake_tables import LakeTables
+    from ingestify.tables.work import LoaderOf
 
 __all__ = [
     "check_catalogue",
@@ -112,7 +114,14 @@ def make_engine(
         limits_of=lambda source: _missing_limits(sources.get(source.name)),
         left_out=left_out,
         open_delivery=lambda location, options: open_delivery(location, options, folder or Path.cwd()),
+        open_tables=lambda loader_of: _open_tables(store, settings, folder or Path.cwd(), loader_of),
     )
+
+
+def _open_tables(store: DatasetStore, settings: Settings | None, folder: Path, loader_of: LoaderOf) -> LakeTables:
+    from ingestify.main.tables import open_tables  # a run needs none
+
+    return open_tables(store, settings, folder, loader_of)
 
 
 def _missing_limits(settings: SourceSettings | None) -> MissingLimits:

@@ -64,8 +64,8 @@ class CloudStorage:
 
     def __init__(self, address: CloudAddress, options: CloudOptions | None = None) -> None:
         self.address = address
-        self._options = options or CloudOptions()
-        self._client = make_client(address, self._options)
+        self.options = options or CloudOptions()
+        self._client = make_client(address, self.options)
         self._requests = ThreadPoolExecutor(_REQUESTS, "storage")  # has no threads before the first request
         self._large = threading.BoundedSemaphore(_LARGE_UPLOADS)
 
@@ -74,7 +74,7 @@ class CloudStorage:
 
     def create_temporary(self) -> TemporaryObject:
         """Begin an object, in memory or on the local disk."""
-        return CloudTemporary(self._options.spool_folder)
+        return CloudTemporary(self.options.spool_folder)
 
     def take_partial(self, key: str, *, create: bool) -> PartialObject | None:  # noqa: ARG002 - the port's
         """Return None: no object store keeps a partial object for another process."""

@@ -76,6 +76,11 @@ class TableDefinition:
             find_plugin(LOADERS_GROUP, f"{loader}.{dataset_type}") is not None
         )
 
+    @property
+    def made_by(self) -> str:
+        """A text that decides about the rows. If it changes, the whole table is built anew."""
+        return repr(self)
+
     def load_function(self) -> Callable[..., Any]:
         """Import and return the function that makes rows.
 

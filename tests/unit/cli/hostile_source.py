@@ -6,6 +6,8 @@ import datetime as dt
 import logging
 import warnings
 
+import polars as pl
+
 from ingestify import BundleCheck, BundleType, DatasetResource, DraftFile, Source, Subscriber
 
 READABLE = "Málaga 中文 👩‍👩‍👦 🏴󠁧󠁢󠁥󠁮󠁧󠁿 نیم‌فاصله"
@@ -16,6 +18,13 @@ EVIL = (
 HALF = "\udc80"
 
 logger = logging.getLogger("somebody_else")
+
+
+def make_frame(files, dataset):
+    """A table whose function says something evil of one match."""
+    if dataset.identifier["match_id"] == 3:
+        raise ValueError(EVIL)
+    return pl.DataFrame({"text": [EVIL]})
 
 
 class HostileSource(Source):

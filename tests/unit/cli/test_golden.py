@@ -39,6 +39,18 @@ USES = {
     ],
     "copy": ["run -q", "copy --to other --dry-run --json", "copy --to other", "copy --to other"],
     "export": ["run -q", "export out", "export out --json season_id=1 match_id=10", "export out --format parquet -v"],
+    "tables": [
+        "tables list",
+        "run -q",
+        "tables build",
+        "tables build --json",
+        "tables list",
+        "tables list --json",
+        "tables verify",
+        "tables verify --make-rows --json",
+        "tables drop shots",
+        "tables drop numbers --yes",
+    ],
     "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],
     "quarantine": ["run -q", "quarantine list", "quarantine list --json", "quarantine retry"],
@@ -116,6 +128,9 @@ def test_a_command_says_what_it_said(name, command, monkeypatch):
     if name == "quarantine":
         kind = "- {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}"
         command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")
+    if name == "tables":
+        own = "{name: numbers, function: tests.unit.cli.small_source:make_frame}"
+        command.configure("ingestion_plans:", f"tables: {{own: [{own}], build: [numbers]}}\ningestion_plans:")
     if name == "sync-indexes":
         kind = "- {provider: small, dataset_type: match, identifier_index: true, identifier_keys: {match_id: {}}}"
         command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")

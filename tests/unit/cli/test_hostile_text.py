@@ -33,6 +33,9 @@ ingestion_plans:
   - {source: evil, dataset_type: match}
 event_subscribers:
   - type: tests.unit.cli.hostile_source.Hook
+tables:
+  build: [evil]
+  own: [{name: evil, function: tests.unit.cli.hostile_source:make_frame}]
 """
 SHOW_NOTHING_OF_A_PROVIDER = {"demo", "completion", "version", "config schema", "init"}
 JOINERS_AND_TAGS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
@@ -205,6 +208,16 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("events forget", reader, "--yes")
     watched("restored", "--yes", shows=False)
 
+    watched("tables build")
+    watched.objects("tables build")
+    watched("tables list")
+    watched.objects("tables list")
+    (tmp_path / "files/tables/main/evil").rename(tmp_path / "kept")
+    watched("tables build", "--retry-failed")
+    watched("delete", "--yes", "match_id=1", shows=False)
+    watched("tables verify", "--make-rows", shows=False)
+    watched.objects("tables verify")
+    watched("tables drop", "evil", "--yes", shows=False)
     watched("copy", *to_other, "-v", "--verify", shows=False)
     watched.objects("copy", *to_other)
     watched("export", "out", "-v")

@@ -6,6 +6,7 @@ ingestion_plans    ingestion_plans and fetch policies
 dataset_types      dataset_types
 checks             checks and quarantine
 subscribers        event_subscribers
+tables             tables
 class_settings     the class and configuration that several sections have
 contradictions     contradictions between sections
 
@@ -31,6 +32,7 @@ from ingestify.config.settings.lake import (
 )
 from ingestify.config.settings.sources import RateLimitSettings, RetrySettings, SourceSettings, TimeoutSettings
 from ingestify.config.settings.subscribers import SubscriberSettings
+from ingestify.config.settings.tables import OwnTableSettings, TableSettings
 from ingestify.typed_section import Section, wrong
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "IngestionPlanSettings",
     "MainSettings",
     "MetadataOptions",
+    "OwnTableSettings",
     "QuarantineSettings",
     "RateLimitSettings",
     "RetentionSettings",
@@ -51,6 +54,7 @@ __all__ = [
     "Settings",
     "SourceSettings",
     "SubscriberSettings",
+    "TableSettings",
     "TimeoutSettings",
     "TransformationSettings",
     "find_contradictions",
@@ -79,6 +83,8 @@ class Settings(Section):
     event_subscribers: tuple[SubscriberSettings, ...] = Field(
         default=(), description="The classes that are told of events."
     )
+
+    tables: TableSettings = Field(default=TableSettings(), description="The columnar tables of the lake.")
 
     @model_validator(mode="after")
     def _check_contradictions(self) -> Settings:

@@ -1,0 +1,167 @@
+"""The tables of a lake: which there are, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor
+
+from ingestify.domain.ports import DatasetFilter
+from ingestify.errors import ConfigurationError
+from ingestify.progress.line import ShowProgress, unshown
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.suggestion import did_you_mean
+from ingestify.tables.building import build_tables
+from ingestify.tables.definition import TableDefinition
+from ingestify.tables.delta import TablePlace
+from ingestify.tables.pending import LakeMoment
+from ingestify.tables.problems import NAME as PROBLEMS
+from ingestify.tables.problems import Problems, TableProblem
+from ingestify.tables.registry import STANDARD, get_definition, installed_definitions
+from ingestify.tables.report import TableFault, TablesBuilt, TableState, TableStates, TablesVerified
+from ingestify.tables.verifying import verify_tables
+from ingestify.tables.work import LoaderOf
+
+__all__ = ["LakeTables"]
+
+_LOOKED_AT_FOR_FEEDS = 1000
+
+
+class LakeTables:
+    """The tables of one bucket of a lake.
+
+    Args:
+        store: The lake.
+        place: Where the tables are.
+        own: The tables of the settings.
+        chosen: The names of the tables that a build makes if none is named; None: the standard ones, those of
+            installed packages, and `own`.
+        loader_of: See `LoaderOf`.
+    """
+
+    def __init__(
+        self,
+        store: DatasetStore,
+        place: TablePlace,
+        own: Sequence[TableDefinition],
+        chosen: Sequence[str] | None,
+        loader_of: LoaderOf,
+    ) -> None:
+        self.place = place
+        self._store = store
+        self._own = {one.name: one for one in own}
+        self._chosen = chosen
+        self._loader_of = loader_of
+
+    def find_definitions(self, names: Collection[str] = ()) -> list[TableDefinition]:
+        """Return the tables of some names; without names, those that a build makes.
+
+        Raises:
+            ConfigurationError: There is no such table.
+        """
+        wanted = list(names or self._chosen or ())
+        if not wanted and self._chosen is None:
+            return [*STANDARD, *installed_definitions(), *self._own.values()]
+        feeds: list[tuple[str, str]] | None = None
+        found = []
+        for name in dict.fromkeys(wanted):
+            if name not in self._own and feeds is None:
+                feeds = self._find_feeds()
+            found.append(self._own.get(name) or get_definition(name, feeds or ()))
+        return found
+
+    def _find_feeds(self) -> list[tuple[str, str]]:
+        """Return provider and feed of the lake's files, of the first datasets of each kind."""
+        catalogue, bucket = self._store.catalogue.datasets, self._store.bucket
+        kinds = {
+            (provider, dataset_type) for provider, dataset_type, _ in catalogue.count_by_kind(DatasetFilter(bucket))
+        }
+        found: dict[tuple[str, str], None] = {}
+        for provider, dataset_type in sorted(kinds):
+            wanted = DatasetFilter(bucket, dataset_type, provider)
+            for dataset in next(catalogue.iter_batches(wanted, _LOOKED_AT_FOR_FEEDS), []):
+                found.update(dict.fromkeys((provider, file.data_feed_key) for file in dataset.files.values()))
+        return list(found)
+
+    def build(
+        self,
+        names: Collection[str] = (),
+        *,
+        is_anew: bool = False,
+        retries: bool = False,
+        executor: Executor | None = None,
+        moving: ShowProgress = unshown,
+    ) -> TablesBuilt:
+        """Bring tables to the state of the lake; see `building.build_tables`."""
+        return build_tables(
+            self._store,
+            self.place,
+            self.find_definitions(names),
+            self._loader_of,
+            is_anew=is_anew,
+            retries=retries,
+            executor=executor,
+            moving=moving,
+        )
+
+    def verify(
+        self,
+        names: Collection[str] = (),
+        *,
+        makes_rows: bool = False,
+        executor: Executor | None = None,
+        moving: ShowProgress = unshown,
+        on_fault: Callable[[TableFault], object] = lambda _: None,
+    ) -> TablesVerified:
+        """Compare tables with the lake; see `verifying.verify_tables`. Without names: all that are built."""
+        self.require_built(names)
+        built = [name for name in self.place.names() if name != PROBLEMS]
+        return verify_tables(
+            self._store,
+            self.place,
+            self.find_definitions(names or built) if names or built else [],
+            self._loader_of,
+            makes_rows=makes_rows,
+            executor=executor,
+            moving=moving,
+            on_fault=on_fault,
+        )
+
+    def states(self) -> TableStates:
+        """Return the tables that are built, and those that a build would make."""
+        moment = LakeMoment.of(self._store)
+        problems = Problems(self.place, moment.lake_id).find()
+        names = {*self.place.names(), *(one.name for one in self.find_definitions())} - {PROBLEMS}
+        return TableStates(
+            self._state(name, moment, [one for one in problems if one.table == name]) for name in sorted(names)
+        )
+
+    def _state(self, name: str, moment: LakeMoment, problems: list[TableProblem]) -> TableState:
+        folder = self.place.folder(name)
+        if folder.load() is None:
+            return TableState(name, is_built=False, problems=problems)
+        position = folder.find_position(moment.cursor[0])
+        behind = None if position is None else max(moment.position - position, 0)
+        return TableState(name, is_built=True, **folder.figures(), behind=behind, problems=problems)
+
+    def drop(self, names: Collection[str]) -> list[str]:
+        """Remove tables with all their files, and their problems. Returns the names.
+
+        Raises:
+            ConfigurationError: A table is not built; then none was removed.
+        """
+        self.require_built(names)
+        problems = Problems(self.place, LakeMoment.of(self._store).lake_id)
+        for name in names:
+            for folder in (name, f"_new_{name}"):
+                self.place.folder(folder).remove()
+            problems.forget(name)
+        return list(names)
+
+    def require_built(self, names: Collection[str]) -> None:
+        """Raise a ConfigurationError that says what there is, if one of the tables is not built."""
+        built = [name for name in self.place.names() if name != PROBLEMS]
+        for name in names:
+            if name not in built:
+                hint = did_you_mean(name, built) or "."
+                there = f" There are {', '.join(built)}." if built else ""
+                raise ConfigurationError(f"The table '{name}' is not built{hint}{there}")

@@ -1,0 +1,415 @@
+"""A build brings a table to the state of the lake, whatever happened to the lake since the last one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from ingestify import IngestionEngine, debug_source
+from ingestify.errors import ConfigurationError, StoreError
+from tests.support.table_lake import MatchSource, build_config, open_lake
+
+_NO_TIME = dt.timedelta(hours=0)
+
+
+def rows(number: int, count: int = 3) -> list[dict[str, Any]]:
+    return [{"minute": number * 10 + one, "player": f"p{one}"} for one in range(count)]
+
+
+class Lake:
+    """A lake with a table of shots."""
+
+    def __init__(self, folder: Path, matches: int = 4, **changes: Any) -> None:
+        self.folder = folder
+        self.source = MatchSource(matches={number: rows(number) for number in range(matches)})
+        self.engine: IngestionEngine = open_lake(build_config(folder, **changes), self.source)
+        self.engine.load()
+
+    def frame(self) -> pl.DataFrame:
+        return pl.read_delta(f"{self.folder}/files/tables/main/shots")
+
+    def minutes(self) -> dict[Any, list[int]]:
+        found: dict[Any, list[int]] = {}
+        for match_id, minute in self.frame().sort("match_id", "minute").select("match_id", "minute").iter_rows():
+            found.setdefault(match_id, []).append(minute)
+        return found
+
+    def expected(self) -> dict[Any, list[int]]:
+        return {
+            number: sorted(row["minute"] for row in content)
+            for number, content in self.source.matches.items()
+            if content and not isinstance(content, dict)
+        }
+
+    def is_sound(self) -> bool:
+        verified = self.engine.verify_tables(make_rows=True)
+        return not verified.faults and not verified.behind
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def built(lake: Lake, **options: Any) -> str:
+    return lake.engine.build_tables(**options).line
+
+
+def test_a_first_build_has_all_rows_and_a_second_one_finds_nothing(lake):
+    assert built(lake) == "shots: 4 datasets added · 12 rows"
+    assert lake.minutes() == lake.expected()
+    version = lake.engine.tables.place.find("shots").version()
+    assert built(lake) == "shots: unchanged"
+    assert lake.engine.tables.place.find("shots").version() == version
+    assert lake.is_sound()
+
+
+def test_the_rows_begin_with_what_says_of_which_dataset_they_are(lake):
+    built(lake)
+    frame = lake.frame()
+    assert frame.columns == [
+        "provider",
+        "dataset_type",
+        "competition_id",
+        "match_id",
+        "dataset_id",
+        "revision",
+        "lake_updated_at",
+        "minute",
+        "player",
+    ]
+    dataset = lake.engine.get_dataset(match_id=2)
+    row = frame.filter(pl.col("match_id") == 2).row(0, named=True)
+    assert (row["provider"], row["dataset_type"], row["competition_id"]) == ("mine", "match", 1)
+    assert (row["dataset_id"], row["revision"]) == (dataset.dataset_id, 0)
+    assert row["lake_updated_at"] == dataset.updated_at
+
+
+def test_only_what_changed_is_made_again(lake):
+    built(lake)
+    lake.source.matches[2] = rows(7, 2)
+    lake.source.matches[9] = rows(9)
+    lake.engine.load()
+    assert built(lake) == "shots: 1 dataset added, 1 replaced · 5 rows"
+    assert lake.minutes() == lake.expected()
+    assert lake.is_sound()
+
+
+def test_a_new_name_or_new_metadata_is_a_change_too(lake):
+    built(lake)
+    lake.source.names[1] = "another name"
+    lake.engine.load()
+    assert built(lake) == "shots: 1 dataset replaced · 3 rows"
+    assert lake.is_sound()
+
+
+def test_a_deleted_dataset_leaves_the_table(lake):
+    built(lake)
+    lake.engine.destroy_dataset(match_id=2)
+    assert built(lake) == "shots: 1 dataset removed"
+    del lake.source.matches[2]
+    assert lake.minutes() == lake.expected()
+
+
+def test_a_dataset_that_was_deleted_and_fetched_again_is_there_once(lake):
+    built(lake)
+    lake.engine.destroy_dataset(match_id=2)
+    lake.engine.load()
+    assert built(lake) == "shots: 1 dataset added, 1 removed · 3 rows"
+    assert lake.minutes() == lake.expected()
+
+
+def test_an_invalidated_revision_stays_as_it_does_for_readers(lake):
+    built(lake)
+    lake.engine.store.invalidate_revision(lake.engine.get_dataset(match_id=1), "looks wrong")
+    assert built(lake) == "shots: 1 dataset replaced · 3 rows"
+    assert lake.minutes() == lake.expected()
+    lake.source.matches[1] = rows(5)
+    lake.engine.load()
+    built(lake)
+    assert lake.minutes() == lake.expected()
+
+
+def test_a_dataset_without_rows_is_no_problem_and_no_fault(lake):
+    lake.source.matches[8] = []
+    lake.engine.load()
+    report = lake.engine.build_tables()
+    assert (report.line, report.problems) == ("shots: 4 datasets added · 12 rows", [])
+    assert lake.is_sound()
+
+
+# ---- failures ----------------------------------------------------------------------------------------------
+
+
+def test_a_dataset_that_fails_is_named_with_its_reason_and_has_no_rows(lake):
+    built(lake)
+    lake.source.matches[1] = {"broken": "no shots today"}
+    lake.source.matches[5] = rows(5)
+    lake.engine.load()
+    report = lake.engine.build_tables()
+    assert [str(one) for one in report.problems] == [
+        "shots: mine/match/competition_id=1/match_id=1: ValueError: no shots today"
+    ]
+    assert lake.minutes() == lake.expected()
+    assert lake.is_sound()
+    (state,) = lake.engine.list_tables()
+    assert [one.reason for one in state.problems] == ["ValueError: no shots today"]
+    problem = pl.read_delta(f"{lake.folder}/files/tables/main/problems").row(0, named=True)
+    assert (problem["table_name"], problem["keys"]) == ("shots", '{"competition_id": 1, "match_id": 1}')
+
+
+def test_a_dataset_that_failed_is_tried_again_when_it_changes(lake):
+    lake.source.matches[1] = {"broken": "no shots today"}
+    lake.engine.load()
+    built(lake)
+    assert built(lake) == "shots: unchanged"
+    lake.source.matches[1] = rows(1)
+    lake.engine.load()
+    assert built(lake) == "shots: 1 dataset added · 3 rows"
+    assert lake.minutes() == lake.expected()
+    assert not lake.engine.list_tables()[0].problems
+
+
+def test_a_dataset_that_failed_is_tried_again_when_a_person_wants_it(lake, monkeypatch):
+    lake.source.matches[1] = {"broken": "no shots today"}
+    lake.engine.load()
+    built(lake)
+    assert built(lake, retry_failed=True) == "shots: 1 dataset failed"
+    monkeypatch.setattr("tests.support.table_lake.IS_FORGIVING", True)
+    assert built(lake, retry_failed=True) == "shots: 1 dataset added · 1 row"
+    assert not lake.engine.list_tables()[0].problems
+    assert lake.is_sound()
+
+
+def test_a_failed_dataset_that_is_deleted_is_no_problem_any_more(lake):
+    lake.source.matches[1] = {"broken": "no shots today"}
+    lake.engine.load()
+    built(lake)
+    lake.engine.destroy_dataset(match_id=1)
+    built(lake)
+    assert not lake.engine.list_tables()[0].problems
+
+
+# ---- columns -----------------------------------------------------------------------------------------------
+
+
+def test_new_columns_are_added_and_old_rows_have_no_value(lake):
+    built(lake)
+    lake.source.matches[5] = [{"minute": 1, "xg": 0.3}]
+    lake.engine.load()
+    built(lake)
+    frame = lake.frame()
+    assert frame.columns[-1] == "xg"
+    assert frame.filter(pl.col("match_id") != 5)["xg"].null_count() == 12
+    assert lake.is_sound()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "values"),
+    [
+        (1, 0.5, [0.5, 1.0]),
+        (0.5, 1, [0.5, 1.0]),
+        (1, "a", ["1", "a"]),
+        ("a", 1, ["1", "a"]),
+        (True, 1, ["1", "true"]),
+        (2**60, 0.5, ["0.5", str(2**60)]),
+        (0.5, 2**60, ["0.5", str(2**60)]),
+        (None, 1, [None, 1]),
+        (1, None, [None, 1]),
+    ],
+)
+def test_a_column_becomes_as_wide_as_its_values_need(tmp_path, first, second, values):
+    lake = Lake(tmp_path / "lake", matches=0)
+    lake.source.matches = {1: [{"minute": 1, "value": first}]}
+    lake.engine.load()
+    built(lake)
+    lake.source.matches[2] = [{"minute": 2, "value": second}]
+    lake.engine.load()
+    built(lake)
+    assert sorted(lake.frame()["value"].to_list(), key=lambda one: (one is not None, str(one))) == values
+    assert lake.is_sound()
+
+
+def test_a_key_that_is_a_text_once_is_text_everywhere(lake):
+    built(lake)
+    lake.source.matches["final"] = rows(9)
+    lake.engine.load()
+    built(lake)
+    assert set(lake.frame()["match_id"]) == {"0", "1", "2", "3", "final"}
+    assert built(lake) == "shots: unchanged"
+    assert lake.is_sound()
+
+
+def test_names_that_only_differ_in_capitals_are_one_column(lake):
+    lake.source.matches[5] = [{"Minute": 1, "player": "p"}]
+    lake.engine.load()
+    built(lake)
+    assert len({name.lower() for name in lake.frame().columns}) == len(lake.frame().columns)
+
+
+def test_two_such_names_in_one_frame_are_a_problem(lake):
+    lake.source.matches[5] = [{"minute": 1, "Minute": 2}]
+    lake.engine.load()
+    (problem,) = lake.engine.build_tables().problems
+    assert problem.reason == "The columns 'minute' and 'Minute' would be one column of the table: rename one of them."
+
+
+def test_a_name_that_spark_cannot_read_gets_another_character(lake):
+    lake.source.matches[5] = [{"minute": 1, "goal = 1": True}]
+    lake.engine.load()
+    built(lake)
+    assert lake.frame().columns[-1] == "goal___1"
+
+
+# ---- cursors -----------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_the_function_builds_the_table_anew(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    built(lake)
+    own = {"name": "shots", "function": "tests.support.table_lake:shots", "dataset_type": "match", "version": "2"}
+    lake.engine = open_lake(build_config(lake.folder, tables={"own": [own], "build": ["shots"]}), lake.source)
+    assert built(lake) == "shots (anew): 4 datasets added · 12 rows"
+    assert built(lake) == "shots: unchanged"
+    assert lake.is_sound()
+    assert [path.name for path in (lake.folder / "files/tables/main").iterdir()] == ["shots"]
+
+
+def test_a_rebuild_is_wanted_once(lake):
+    built(lake)
+    assert built(lake, rebuild=True) == "shots (anew): 4 datasets added · 12 rows"
+    assert built(lake) == "shots: unchanged"
+    assert lake.minutes() == lake.expected()
+
+
+def test_a_lake_that_was_restored_from_a_backup_is_compared_with_the_table(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    lake.engine.close()
+    shutil.copy(lake.folder / "catalog.db", tmp_path / "backup.db")
+    lake.engine = open_lake(lake.folder / "config.yaml", lake.source)
+    lake.source.matches[2] = rows(6)
+    lake.engine.load()
+    built(lake)  # with rows of a revision that the restored lake does not have
+    lake.engine.close()
+    shutil.copy(tmp_path / "backup.db", lake.folder / "catalog.db")
+    lake.engine = open_lake(lake.folder / "config.yaml", lake.source)
+    lake.engine.store.identity.restore()
+    lake.source.matches[2] = rows(8)  # the second revision of the match once more, with other bytes
+    lake.engine.load()
+    assert built(lake) == "shots: 1 dataset replaced · 3 rows"
+    assert lake.minutes() == lake.expected()
+    assert lake.is_sound()
+
+
+def test_where_the_retention_removed_the_last_event_all_datasets_are_compared(lake):
+    built(lake)
+    lake.source.matches[1] = rows(8)
+    lake.engine.load()
+    forget_events(lake.engine)
+    lake.engine.destroy_dataset(match_id=3)
+    del lake.source.matches[3]
+    assert built(lake) == "shots: 1 dataset replaced, 1 removed · 3 rows"
+    assert lake.minutes() == lake.expected()
+
+
+def forget_events(engine: IngestionEngine) -> None:
+    """Remove all events, as a retention does with old ones."""
+    with sqlite3.connect(engine.store.where + "/catalog.db") as connection:
+        connection.execute("DELETE FROM event_log")
+
+
+# ---- places ------------------------------------------------------------------------------------------------
+
+
+def test_tables_can_be_elsewhere(tmp_path):
+    own = [{"name": "shots", "function": "tests.support.table_lake:shots"}]
+    lake = Lake(tmp_path / "lake", tables={"url": "file://elsewhere/", "own": own, "build": ["shots"]})
+    built(lake)
+    assert pl.read_delta(str(tmp_path / "lake/elsewhere/main/shots")).height == 12
+    assert not (tmp_path / "lake/files/tables").exists()
+
+
+def test_the_tables_of_another_lake_are_not_touched(tmp_path):
+    own = [{"name": "shots", "function": "tests.support.table_lake:shots"}]
+    tables = {"url": f"file://{tmp_path}/shared/", "own": own, "build": ["shots"]}
+    built(Lake(tmp_path / "one", tables=tables))
+    with pytest.raises(StoreError, match="rows of another lake"):
+        built(Lake(tmp_path / "two", tables=tables))
+
+
+def test_a_lake_in_memory_has_no_place():
+    engine = debug_source(MatchSource(matches={1: rows(1)}), dataset_type="match")
+    with pytest.raises(ConfigurationError, match="There is no place for tables"):
+        engine.build_tables()
+
+
+def test_the_lake_does_not_take_tables_for_its_files(lake):
+    built(lake)
+    assert lake.engine.verify().orphans == 0
+    assert not lake.engine.verify().damages
+    assert lake.engine.collect_garbage(older_than=_NO_TIME).total_count == 0
+    assert lake.minutes() == lake.expected()
+
+
+# ---- verifying and dropping ----------------------------------------------------------------------------------
+
+
+def test_a_verification_finds_what_is_lacking_extra_old_and_double(lake):
+    built(lake)
+    folder = lake.engine.tables.place.folder("shots")
+    table = folder.load()
+    table.delete("match_id = 0")
+    pl.read_delta(folder.url).filter(pl.col("match_id") == 1).write_delta(folder.url, mode="append")
+    strange = pl.read_delta(folder.url).filter(pl.col("match_id") == 2)
+    strange.with_columns(pl.lit("nobody").alias("dataset_id")).write_delta(folder.url, mode="append")
+    strange.with_columns(pl.lit(5, pl.Int64).alias("revision")).write_delta(folder.url, mode="append")
+    found = lake.engine.verify_tables(make_rows=True).faults
+    assert sorted((one.kind, one.where.rpartition("/")[2]) for one in found) == [
+        ("extra", "dataset nobody"),
+        ("lacking", "match_id=0"),
+        ("mixed", "match_id=2"),
+        ("row count", "match_id=1"),
+        ("row count", "match_id=2"),
+    ]
+    built(lake, rebuild=True)
+    assert lake.is_sound()
+
+
+def test_a_verification_finds_a_file_that_is_gone(lake):
+    built(lake)
+    for path in (lake.folder / "files/tables/main/shots").glob("*.parquet"):
+        path.unlink()
+    with pytest.raises(StoreError, match="The table 'shots' cannot be read"):
+        lake.engine.verify_tables()
+
+
+def test_a_verification_says_what_changed_since_the_last_build(lake):
+    built(lake)
+    lake.source.matches[2] = rows(7, 2)
+    lake.engine.load()
+    verified = lake.engine.verify_tables()
+    assert (verified.behind, verified.faults) == (1, [])
+
+
+def test_a_dropped_table_is_gone_and_can_be_built_again(lake):
+    lake.source.matches[1] = {"broken": "no shots today"}
+    lake.engine.load()
+    built(lake)
+    assert lake.engine.drop_tables("shots") == ["shots"]
+    assert not lake.engine.list_tables()[0].is_built
+    assert not lake.engine.list_tables()[0].problems
+    assert built(lake) == "shots: 3 datasets added, 1 failed · 9 rows"
+
+
+def test_a_table_that_is_not_there_cannot_be_dropped(lake):
+    built(lake)
+    with pytest.raises(ConfigurationError, match="'shot' is not built; did you mean 'shots'"):
+        lake.engine.drop_tables("shot")
+    with pytest.raises(ConfigurationError, match="needs the names"):
+        lake.engine.drop_tables()
