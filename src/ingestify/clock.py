@@ -97,7 +97,8 @@ def as_utc(moment: dt.datetime) -> dt.datetime:
 def moment_of(value: dt.datetime | dt.date | str) -> dt.datetime:
     """Return the moment that a person means, in UTC: `2026-10-31T18:00`, `2026-10-31`, a date or a datetime.
 
-    A day alone means its end, so that all that was there on that day was there. A time without a zone is in UTC.
+    A day, or a text that names a minute or a second, means its end: all that was there on that day was there, and so
+    was what is shown with that time, without its microseconds. A time without a zone is in UTC.
 
     Raises:
         ValueError: It is no date and no time, or not in the years 1 to 9999. The message shows how one is written.
@@ -105,9 +106,7 @@ def moment_of(value: dt.datetime | dt.date | str) -> dt.datetime:
     if isinstance(value, str):
         value = value.strip()
         try:
-            value = (
-                dt.date.fromisoformat(value) if len(value) <= len("2026-10-31") else dt.datetime.fromisoformat(value)
-            )
+            value = dt.date.fromisoformat(value) if len(value) <= len("2026-10-31") else _end_of(value)
         except ValueError:
             raise ValueError(
                 f"{value!r} is no date and no time; write it as 2026-10-31 or 2026-10-31T18:00, in UTC."
@@ -120,6 +119,18 @@ def moment_of(value: dt.datetime | dt.date | str) -> dt.datetime:
     if isinstance(value, dt.date):
         return dt.datetime.combine(value, dt.time.max, dt.UTC)
     raise ValueError(f"{value!r} is no date and no time; give a datetime, a date, or a text such as '2026-10-31'.")
+
+
+_TIME = re.compile(r"[T ]\d\d:?(?P<minute>\d\d)?:?(?P<second>\d\d)?(?P<fraction>[.,])?", re.IGNORECASE)
+
+
+def _end_of(text: str) -> dt.datetime:
+    """Return the end of the hour, the minute or the second that a text names."""
+    moment, found = dt.datetime.fromisoformat(text), _TIME.search(text)
+    if found is None or found["fraction"]:
+        return moment
+    minute, second = (moment.minute if found["minute"] else 59), (moment.second if found["second"] else 59)
+    return moment.replace(minute=minute, second=second, microsecond=999999)
 
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -52,3 +52,26 @@ def test_a_moment_that_has_no_year_in_utc_is_refused(text: str) -> None:
     for value in (text, dt.datetime.fromisoformat(text)):
         with pytest.raises(ValueError, match="is in no year from 1 to 9999 in UTC"):
             clock.moment_of(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-10-31", "2026-10-31T23:59:59.999999"),
+        ("2026-10-31T18", "2026-10-31T18:59:59.999999"),
+        ("2026-10-31T18:00", "2026-10-31T18:00:59.999999"),
+        ("2026-10-31 18:00:30", "2026-10-31T18:00:30.999999"),
+        ("20261031T180030Z", "2026-10-31T18:00:30.999999"),
+        ("2026-10-31T18:00:30.000001", "2026-10-31T18:00:30.000001"),
+        ("2026-10-31T18:00+05:30", "2026-10-31T12:30:59.999999"),
+        ("2026-10-31T18+0100", "2026-10-31T17:59:59.999999"),
+        ("9999-12-31T23:59", "9999-12-31T23:59:59.999999"),
+    ],
+)
+def test_a_text_means_the_end_of_what_it_names(text: str, moment: str) -> None:
+    assert clock.moment_of(text) == dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC)
+
+
+def test_a_datetime_means_itself() -> None:
+    moment = dt.datetime(2026, 10, 31, 18, tzinfo=dt.UTC)
+    assert clock.moment_of(moment) == clock.moment_of(moment.replace(tzinfo=None)) == moment

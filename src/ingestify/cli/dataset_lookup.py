@@ -32,7 +32,7 @@ _KIND = re.compile(r"(?P<provider>[^/=]+)/(?P<dataset_type>[^/=]+)/(?=[^/=]+=)")
 
 
 def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: Any) -> list[Dataset]:
-    """Return the datasets that an id, the beginning of one, or `key=value/key=value` names; at least one.
+    """Return the datasets that an id, the beginning of one, or `key=value/key=value` names, in the order of `list`.
 
     The provider and the dataset type may stand before the keys, as `list` writes them: `statsbomb/match/match_id=12`.
 
@@ -49,7 +49,7 @@ def find_datasets(store: DatasetStore, what: str, *, least: int = 1, **filters: 
     what = what.strip()
     if "=" in what:
         wanted = _read_filter(store, what, filters)
-        found = [dataset for batch in store.catalogue.datasets.iter_batches(wanted, 1000) for dataset in batch]
+        found = list(store.iter_in_order(wanted))
         if not found:
             _tell_only_in_quarantine(store.quarantine.find_waiting(wanted))
             raise DatasetNotFound(f"{explain_nothing(store, wanted)} See {remedy('list')}.")

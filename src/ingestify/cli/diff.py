@@ -13,6 +13,7 @@ from ingestify.cli.options import NamedLake, console_options, dataset_options, j
 from ingestify.cli.output import time_text, write_line
 from ingestify.documents.datasets import ComparedRevisions, RevisionSentences, compared_revisions, revision_sentences
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.wording import counted_datasets
 from ingestify.errors import LoadError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def diff_command(
     )
     with lake.open_store() as store:
         found = find_datasets(store, dataset, **filters)
-        for one in found:
+        corrected = [one for one in found if from_revision is not None or len(one.revisions) > 1]
+        for one in found if len(found) == 1 else corrected:
             try:
                 diff = store.diff(one, *numbers, feed=feeds or None)
             except LoadError as error:
@@ -62,6 +64,11 @@ def diff_command(
                 console.tell(str(error))  # the others may have these revisions
                 continue
             console.show(diff, functools.partial(compared_revisions, one), _write_diff)
+        if len(corrected) < len(found) > 1:
+            all_of_them = counted_datasets({one.dataset_type for one in found}, len(found))
+            console.tell(
+                f"{len(found) - len(corrected):,} of {all_of_them} have no other revision than their first one."
+            )
 
 
 def _write_diff(diff: DatasetDiff) -> None:

@@ -251,7 +251,7 @@ class Dataset(Dumped):
 
         Args:
             moment: The last revision that was committed until then. A text such as `2026-10-31T18:00`, or a datetime,
-                in UTC if it has no zone; a day alone means its end.
+                in UTC if it has no zone; a day means its end, and so does a minute or a second in a text.
             revision: The number of a revision; a negative one counts from the end, so -2 is the one before the last.
 
         Raises:
@@ -265,7 +265,8 @@ class Dataset(Dumped):
             there = range(len(revisions))
             number = there[revision] if -len(there) <= revision < len(there) else None
             if number is None:
-                raise LoadError(f"{self} has no revision {revision}; {self._describe_revisions()}")
+                lacks = f"has no revision {revision}" if revision >= 0 else f"does not have {-revision} revisions"
+                raise LoadError(f"{self} {lacks}; {self._describe_revisions()}")
         else:
             assert moment is not None
             until = moment_of(moment)

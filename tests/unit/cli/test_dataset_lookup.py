@@ -161,3 +161,19 @@ def test_a_key_that_a_dataset_has_is_one_though_it_is_called_like_an_option():
             assert len(find_datasets(engine.store, what)) == 1
         with pytest.raises(click.UsageError, match="'batch_size' is an option"):
             find_datasets(engine.store, "batch_size=5")
+
+
+class Backwards(Source):
+    provider = "backwards"
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **selector):
+        for number in (3, 1, 2):
+            yield DatasetResource({"match_id": number}, dataset_type).add_file(None, "events", json_content=[])
+
+
+def test_several_datasets_come_in_the_order_of_list():
+    with get_dev_engine(Backwards("backwards"), "match") as engine:
+        engine.load()
+        found = find_datasets(engine.store, "provider=backwards")
+        assert [one.dataset_id for one in found] == [one.dataset_id for one in engine.list_datasets()]
+        assert [one.identifier["match_id"] for one in found] == [1, 2, 3]

@@ -50,14 +50,23 @@ def test_json_has_the_differences_with_their_values(corrected):
 def test_of_several_datasets_those_without_these_revisions_are_named(corrected):
     out = corrected("diff", "provider=small")
     assert "Málaga 10, revision 1 → 2" in out
-    assert "match_id=11 has no revision -2; its only revision is 0" in corrected.err
+    assert corrected.err == "1 of 2 matches have no other revision than their first one.\n"
+    corrected("diff", "provider=small", "2")
+    assert "match_id=11 has no revision 2; its only revision is 0" in corrected.err
     corrected("diff", "match_id=11", code=1)
-    assert "its only revision is 0" in corrected.err
+    assert "match_id=11 does not have 2 revisions; its only revision is 0" in corrected.err
     corrected("diff", "match_id=10", "7", code=1)
     assert "has no revision 7; it has the revisions 0 to 2" in corrected.err
     corrected("diff", "match_id=10", "--feed", "tracking", code=1)
     assert "has no feed 'tracking' in these revisions; it has events." in corrected.err
     corrected("diff", "match_id=10", "--", "-1", code=2)
+
+
+def test_a_revision_was_there_at_the_time_that_the_log_shows(corrected):
+    lines = corrected("log", "match_id=10").splitlines()[1:]
+    shown = lines[-1].split()
+    (dataset,) = corrected("list", "match_id=10", "--as-of", f"{shown[1]}T{shown[2]}").splitlines()
+    assert " r2 " in dataset
 
 
 def test_the_log_has_a_line_for_each_revision(corrected):

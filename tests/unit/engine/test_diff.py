@@ -104,7 +104,7 @@ def test_the_last_two_revisions_are_compared_unless_others_are_named(engine, sou
 
 def test_what_cannot_be_compared_is_an_error_that_says_what_there_is(engine, source):
     dataset = engine.get_dataset(match_id=1)
-    with pytest.raises(LoadError, match="has no revision -2; its only revision is 0"):
+    with pytest.raises(LoadError, match="does not have 2 revisions; its only revision is 0"):
         engine.diff(dataset)
     dataset = changed(engine, source, lineups=[])
     with pytest.raises(LoadError, match=r"has no feed 'tracking' in these revisions; it has events, lineups\."):
