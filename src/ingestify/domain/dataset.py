@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import datetime as dt
 import enum
@@ -220,6 +219,8 @@ class Dataset(Dumped):
                     values.pop("_read_revisions", None)
                 if name in values:
                     return values[name]
+            if name in _OF_REVISIONS and "_today" in values:
+                return values.setdefault(name, self._value_then(name, values["_today"]))
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'", name=name, obj=self)
 
     @property
@@ -286,12 +287,16 @@ class Dataset(Dumped):
         yet.
         """
         current_created_at = self.__dict__.get("_current_created_at")
-        if current_created_at is not None and current_created_at <= moment:
-            return self  # without a look at its revisions, which are made then
+        if current_created_at is not None:  # it says without a look at the revisions, which are made then
+            return self if current_created_at <= moment else self._earlier(lambda: self._until(moment))
+        then = self._until(moment)
+        return self if len(then) == len(self.revisions) else self._with_revisions(then)
+
+    def _until(self, moment: dt.datetime) -> tuple[Revision, ...]:
         count = len(self.revisions)
         while count and self.revisions[count - 1].created_at > moment:
             count -= 1
-        return self if count == len(self.revisions) else self._with_revisions(self.revisions[:count])
+        return self.revisions[:count]
 
     def with_files(self, files: Sequence[File]) -> Dataset:
         """Return the dataset with exactly these of its files, which may have come with several revisions."""
@@ -303,18 +308,28 @@ class Dataset(Dumped):
 
     def _with_revisions(self, revisions: tuple[Revision, ...]) -> Dataset:
         """Return the dataset as it was when it had only these revisions."""
-        earlier = copy.copy(self)
-        updated_at = revisions[-1].created_at if revisions else self.created_at
-        earlier.__dict__.update(revisions=revisions, updated_at=updated_at, missing_feeds=())
-        files, today = earlier.files, self.files
-        same = {file_id for file_id, file in files.items() if file_id in today and today[file_id].tag == file.tag}
-        times = [file.modified_at for file in files.values() if file.modified_at is not None]
-        earlier.__dict__.update(
-            feeds={file_id: feed for file_id, feed in self.feeds.items() if file_id in same},
-            last_modified_at=max(times, default=None),
-        )
-        reader: FileReader | None = self.__dict__.get("_reader")
-        return earlier if reader is None else earlier.read_from(reader)
+        return self._earlier(lambda: revisions)
+
+    def _earlier(self, read_revisions: Callable[[], tuple[Revision, ...]]) -> Dataset:
+        """Return the dataset with other revisions. What depends on them is made when it is first used."""
+        known = {**self.__dict__, "missing_feeds": ()}
+        for name in ("revisions", "_current_created_at", *_OF_REVISIONS):
+            known.pop(name, None)
+        known.update(_read_revisions=read_revisions, _today=self)
+        earlier = object.__new__(Dataset)
+        object.__setattr__(earlier, "__dict__", known)
+        return earlier
+
+    def _value_then(self, name: str, today: Dataset) -> object:
+        """Return the value of a field of `_OF_REVISIONS` as it was with these revisions."""
+        if name == "updated_at":
+            return self.revisions[-1].created_at if self.revisions else self.created_at
+        if name == "last_modified_at":
+            times = [file.modified_at for file in self.files.values() if file.modified_at is not None]
+            return max(times, default=None)
+        files = today.files
+        same = {key for key, file in self.files.items() if key in files and files[key].tag == file.tag}
+        return {file_id: feed for file_id, feed in today.feeds.items() if file_id in same}
 
     def _describe_revisions(self) -> str:
         if not self.revisions:
@@ -430,7 +445,9 @@ class Dataset(Dumped):
     def with_plain_feeds(self) -> Dataset:
         """Return the same dataset with `feeds` as a dict, for code that accepts no other mapping."""
         copied = object.__new__(Dataset)
-        copied.__dict__.update(self.__dict__, feeds=dict(self.feeds))
+        copied.__dict__.update(self.__dict__)
+        if "feeds" in copied.__dict__:  # else they are made as a dict
+            copied.__dict__["feeds"] = dict(self.feeds)
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
@@ -452,6 +469,8 @@ class Dataset(Dumped):
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Dataset))
+_OF_REVISIONS = ("updated_at", "feeds", "last_modified_at")
+"""The fields that depend on the revisions."""
 
 
 def lake_of(dataset: Dataset, data_feed_key: str = "…") -> FileReader:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import datetime as dt
 import pickle
 
 import pytest
@@ -132,6 +133,30 @@ def test_the_revisions_of_a_stored_dataset_are_made_at_their_first_use_and_once(
     assert len(made) == 1
     with pytest.raises(AttributeError, match="'Dataset' object has no attribute 'revision'"):
         stored.revision  # noqa: B018
+
+
+def test_the_revisions_of_a_dataset_as_it_was_are_made_at_their_first_use(engine):
+    engine.load()
+    (whole,) = engine.list_datasets()
+    (revision,) = whole.revisions
+    made = []
+
+    def read():
+        made.append(1)
+        return whole.revisions
+
+    known = {name: getattr(whole, name) for name in FIELDS if name != "revisions"}
+    stored = Dataset.stored(known, read, revision.created_at)
+    assert stored.as_of(revision.created_at) is stored
+    earlier = stored.as_of(revision.created_at - dt.timedelta(seconds=1))
+    listed = earlier.with_plain_feeds()
+    assert (listed.name, listed.missing_feeds) == (whole.name, ())
+    assert not made, "a list of many datasets looks at the revisions of none"
+    assert listed.last_modified_at is None
+    assert (listed.revisions, listed.feeds, listed.updated_at) == ((), {}, whole.created_at)
+    assert listed == earlier == copy.copy(earlier)
+    assert made == [1]
+    assert stored.revisions == whole.revisions
 
 
 @pytest.mark.parametrize("copy_of", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
