@@ -98,7 +98,7 @@ def _iter_rows(text: str, delimiter: str) -> Iterator[dict[str, str]]:
     head = text.partition("\n")[0]
     if delimiter == "," and head.count(";") > head.count(","):
         delimiter = ";"
-    csv.field_size_limit(_MOST_CHARACTERS_OF_A_CELL)
+    csv.field_size_limit(max(csv.field_size_limit(), _MOST_CHARACTERS_OF_A_CELL))  # it is that of the whole process
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     names = list(_different(next(rows, [])))
     for row in rows:

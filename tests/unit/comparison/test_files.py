@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import gzip
 import hashlib
@@ -210,3 +211,15 @@ def test_two_different_values_never_look_the_same(old, new, said):
 def test_a_key_with_dots_is_called_by_its_name():
     files = ([as_file("events", [{"id": 1, "home.goals": value}])] for value in (1, 2))
     assert sentence(*files) == "1 event's home.goals changed (1 → 2)."
+
+
+def test_a_comparison_takes_nobody_a_larger_limit_of_csv():
+    before = csv.field_size_limit(2**30)
+    try:
+        assert (
+            sentence([File("e", b"id,x\n1,2\n", "csv")], [File("e", b"id,x\n1,3\n", "csv")])
+            == "1 row's x changed (2 → 3)."
+        )
+        assert csv.field_size_limit() == 2**30
+    finally:
+        csv.field_size_limit(before)

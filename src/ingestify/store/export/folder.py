@@ -64,6 +64,8 @@ class ExportFolder:
     def has_same(self, path: str, content: ExportedContent) -> bool:
         """Whether a file has exactly these bytes."""
         digest = hashlib.sha256()
+        if not (self.folder / path).is_file():
+            return False  # such as a pipe, which nobody may ever write to
         try:
             with (self.folder / path).open("rb") as stream:
                 while chunk := stream.read(_CHUNK_BYTES):

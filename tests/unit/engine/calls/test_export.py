@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,6 +203,24 @@ def test_a_folder_in_the_place_of_a_file_and_the_reverse_are_errors(lake, tmp_pa
     with pytest.raises(ExportError, match="is no folder"):
         engine.export(tmp_path / "b", overwrite=True)
     assert (tmp_path / "b/data").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(lake, tmp_path):
+    (tmp_path / "data/events").mkdir(parents=True)
+    os.mkfifo(tmp_path / "data/events/1.json")
+    waited = threading.Event()
+
+    def let_go() -> None:
+        waited.set()
+        os.close(os.open(tmp_path / "data/events/1.json", os.O_WRONLY | os.O_NONBLOCK))
+
+    timer = threading.Timer(30, let_go)
+    timer.start()
+    with pytest.raises(ExportError, match="has other files of these names"):
+        lake(lambda **_: [a_match(1)]).engine.export(tmp_path)
+    timer.cancel()
+    assert not waited.is_set()
 
 
 def test_each_version_of_a_feed_is_exported(lake, tmp_path):
