@@ -42,7 +42,7 @@ SURE_OF_AN_ID = 8
 @dataset_options
 @state_option
 @where_option
-@as_of_option("The lake as it was then")
+@as_of_option("The lake as it was then, with the names and states of today")
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @json_option("One JSON object for each dataset.", ListedDataset)

@@ -280,7 +280,9 @@ class Dataset(Dumped):
         return self if number == len(revisions) - 1 else self._with_revisions(revisions[: number + 1])
 
     def as_of(self, moment: dt.datetime) -> Dataset:
-        """Return the dataset as its readers saw it at a moment, in UTC; without files if it had none yet.
+        """Return the dataset with the files that its readers saw at a moment, in UTC; without files if it had none yet.
+
+        Its name, state and metadata are those of today, as the lake keeps no others.
 
         It ends with the last revision that was committed until then, and has all before it: after a clock that was put
         back, they may have later times. `at` is the same for a person: it raises an error where there was no revision

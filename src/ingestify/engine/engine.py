@@ -474,7 +474,8 @@ class IngestionEngine:
                 is known only after discovery.
             progress: Whether to show the progress of the ingest, as `load` does. True also shows how many datasets the
                 loop has read, with or without an ingest.
-            as_of: The lake as its readers saw it then; see `DatasetStore.get_dataset_collection`. Without an ingest.
+            as_of: The lake as its readers saw it then, with the names, states and metadata of today; see
+                `DatasetStore.get_dataset_collection`. Without an ingest.
             lock: A lock or its path: its datasets, each with exactly the locked files, from whichever revision of this
                 lake has them, in the order of the lock. An ingest may come first, but not a streaming one.
             **selector: Identifier keys; a list means any of its values.

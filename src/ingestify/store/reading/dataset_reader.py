@@ -199,8 +199,8 @@ class DatasetReader:
             selector: A `Selector` or a dict, whose keys count as if they were given one by one.
             as_of: The lake as its readers saw it then, such as `2026-10-31` (the end of that day, in UTC) or a
                 datetime: datasets that were there, each with the files of then (`Dataset.at`). What was deleted since
-                is named in a warning, as long as the event log keeps its deletion (`retention`). `state` and `where`
-                ask for what is known today. None: the lake as it is.
+                is named in a warning, as long as the event log keeps its deletion (`retention`). Names, states and
+                metadata are those of today, also for `state` and `where`. None: the lake as it is.
             **keys: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:
