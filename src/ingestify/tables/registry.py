@@ -22,7 +22,15 @@ TABLES_GROUP = "ingestify.tables"
 
 _ROWS = "ingestify.tables.rows"
 
-STANDARD: tuple[TableDefinition, ...] = (TableDefinition("matches", f"{_ROWS}.matches:make_frame", takes_input=True),)
+STANDARD: tuple[TableDefinition, ...] = (
+    TableDefinition("matches", f"{_ROWS}.matches:make_frame", takes_input=True),
+    TableDefinition("events", f"{_ROWS}.events:make_frame", takes_input=True, kloppy_type="events"),
+    TableDefinition("lineups", f"{_ROWS}.lineups:make_frame", takes_input=True, kloppy_type="any"),
+    TableDefinition(
+        "tracking", f"{_ROWS}.tracking:make_frames", takes_input=True, kloppy_type="tracking", is_large=True
+    ),
+    TableDefinition("freeze_frames", f"{_ROWS}.freeze_frames:make_frame", takes_input=True, kloppy_type="events"),
+)
 """The tables that are built if the settings say nothing."""
 
 

@@ -1,4 +1,8 @@
-"""The functions that make rows. Each gets a `TableInput` and a `TableDefinition`, and returns a frame of polars.
+"""The functions that make rows. Each gets a `TableInput` and a `TableDefinition`, and returns frames of polars.
 
 - matches: one row for each dataset.
+- events, lineups, tracking, freeze_frames: what kloppy makes of the datasets of all providers, on one pitch.
+- flat: a provider's own fields of a feed.
+- pitch: the coordinates of all tables.
+- people: ids and names of teams and players.
 """
