@@ -70,6 +70,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC) if _read is None else _read()
 
 
+def of_server(moment: dt.datetime) -> dt.datetime:
+    """Return the moment that the clock of a server shows, in UTC; in a block of `reading`, that of the block."""
+    return as_utc(moment) if _read is None else _read()
+
+
 @contextlib.contextmanager
 def reading(read: Callable[[], dt.datetime]) -> Iterator[None]:
     """Replace `now` by `read` in all threads while the block runs: for tests of clocks that jump.

@@ -21,7 +21,6 @@ from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
-from ingestify.clock import now
 from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, settled_event
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.events import DatasetDeleted, DatasetEvent, MetadataUpdated, RevisionInvalidated
@@ -102,7 +101,7 @@ class DatasetWriter:
         doing = f"save {len(changes)} {'dataset' if len(changes) == 1 else 'datasets'}"
         applied: list[AppliedChange] = []
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
+        def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
             failpoint("commit.begun")
             if any(change.rejected or change.settlement is not None for change in changes):
                 # Two runs may reject the first bundle of a dataset, which has no row that they could lock.
@@ -111,7 +110,6 @@ class DatasetWriter:
             seen = [change for change in changes if change.existing is not None or change.rejected]
             if outdated := self._find_outdated(connection, seen):
                 raise HeadMoved(outdated)
-            moment = now()
             applied[:] = [apply_change(change, moment) for change in changes]
             if outdated := self._settle(connection, changes, moment):
                 raise HeadMoved(outdated)
@@ -136,8 +134,7 @@ class DatasetWriter:
     def invalidate(self, dataset_ids: Sequence[str], reason: str) -> list[DatasetEvent]:
         """Mark current revisions VALIDATION_FAILED; datasets without a revision, or marked already, stay."""
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
-            moment = now()
+        def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
             events: list[DatasetEvent] = []
             for before in self._load_to_change(connection, dataset_ids):
                 if not before.revisions or before.revisions[-1].state is RevisionState.VALIDATION_FAILED:
@@ -174,8 +171,7 @@ class DatasetWriter:
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
         orphans: list[str] = []
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
-            moment = now()
+        def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
             last = self._load_to_change(connection, dataset_ids)
             paths: list[str] = []
             for ids in chunks(sorted(set(dataset_ids))):
@@ -200,8 +196,7 @@ class DatasetWriter:
         """Mark open quarantine entries DISCARDED. Returns the paths of the objects that this orphaned."""
         orphans: list[str] = []
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
-            moment = now()
+        def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
             paths = self._quarantine.discard(connection, entry_ids, decided_by, note)
             entries = self._quarantine.load(connection, paths)
             there = self._reader.load(connection, list(dict.fromkeys(entry.dataset_id for entry in entries)))
@@ -233,8 +228,7 @@ class DatasetWriter:
         """Set the state of datasets to MISSING; those that have it already stay."""
         columns = self._tables.dataset.c
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
-            moment = now()
+        def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
             events: list[DatasetEvent] = []
             for before in self._load_to_change(connection, dataset_ids):
                 if before.state is DatasetState.MISSING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from ingestify.catalogue.databases.database_errors import store_error_for
 from ingestify.catalogue.databases.retries import may_pass
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.integrity.removals import Removals
+from ingestify.clock import now
 from ingestify.domain.events import DatasetEvent
 from ingestify.errors import LakeUnwritable, OutcomeUnknown, SaveError, StoreError
 from ingestify.failpoints import failpoint
@@ -29,7 +31,7 @@ class LoggedCommits:
     def commit(
         self,
         doing: str,
-        write: Callable[[sa.Connection], list[DatasetEvent]],
+        write: Callable[[sa.Connection, dt.datetime], list[DatasetEvent]],
         paths: Sequence[str] = (),
         removals_seen: int = 0,
     ) -> list[DatasetEvent]:
@@ -39,9 +41,12 @@ class LoggedCommits:
         transaction. If they are not in the log, the transaction is retried. A transaction without events only writes
         what was seen of the provider, so it may happen twice.
 
+        The moment of a commit is taken when `EventLog.settle` waits for its end already. So no later commit has a
+        moment that was settled.
+
         Args:
             doing: The action, for the message of an error.
-            write: Writes the rows, and returns the events.
+            write: Writes the rows, with the moment of the commit, and returns the events.
             paths: The objects that the rows name and no row named before; `write` may add to them.
             removals_seen: The last removal that had ended before the objects were written.
 
@@ -56,7 +61,9 @@ class LoggedCommits:
             events: list[DatasetEvent] = []
             try:
                 with self._database.write(doing, SaveError) as connection:
-                    events = self._log.append(connection, write(connection))
+                    self._log.begin_commit(connection)
+                    moment = max(now(), self._database.dialect.read_clock(connection))
+                    events = self._log.append(connection, write(connection, moment))
                     if paths:  # with events, so the log is locked
                         self._removals.check(connection, paths, removals_seen)
                     failpoint("commit.written")

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
+from ingestify.clock import now
 from ingestify.domain.run import JobHolder
 from ingestify.errors import LakeUnwritable, SaveError, StoreError
 from tests.integration.catalogue.servers import Server
@@ -90,6 +91,7 @@ def test_a_user_who_may_only_read(server: Server, database: str, user: str, empt
         server.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}", database=database)
     catalogue = SqlCatalogue.open(server.url_of(database, username=user, password=PASSWORD))
     assert read_all(catalogue) == [kept]
+    catalogue.event_log.settle(now())
     with pytest.raises(LakeUnwritable, match=r"save 1 dataset: the user lacks a right.*GRANT"):
         catalogue.changes.apply([with_file(2)])
     catalogue.close()
@@ -104,6 +106,7 @@ def test_a_replica(server: Server, database: str, empty: SqlCatalogue) -> None:
     url = server.url_of(database, query=query)
     catalogue = SqlCatalogue.open(url)
     assert read_all(catalogue) == []
+    catalogue.event_log.settle(now())
     with pytest.raises(LakeUnwritable, match=r"may only be read.*primary"):
         catalogue.changes.apply([with_file(1)])
     catalogue.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +12,11 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
+from ingestify.clock import now
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import HeadMoved, SelectorSync
-from ingestify.errors import StoreError
+from ingestify.errors import ConfigurationError, StoreError
 from ingestify.events.consumer import EventReader
 from tests.integration.catalogue.servers import Server
 from tests.support.catalogue_data import (
@@ -116,6 +118,76 @@ def test_no_reader_of_the_log_is_past_an_event_that_is_committed_later(
     positions = [[event.position for one in them.result for event in one.events] for them in (slow, fast)]
     assert max(positions[0]) < min(positions[1])
     assert [event.position for event in reader.event_log.read(0, 100)] == positions[0] + positions[1]
+
+
+def read_as_of(catalogue: SqlCatalogue, moment: dt.datetime) -> list[Any]:
+    """Return the datasets of a moment, as `DatasetStore.dataset_filter` and its readings do."""
+    catalogue.event_log.settle(moment)
+    wanted = everything(as_of=moment)
+    return [dataset.as_of(moment) for batch in catalogue.datasets.iter_batches(wanted, 100) for dataset in batch]
+
+
+def test_two_readings_of_the_same_moment_are_equal_although_a_commit_goes_on(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, next_writer, reader = others
+    writer.changes.apply([with_file(1)])
+    pause = Paused(writer, monkeypatch)
+    slow = Background(lambda: writer.changes.apply([with_file(2)]))
+    assert pause.reached.wait(30)
+    moment = now()  # the commit has an earlier one, and nobody can see it yet
+    queued = Background(lambda: next_writer.changes.apply([with_file(3)]))
+    reading = Background(lambda: read_as_of(reader, moment))
+    wait_for_a_lock(catalogue)
+    assert reading.is_waiting
+    pause.go_on.set()
+    for one in (slow, queued, reading):
+        one.join()
+        assert one.error is None
+    assert [dataset.identifier["match_id"] for dataset in reading.result] == [1, 2]
+    assert read_as_of(reader, moment) == reading.result
+    assert [dataset.identifier["match_id"] for dataset in read_as_of(reader, now())] == [1, 2, 3]
+
+
+def test_a_commit_has_a_moment_at_which_nobody_could_have_read(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, _, reader = others
+    has_begun, goes_on, begin = threading.Event(), threading.Event(), writer.event_log.begin_commit
+
+    def begin_late(connection: sa.Connection) -> None:
+        has_begun.set()
+        assert goes_on.wait(30)
+        begin(connection)
+
+    monkeypatch.setattr(writer.event_log, "begin_commit", begin_late)
+    slow = Background(lambda: writer.changes.apply([with_file(1)]))
+    assert has_begun.wait(30)
+    moment = now()
+    assert read_as_of(reader, moment) == []
+    goes_on.set()
+    slow.join()
+    assert read_as_of(reader, moment) == []
+    assert len(read_as_of(reader, now())) == 1
+
+
+def test_a_writer_whose_clock_is_slow_commits_at_no_moment_that_was_read(
+    catalogue: SqlCatalogue, others: list[SqlCatalogue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, _, reader = others
+    moment = now()
+    assert read_as_of(reader, moment) == []
+    monkeypatch.setattr("ingestify.catalogue.logged_commits.now", lambda: moment - dt.timedelta(hours=1))
+    writer.changes.apply([with_file(1)])
+    assert read_as_of(reader, moment) == []
+    (dataset,) = read_as_of(reader, now())
+    assert dataset.created_at > moment
+
+
+def test_a_moment_that_has_not_passed_is_refused(catalogue: SqlCatalogue) -> None:
+    with pytest.raises(ConfigurationError, match=r"as_of .* UTC has not passed yet.*a day alone means its end"):
+        catalogue.event_log.settle(now() + dt.timedelta(minutes=1))
+    catalogue.event_log.settle(now() + dt.timedelta(seconds=0.2))  # a clock that is a little ahead
 
 
 def test_a_reader_that_follows_busy_writers_sees_every_event_once(
@@ -278,6 +350,8 @@ def test_a_deadlock_is_done_again(
             return find(connection, changes)
 
         monkeypatch.setattr(lake.changes, "_find_outdated", hold_two)
+        # In MySQL, two commits do not write rows side by side, but other transactions do.
+        monkeypatch.setattr(lake.event_log, "begin_commit", lambda _: None)
     writers = [
         Background(lambda: first.changes.apply([change(existing=one, files=[new_file(content="b")])])),
         Background(lambda: second.changes.apply([change(existing=two, files=[new_file(content="b")])])),

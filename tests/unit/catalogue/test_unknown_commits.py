@@ -201,7 +201,7 @@ def test_another_writers_events_at_the_same_positions_are_not_taken_for_ours(
     catalogue: SqlCatalogue, commits: Commits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Not even the moment differs where the clock stands still.
-    monkeypatch.setattr("ingestify.catalogue.changes.now", lambda: minutes(5))
+    monkeypatch.setattr("ingestify.catalogue.logged_commits.now", lambda: minutes(5))
     old = apply_one(catalogue, with_file(1)).dataset
     other = SqlCatalogue.open(f"sqlite:///{tmp_path}/catalog.db")
     # It gets the position that ours had, for an event of the same kind of the same dataset.

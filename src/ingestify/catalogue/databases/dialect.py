@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import operator
 from abc import ABC, abstractmethod
@@ -11,6 +12,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import sqlalchemy as sa
+
+from ingestify.clock import now
 
 __all__ = ["BulkStatement", "Dialect", "quoted", "select_last_position", "select_version"]
 
@@ -105,6 +108,18 @@ class Dialect(ABC):
             connection: In a transaction.
             version_table: The lake's table that has one row.
         """
+
+    def begin_commit(self, connection: sa.Connection, version_table: str) -> None:
+        """Let `wait_for_commits` wait for the end of this transaction. Where nothing better is, the log is locked."""
+        self.lock_log(connection, version_table)
+
+    def wait_for_commits(self, connection: sa.Connection, version_table: str) -> None:
+        """Wait until no commit goes on that has begun, also in a transaction that only reads."""
+        self.lock_log(connection, version_table)
+
+    def read_clock(self, connection: sa.Connection) -> dt.datetime:
+        """Return the moment by the clock that all writers share: on a server, its own."""
+        return now()
 
     def append(
         self, connection: sa.Connection, table: sa.Table, insert: BulkStatement, rows: Sequence[Mapping[str, Any]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import hashlib
 import inspect
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connector import Connector
 from ingestify.catalogue.databases.dialect import Dialect, quoted, select_version
 from ingestify.catalogue.databases.server_options import ServerOptions, shown
+from ingestify.clock import of_server
 from ingestify.errors import ConfigurationError, MissingExtraError, StoreError
 
 __all__ = ["MysqlConnector", "MysqlDialect"]
@@ -215,6 +217,14 @@ class MysqlDialect(Dialect):
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
         """Lock the one row of the version table; a lock by GET_LOCK would outlive the transaction."""
         connection.execute(select_version(version_table).with_for_update()).all()
+
+    def wait_for_commits(self, connection: sa.Connection, version_table: str) -> None:
+        """Lock the row of the log together with others who wait, for which the right to read is enough."""
+        connection.execute(select_version(version_table).with_for_update(read=True)).all()
+
+    def read_clock(self, connection: sa.Connection) -> dt.datetime:
+        """Return the server's clock."""
+        return of_server(connection.scalars(sa.select(sa.func.utc_timestamp(6))).one())
 
     def try_session_lock(self, connection: sa.Connection, name: str) -> bool:
         """Take the lock by GET_LOCK."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connector import Connector
 from ingestify.catalogue.databases.dialect import Dialect, quoted
 from ingestify.catalogue.databases.server_options import ServerOptions, shown
+from ingestify.clock import of_server
 from ingestify.errors import ConfigurationError, MissingExtraError
 
 __all__ = ["PostgresqlConnector", "PostgresqlDialect"]
@@ -150,6 +152,18 @@ class PostgresqlDialect(Dialect):
         """Take a lock of the transaction, which costs no write and needs no right."""
         self._lock(connection, f"event log of {version_table}")
 
+    def begin_commit(self, connection: sa.Connection, version_table: str) -> None:
+        """Take a lock together with other commits, which write their rows side by side."""
+        self._lock(connection, f"commits of {version_table}", shared=True)
+
+    def wait_for_commits(self, connection: sa.Connection, version_table: str) -> None:
+        """Take that lock alone. A commit that begins meanwhile waits."""
+        self._lock(connection, f"commits of {version_table}")
+
+    def read_clock(self, connection: sa.Connection) -> dt.datetime:
+        """Return the server's clock; `now()` would be the beginning of the transaction."""
+        return of_server(connection.scalars(sa.select(sa.func.clock_timestamp())).one())
+
     def count_on(self, connection: sa.Connection, table: sa.Table) -> None:
         """Set the sequence, which does not notice positions that were given."""
         sequence = sa.func.pg_get_serial_sequence(f'"{table.name}"', "position")
@@ -232,11 +246,12 @@ class PostgresqlDialect(Dialect):
         grown = connection.scalars(statement, {"names": [table.name for table in tables]})
         return [f'ANALYZE "{name}"' for name in sorted(grown)]
 
-    def _lock(self, connection: sa.Connection, what: str) -> None:
+    def _lock(self, connection: sa.Connection, what: str, *, shared: bool = False) -> None:
         # The lakes of two schemas have tables of the same names.
         schema = sa.func.current_schema()
         key = int.from_bytes(hashlib.sha256(what.encode()).digest()[:4], signed=True)
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(schema), key)))
+        take = sa.func.pg_advisory_xact_lock_shared if shared else sa.func.pg_advisory_xact_lock
+        connection.execute(sa.select(take(sa.func.hashtext(schema), key)))
 
 
 def _array(values: Sequence[str]) -> str:

@@ -24,11 +24,17 @@ from ingestify.catalogue.rows import (
 )
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
+from ingestify.clock import now, sleep
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import LOGGED_EVENTS, SCHEMA_VERSION, DatasetDeleted, DatasetEvent
 from ingestify.domain.revision import Revision
+from ingestify.errors import ConfigurationError
 
 __all__ = ["EventLog"]
+
+UNSEEN = dt.timedelta(minutes=1)
+MOST_AHEAD = dt.timedelta(seconds=5)
+"""How far the clock of a reader may be ahead of that of the lake."""
 
 _SHARED = {field.name for field in dataclasses.fields(DatasetEvent)}
 _OWN = {
@@ -64,6 +70,41 @@ class EventLog:
         Without the lock, a writer that appends first and commits last would write events that readers have passed.
         """
         self._database.dialect.lock_log(connection, self._version_table)
+
+    def begin_commit(self, connection: sa.Connection) -> None:
+        """Let `settle` wait for the end of the caller's transaction, whose moment is taken after this."""
+        self._database.dialect.begin_commit(connection, self._version_table)
+
+    def settle(self, moment: dt.datetime) -> None:
+        """Wait until every commit of a moment, or of an earlier one, can be read, so that no other one comes later.
+
+        Raises:
+            ConfigurationError: The moment has not passed yet, or nobody can know that about it.
+        """
+        database = self._database
+        if database.dialect.has_one_writer and database.is_read_only:
+            # A user who may only read cannot wait for a writer, and no commit of SQLite takes so long.
+            if moment > now() - UNSEEN:
+                raise ConfigurationError(
+                    f"{_told(moment)} is less than a minute ago, or to come. This user may only read the catalogue "
+                    f"{database.where}, and cannot see whether somebody writes to it: name an earlier moment."
+                )
+            return
+        while (ahead := moment - self._read_clock_between_commits()) >= dt.timedelta(0):
+            if ahead > MOST_AHEAD:
+                raise ConfigurationError(
+                    f"{_told(moment)} has not passed yet, so what the lake has then is not known (a day alone means "
+                    f"its end). Name a moment that has passed, or read the lake as it is now."
+                )
+            sleep(ahead.total_seconds() + 0.001)
+
+    @retried
+    def _read_clock_between_commits(self) -> dt.datetime:
+        """Return the moment by the clock that commits have. No commit with an earlier moment goes on."""
+        database, doing = self._database, "wait for commits that go on"
+        with database.write(doing) if database.dialect.has_one_writer else database.read(doing) as connection:
+            database.dialect.wait_for_commits(connection, self._version_table)
+            return database.dialect.read_clock(connection)
 
     def append(self, connection: sa.Connection, events: Iterable[DatasetEvent]) -> list[DatasetEvent]:
         """Log events in the caller's transaction. Returns them with their positions."""
@@ -211,6 +252,10 @@ class EventLog:
                 )
                 touched.update(connection.scalars(statement))
         return touched
+
+
+def _told(moment: dt.datetime) -> str:
+    return f"as_of {moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:

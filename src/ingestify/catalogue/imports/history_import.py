@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
@@ -121,7 +122,7 @@ class HistoryImport:
         counts: list[int | None] = []
         paths: list[str] = []
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
+        def write(connection: sa.Connection, _: dt.datetime) -> list[DatasetEvent]:
             is_current = self._find_current(connection, histories)
             current = [one for one, holds in zip(histories, is_current, strict=True) if holds]
             self._replace(connection, current)
@@ -143,7 +144,7 @@ class HistoryImport:
         A history whose dataset is there already is not written.
         """
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
+        def write(connection: sa.Connection, _: dt.datetime) -> list[DatasetEvent]:
             is_current = self._find_current(connection, histories)
             self._replace(connection, [one for one, holds in zip(histories, is_current, strict=True) if holds])
             return []
@@ -225,7 +226,7 @@ class HistoryImport:
         """
         paths: list[str] = []
 
-        def write(connection: sa.Connection) -> list[DatasetEvent]:
+        def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
             self._log.lock(connection)
             columns = self._tables.quarantine.c
             known: dict[str, str] = {}
@@ -269,7 +270,7 @@ class HistoryImport:
                     entry.state,
                     entry.decided_by,
                     entry.note,
-                    now(),
+                    moment,
                 )
                 for entry in settled
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -123,9 +124,9 @@ class DatasetReader:
         The keys of `selector` count as if they were given one by one.
 
         Raises:
-            ConfigurationError: `where` cannot be read; the message points at the place. Or no identifier can have a
-                filter's value. Or a filter has the name of an option, and no dataset has such an identifier key; the
-                message says how the option is given.
+            ConfigurationError: `as_of` has not passed yet. Or `where` cannot be read; the message points at the place.
+                Or no identifier can have a filter's value. Or a filter has the name of an option, and no dataset has
+                such an identifier key; the message says how the option is given.
             ValueError: An unknown `state`, and the message names the valid ones; or `as_of` is no date and no time.
         """
         if state is not None and dataset_state is not None:
@@ -141,6 +142,9 @@ class DatasetReader:
             where=None if where is None else DatasetCondition.parse(where),
             as_of=None if as_of is None else moment_of(as_of),
         )
+        if wanted.as_of is not None:
+            with contextlib.suppress(LakeNotFound):  # the reading says so
+                self.catalogue.event_log.settle(wanted.as_of)
         self._refuse_options(wanted)
         check_values(wanted.selector)
         return wanted

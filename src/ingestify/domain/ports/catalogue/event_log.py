@@ -25,6 +25,9 @@ class EventLogPort(Protocol):
     def find_touched(self, dataset_ids: Sequence[str], after_position: int) -> set[str]:
         """Return those of the datasets that have an event after a position."""
 
+    def settle(self, moment: dt.datetime) -> None:
+        """Wait until every commit of a moment, or of an earlier one, can be read, so that no other one comes later."""
+
     def find_position_before(self, moment: dt.datetime) -> int:
         """Return the position of the last event before a moment."""
 
