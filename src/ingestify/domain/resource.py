@@ -296,22 +296,30 @@ class FileResource(HasFileId, Dumped):
 
 
 class _Parent:
-    """Keeps the dataset of a file by a weak reference, in place of the attribute's own slot.
+    """Keeps the dataset of a file, in place of the attribute's own slot: what `add_file` makes, by a weak reference.
 
     A dataset has its files. If these had the dataset, too, each one would wait for the garbage collector: a fourth of
-    the time of a run in which nothing changed, and half of its memory.
+    the time of a run in which nothing changed, and half of its memory. A file that goes elsewhere without its dataset,
+    as to a loader, in a copy, or to another process, has the dataset itself.
     """
 
     def __init__(self, slot: Any) -> None:
         self._slot = slot
 
-    def __set__(self, file: FileResource, value: DatasetResource) -> None:
-        self._slot.__set__(file, weakref.ref(value))
+    def __set__(self, file: FileResource, value: object) -> None:
+        self._slot.__set__(file, value)
 
     def __get__(self, file: FileResource | None, _: object = None) -> Any:
-        found = self if file is None else self._slot.__get__(file)()
+        if file is None:
+            return self
+        found = self._slot.__get__(file)
+        if type(found) is weakref.ref:
+            found = found()
         if found is None:
-            raise ReferenceError("This file's DatasetResource is gone: keep it as long as you use its files.")
+            raise ReferenceError(
+                f"The DatasetResource of the file '{file.file_id}' is gone, as nothing holds it any more. Keep it as "
+                f"long as you use its files, or keep a copy of the file: copy.copy(file) holds its dataset."
+            )
         return found
 
 
@@ -430,7 +438,7 @@ class DatasetResource(Dumped):
         if ignored:
             warn_once(logger, "add_file has no argument %s, and ignores it.", ", ".join(sorted(ignored)))
         file = FileResource(
-            dataset_resource=self,
+            dataset_resource=weakref.ref(self),  # type: ignore[arg-type]  # see `_Parent`
             last_modified=last_modified,  # type: ignore[arg-type]  # it makes a time of it
             data_feed_key=data_feed_key,
             data_spec_version=data_spec_version,

@@ -148,8 +148,18 @@ def test_a_dataset_that_nobody_needs_is_gone_at_once():
         assert gone() is None
     finally:
         gc.enable()
-    with pytest.raises(ReferenceError, match="keep it as long as you use its files"):
+    with pytest.raises(ReferenceError, match=r"of the file 'events__v1' is gone.*Keep it as long as you use its files"):
         _ = file.dataset_resource
+
+
+@pytest.mark.parametrize("copy_of", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_of_a_file_alone_holds_its_dataset(copy_of: Any):
+    resource = DatasetResource({"match_id": 1}, "match").add_file(None, "events", url="https://a.example/")
+    copied = copy_of(resource.files["events__v1"])
+    del resource
+    gc.collect()
+    assert copied.dataset_resource.dataset_resource_id == {"match_id": 1}
+    assert copied.identity == copied.dataset_resource.files["events__v1"].identity
 
 
 @pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ingestify import DatasetResource, DraftFile, NotModifiedFile, Source, get_dev_engine
 from ingestify.domain.file import NO_VALIDATORS, Validators
+from tests.support.lake_in_memory import Lake, hours
 
 OLD, NEW = Validators('"1"'), Validators('"2"', "Wed, 01 May 2024 10:00:00 GMT")
 
@@ -87,3 +90,18 @@ def test_those_of_a_bundle_in_quarantine_are_of_other_bytes_than_the_lakes(sourc
     source.answer = NotModifiedFile()
     run.engine.load()
     assert source.given[2] == (True, NO_VALIDATORS)
+
+
+def test_a_loader_that_keeps_its_file_keeps_the_dataset_of_it(make_lake: Callable[..., Lake]) -> None:
+    kept = []
+
+    def load(file_resource: Any, current_file: Any) -> DraftFile:
+        kept.append(file_resource)
+        return DraftFile.from_input(b"{}", "events", data_serialization_format="json")
+
+    def find(**_: Any) -> Any:
+        yield DatasetResource({"match_id": 1}, "match").add_file(hours(0), "events", file_loader=load)
+
+    assert make_lake(find).engine.load().totals.new == 1
+    gc.collect()
+    assert [file.dataset_resource.dataset_resource_id for file in kept] == [{"match_id": 1}]

@@ -254,6 +254,7 @@ class FileLoading:
         assert file.file_loader is not None
         current = self._known.current.get(file.file_id)
         arguments: dict[str, Any] = dict(file.loader_kwargs)
+        file.dataset_resource = file.dataset_resource  # a loader that keeps its file keeps the dataset, too
         if _takes(file.file_loader, "dataset_resource"):
             arguments["dataset_resource"] = file.dataset_resource
         # Validators of a file in quarantine do not belong to the bytes of the lake.
