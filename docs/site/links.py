@@ -24,6 +24,7 @@ PAGES = {
     "benchmarks/README.md": "benchmarks.md",
     "examples/README.md": "examples.md",
     "examples/season.ipynb": "season.ipynb",
+    "examples/reading.ipynb": "reading.ipynb",
 }
 """What the site takes from outside docs/: where it is in the repository, and where in the site."""
 

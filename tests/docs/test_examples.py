@@ -1,4 +1,4 @@
-"""The notebook in examples/ runs from top to bottom and tells its story.
+"""The notebooks in examples/ run from top to bottom and tell their stories.
 
 The project there is what `ingestify init --source` writes (test_reference.py), which end_to_end/test_source_project.py
 lets ingest.
@@ -6,6 +6,8 @@ lets ingest.
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,16 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent.parent
 NOTEBOOK = ROOT / "examples" / "season.ipynb"
+READING = ROOT / "examples" / "reading.ipynb"
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    return executed(nbformat.read(NOTEBOOK, as_version=4), tmp_path_factory.mktemp("notebook"))
+
+
+def executed(notebook: Any, folder: Path) -> list[Any]:
     """The cells with code, after a kernel of its own ran them in an empty folder."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    folder = tmp_path_factory.mktemp("notebook")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("CI", "PYTEST_CURRENT_TEST"):  # with them nobody looks, so that no progress is shown
             patch.delenv(name, raising=False)
@@ -92,3 +97,20 @@ def test_an_error_shows_the_line_of_the_notebook_and_what_to_do(cells: list[Any]
     assert lines[1].startswith("LakeNotFound: There is no lake in ")
     assert 'get_engine("season-lake")' in lines[1]
     assert len(lines) == 2
+
+
+@pytest.mark.slow
+def test_the_notebook_about_reading_shows_what_it_showed(tmp_path: Path) -> None:
+    kept = nbformat.read(READING, as_version=4)
+    again = executed(copy.deepcopy(kept), tmp_path)
+    before = [cell for cell in kept.cells if cell.cell_type == "code"]
+    assert not [one for cell in again for one in warnings_of(cell)]
+    shown = [words_of(cell) for cell in before]
+    assert sum(map(bool, shown)) >= 10, "it is kept with its outputs"
+    assert [words_of(cell) for cell in again] == shown
+    assert "1 shot's xG changed" in told(cell_with(again, "changes.sentence"))
+
+
+def words_of(cell: Any) -> list[str]:
+    """Words and numbers of what a cell shows, without the lines of a table, which libraries draw anew."""
+    return re.findall(r"[\w.'-]+", told(cell))
