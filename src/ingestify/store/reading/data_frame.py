@@ -142,7 +142,10 @@ def read_pandas(
     begin = content.tell()
 
     def read_delimited(**more: Any) -> Any:
-        return pandas.read_csv(content, **{**options, **more})
+        frame = pandas.read_csv(content, **{**options, **more})
+        if isinstance(frame, pandas.DataFrame) and len(frame) and "index_col" not in options:
+            _refuse_index(frame, f"the feed '{feed}' ({form})")
+        return frame
 
     def read_objects(**more: Any) -> Any:
         return pandas.json_normalize(read_records(content, form, feed, records, **more), **options)
@@ -164,6 +167,15 @@ def read_pandas(
     for name in large:
         frame[name] = _without_rounding(pandas, exact[name], frame[name])
     return frame
+
+
+def _refuse_index(frame: pd.DataFrame, what: str) -> None:
+    """Raise a LoadError if pandas has made an index of the first fields, as rows have more of them than the header."""
+    if not frame.index.equals(library("pandas").RangeIndex(len(frame))):
+        raise LoadError(
+            f"pandas makes no data frame of {what}: rows have more fields than the header. Leave out the last ones by "
+            f"index_col=False, or say by index_col=0 that the first one is an index."
+        )
 
 
 def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any) -> pl.DataFrame:

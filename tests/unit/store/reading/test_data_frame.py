@@ -251,3 +251,14 @@ def test_a_text_that_no_column_holds_is_told(record):
         read_polars(stream(f"[{record}]".encode()), "json", "events")
     with contextlib.suppress(LoadError):  # pandas has such a text if pyarrow is not installed
         assert read_pandas(stream(f"[{record}]".encode()), "json", "events").shape == (1, 1)
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2,\n3,4,\n", b"a,b\n1,2,3\n", b"a\n1,2,3\n"])
+def test_rows_with_more_fields_than_the_header_are_told_and_no_value_gets_into_another_column(content):
+    for read in (read_polars, read_pandas):
+        with pytest.raises(LoadError, match=r"found more fields|rows have more fields than the header"):
+            read(stream(content), "csv", "events")
+    assert read_pandas(stream(b"a,b\nx,1,2\n"), "csv", "events", index_col=0).loc["x"].tolist() == [1, 2]
+    assert read_pandas(stream(b"a,b\n1,2,\n"), "csv", "events", index_col=False).to_dict("records") == [
+        {"a": 1, "b": 2}
+    ]
