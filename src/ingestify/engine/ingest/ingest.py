@@ -23,7 +23,7 @@ from ingestify.domain.run import TaskOutcome
 from ingestify.engine.bundle.broken_files import describe_left_out, leave_out_broken_files, refuse_web_pages
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.bundle_rules import asks_for_each
-from ingestify.engine.bundle.loaded_file import LoadedResource
+from ingestify.engine.bundle.loaded_file import NOTHING_FOUND, LoadedResource
 from ingestify.engine.decision.change_detection import Action, Decision
 from ingestify.engine.ingest.bundle_objects import find_lost, publish, restore_in_quarantine
 from ingestify.engine.ingest.bundle_validation import CheckedBundle, find_rejection_reasons, shapes_of
@@ -135,6 +135,8 @@ class DatasetIngest:
                 restore_in_quarantine(self._store, entry, bundle, self._started_at)
                 return await self._stays_in_quarantine()
             # 4. Publish the objects, also those of a rejected bundle, and commit.
+            for one in bundle.new.values():
+                one.findings = NOTHING_FOUND  # decoded for the checks; a hundred datasets may wait for their commit
             published = publish(self._store, fetched.discovered, bundle)
             return await self._commit(bundle, published, rejected)
 
