@@ -58,7 +58,7 @@ def _iter_values(fields: Mapping[str, Any], place: _Path) -> Iterator[tuple[_Pat
 
 
 def _names_of_own_columns(dataset: Dataset) -> set[str]:
-    return {"provider", "dataset_type", "dataset_id", "revision", *dataset.identifier}
+    return {"provider", "dataset_type", "dataset_id", "revision", "lake_updated_at", *dataset.identifier}
 
 
 def _named(paths: Collection[_Path], own: Collection[str]) -> dict[_Path, str]:
