@@ -23,10 +23,10 @@ PYTEST := $(KEPT) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 WHAT ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-all integration lint format types docs docs-serve reference bench demo lock hooks build clean
+.PHONY: help install test test-all test-exhaustive integration lint format types docs docs-serve reference bench demo lock hooks build clean
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 install: $(INSTALLED) ## the virtual environment, with all that the other commands need
 
@@ -38,8 +38,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 test: $(INSTALLED) ## the quick tests; those of one room: make test WHAT=tests/unit/checks
 	$(PYTEST) -m "not slow and not integration" $(WHAT)
 
-test-all: $(INSTALLED) ## every test; those of servers are skipped where there is no server
+test-all: $(INSTALLED) ## every test but the exhaustive ones; those of servers are skipped where there is no server
 	$(PYTEST)
+
+test-exhaustive: $(INSTALLED) ## the checks at full size of which the others have samples
+	$(PYTEST) -m exhaustive $(WHAT)
 
 integration: $(INSTALLED) ## the tests with databases and object stores
 	$(PYTEST) -m integration

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import os
 import shutil
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from tests.support.installed_packages import install as install
 from tests.support.new_lakes import quick_new_lakes as quick_new_lakes
 from tests.support.new_lakes import real_new_lakes as real_new_lakes
 from tests.support.passing_time import passing_time as passing_time
+from tests.support.sizes import is_in_sample
 
 pytest.register_assert_rewrite("ingestify.testing.storage_contract")
 
@@ -25,6 +28,10 @@ ROOT = Path(__file__).parent.parent
 # No test is timed: a machine that others use is slow for no fault of ours.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# A process that a test starts imports the package in half of the time if its modules were compiled before.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _MEMORY = Path("/dev/shm")
 _ROOM_BYTES = 4 << 30
@@ -45,11 +52,20 @@ def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     return (yield) + 1
 
 
+def _import_a_share(worker: str, workers: int) -> None:
+    """Import each n-th module first: where nothing is compiled yet, the workers do not all compile all of them."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py"))[int(worker.removeprefix("gw")) :: workers]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # the collection tells what is wrong
+            importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Keep the garbage collector away from the thousands of tests, a visit to which takes half a second of CPU."""
     gc.disable()
     try:
+        if (worker := os.environ.get("PYTEST_XDIST_WORKER")) and session.config.args == ["tests"]:
+            _import_a_share(worker, int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
         return (yield)
     finally:
         gc.freeze()
@@ -67,19 +83,25 @@ SLOW = ("end_to_end", "property")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their folder, and most parameters of those that are sampled. Other slow tests say so themselves."""
-    seen: Counter[str] = Counter()
-    beginning = len((ROOT / "tests").parts)
+    sampled: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+    depth = len((ROOT / "tests").parts)
     for item in items:
-        folder = item.path.parts[beginning]
+        folder = item.path.parts[depth]
         if folder == "integration":
             item.add_marker(pytest.mark.integration)
         elif folder in SLOW:
             item.add_marker(pytest.mark.slow)
-        if sampled := item.get_closest_marker("sampled"):
-            test = item.nodeid.partition("[")[0]
-            seen[test] += 1
-            if seen[test] % sampled.args[0]:
-                item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("sampled"):
+            sampled[item.nodeid.partition("[")[0]].append(item)
+    for test, parameters in sampled.items():
+        (step,) = parameters[0].get_closest_marker("sampled").args
+        for number, item in enumerate(parameters):
+            if not is_in_sample(test, number, len(parameters), step):
+                item.add_marker(pytest.mark.exhaustive)
+    for item in items:
+        if item.get_closest_marker("exhaustive"):
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(900))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -14,11 +14,14 @@ from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.docs.test_code_in_docs import blocks
+from tests.support.sizes import sample_and_rest
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("script", "library"), [("on_dask.py", "distributed"), ("on_ray.py", "ray")])
+@pytest.mark.parametrize(
+    ("script", "library"), sample_and_rest([("on_dask.py", "distributed")], [("on_ray.py", "ray")])
+)
 def test_the_script_counts_the_shots_of_all_matches(tmp_path, script, library):
     pytest.importorskip(library)
     code = dict(blocks("file"))

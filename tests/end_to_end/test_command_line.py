@@ -14,6 +14,7 @@ import pytest
 
 from ingestify import get_datastore
 from tests.end_to_end.running import ingestify, objects
+from tests.support.sizes import sample_and_rest
 
 CONFIG = """
 main:
@@ -306,11 +307,13 @@ def shell(project: Project):
 
 
 @posix
-@pytest.mark.parametrize("command", ["list", "plan --json", "run --json"])
+@pytest.mark.parametrize(
+    "command", sample_and_rest(["list", "run --json"], ["list --json", "show season_id=1", "plan -v", "plan --json"])
+)
 def test_a_reader_who_leaves_ends_it_quietly(project: Project, shell, command: str):
     project.behave(matches=400)
     project.make_lake()
-    if command == "list":
+    if command.startswith(("list", "show")):
         project("run", "-q")
     ran = shell(f"ingestify {command} 2>said | head -1; test ${{PIPESTATUS[0]}} = 0")
     assert len(ran.stdout.splitlines()) == 1
@@ -321,7 +324,7 @@ def test_a_reader_who_leaves_ends_it_quietly(project: Project, shell, command: s
 
 @posix
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-@pytest.mark.parametrize("command", ["run", "version"])
+@pytest.mark.parametrize("command", sample_and_rest(["run", "version"], ["plan -v", "status"]))
 def test_output_that_cannot_be_written_is_told_once(project: Project, shell, command: str):
     project.make_lake()
     said = shell(f"ingestify {command} > /dev/full", code=1).stderr
@@ -339,11 +342,11 @@ def test_closed_streams_end_nothing(project: Project, shell):
 
 
 @posix
-def test_a_narrow_encoding_ends_nothing(project: Project, shell):
+@pytest.mark.parametrize("encoding", sample_and_rest(["ascii"], ["cp1252", "latin-1"]))
+def test_a_narrow_encoding_ends_nothing(project: Project, shell, encoding: str):
     (project.folder / "my_source.py").write_text(SOURCE.replace('f"match {', 'f"Málaga 横浜 {'))
     project.make_lake()
-    for encoding in ("ascii", "cp1252"):
-        assert "laga" in shell("ingestify plan", PYTHONIOENCODING=encoding, PYTHONUTF8="0").stdout
+    assert "laga" in shell("ingestify plan", PYTHONIOENCODING=encoding, PYTHONUTF8="0").stdout
 
 
 class Terminal:

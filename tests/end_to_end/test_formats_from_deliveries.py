@@ -253,6 +253,7 @@ def delivered(folder: Path, loader: str, dataset_type: str, files: dict[str, Pat
     return lake
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", LOADS, ids=names)
 def test_a_sample_comes_out_of_the_lake_as_kloppy_reads_it(samples: Path, tmp_path: Path, case: Any) -> None:
     loader, dataset_type, feeds, load = case

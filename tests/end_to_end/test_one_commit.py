@@ -331,6 +331,7 @@ def test_a_commit_that_is_gone_is_found_out_anew(data: OpenData):
     assert report.totals.unchanged == MATCHES
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("goes_on_with", ["the branch", "another commit"])
 def test_what_was_listed_after_a_commit_was_gone_belongs_to_no_hint(tmp_path: Path, goes_on_with: str):
     data = OpenData(tmp_path)
@@ -484,6 +485,7 @@ def test_a_change_that_a_stopped_run_brought_is_taken_back(data: OpenData):
     assert data.content(match_id, "events") == data.files[path]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("filters", ["", "match_id={match_id}"])
 def test_a_change_that_a_killed_run_brought_is_taken_back(data: OpenData, filters: str):
     data.run()

@@ -21,6 +21,7 @@ from ingestify.sources import wyscout_github
 from ingestify.sources.registry import make_open_data_source
 from ingestify.testing.document_provider import DocumentProvider
 from ingestify.testing.github import GithubSimulator
+from tests.support.sizes import sizes
 
 from .open_data_mirrors import (
     lfs_pointer,
@@ -62,12 +63,13 @@ def statuses(server: StaticServer, is_index: Callable[[str], bool] = lambda path
 # ---- Wyscout -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("matches", sizes([2516739, 2499841], list(WYSCOUT)))
 def test_wyscout_loads_with_the_counts_of_its_own_files_and_a_second_run_downloads_nothing(
-    tmp_path: Path, provider_data: Path
+    tmp_path: Path, provider_data: Path, matches: list[int]
 ):
     with StaticServer(provider_data / "wyscout", by_etag=True) as server:
         with ingesting(tmp_path, server, "wyscout", "match") as engine:
-            assert load(engine, match_id=list(WYSCOUT)).new == 6
+            assert load(engine, match_id=matches).new == len(matches)
             for dataset in engine.list_datasets():
                 match_id = dataset.identifier["match_id"]
                 original = provider_data / "wyscout" / "processed-v2" / "files" / f"{match_id}.json"
@@ -84,8 +86,8 @@ def test_wyscout_loads_with_the_counts_of_its_own_files_and_a_second_run_downloa
                     assert r"Bayern M\u00fcnchen" in label, "the provider's own words"
                     assert dataset.name == "Bayern München 3-1 Bayer Leverkusen, 2017-08-18"
         with ingesting(tmp_path, server, "wyscout", "match") as engine:
-            assert load(engine, match_id=list(WYSCOUT)).unchanged == 6
-            assert statuses(server, is_index=lambda path: path.endswith(".zip")) == {304: 6}
+            assert load(engine, match_id=matches).unchanged == len(matches)
+            assert statuses(server, is_index=lambda path: path.endswith(".zip")) == {304: len(matches)}
             assert all(len(dataset.revisions) == 1 for dataset in engine.list_datasets())
 
 
@@ -300,13 +302,16 @@ def test_at_a_revision_of_hugging_face_what_is_unchanged_is_not_requested(tmp_pa
 # ---- SkillCorner ---------------------------------------------------------------------------------------
 
 
-def test_skillcorners_older_layout_loads_with_all_of_its_frames(tmp_path: Path, provider_data: Path):
+@pytest.mark.parametrize(("limit", "frames"), sizes((2000, 1999), (None, 34_783)))
+def test_skillcorners_older_layout_loads_with_all_of_its_frames(
+    tmp_path: Path, provider_data: Path, limit: int | None, frames: int
+):
     with StaticServer(provider_data / "skillcorner-2020") as server:
         with ingesting(tmp_path, server, "skillcorner", "tracking", "/data") as engine:
             assert load(engine, match_id=2417).new == 1
             (dataset,) = engine.list_datasets()
-            match = engine.load_dataset_with_kloppy(dataset)
-            assert len(match) == 34_783
+            match = engine.load_dataset_with_kloppy(dataset, limit=limit)
+            assert len(match) == frames
             assert match.metadata.game_id == "2417"
         with ingesting(tmp_path, server, "skillcorner", "tracking", "/data") as engine:
             assert load(engine, match_id=2417).unchanged == 1

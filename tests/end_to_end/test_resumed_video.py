@@ -83,6 +83,7 @@ def half_is_there(project: Path) -> bool:
     return any(path.stat().st_size > PAUSE - 2 * MIB for path in stored(project))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_the_next_run_asks_for_the_rest(project: Path, video: Video, how: signal.Signals):
     process = start(project)

@@ -12,6 +12,7 @@ import pytest
 from ingestify import Dataset, get_engine
 from ingestify.sources import statsbomb_github
 from tests.end_to_end.running import ingestify
+from tests.support.sizes import sizes
 
 from .static_server import StaticServer
 
@@ -50,8 +51,9 @@ def is_index(path: str) -> bool:
     return path.endswith("/competitions.json") or "/matches/" in path
 
 
+@pytest.mark.parametrize("loaded", sizes([15946], list(RECORDS)))
 def test_the_five_matches_that_have_files_come_whole_and_the_others_fail_alone(
-    tmp_path: Path, provider: StaticServer, provider_data: Path
+    tmp_path: Path, provider: StaticServer, provider_data: Path, loaded: list[int]
 ):
     write_config(
         tmp_path,
@@ -80,13 +82,15 @@ def test_the_five_matches_that_have_files_come_whole_and_the_others_fail_alone(
                 if folder is not None:
                     original = provider_data / "statsbomb" / "data" / folder / f"{match_id}.json"
                     assert file.stream.read() == original.read_bytes()
+            files = {file.data_feed_key for file in dataset.files.values()}
+            assert ("360-frames" in files) == (match_id == 3788741)
+            if match_id not in loaded:
+                continue
             match = engine.load_dataset_with_kloppy(dataset)
             assert len(match) == RECORDS[match_id]
             assert match.metadata.game_id == str(match_id)
             assert match.metadata.attributes["name"] == dataset.name
             assert f"{match.metadata.date:%Y-%m-%d}" == dataset.metadata["match_date"]
-            files = {file.data_feed_key for file in dataset.files.values()}
-            assert ("360-frames" in files) == (match_id == 3788741)
 
 
 def test_a_run_of_the_five_matches_exits_0_and_the_second_only_asks_for_the_indexes(
@@ -114,8 +118,9 @@ def test_a_run_of_the_five_matches_exits_0_and_the_second_only_asks_for_the_inde
         assert all(len(dataset.revisions) == 1 for dataset in engine.list_datasets())
 
 
+@pytest.mark.parametrize("three_sixty", sizes(False, True))
 def test_open_data_streams_without_any_configuration(
-    tmp_path: Path, provider: StaticServer, provider_data: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, provider: StaticServer, provider_data: Path, monkeypatch: pytest.MonkeyPatch, three_sixty: bool
 ):
     monkeypatch.setattr(statsbomb_github, "BASE_URL", f"{provider.url}/data")
     monkeypatch.chdir(tmp_path)
@@ -137,7 +142,7 @@ def test_open_data_streams_without_any_configuration(
             if loaded:  # kloppy takes its time, and it is the same files
                 assert streamed[0].files == loaded[0].files
             else:
-                assert len(engine.load_dataset_with_kloppy(streamed[0], three_sixty=False)) == RECORDS[3788741]
+                assert len(engine.load_dataset_with_kloppy(streamed[0], three_sixty=three_sixty)) == RECORDS[3788741]
                 frames = engine.store.load_files(streamed[0]).get_file("360-frames")
                 assert frames.read() == (provider_data / "statsbomb/data/three-sixty/3788741.json").read_bytes()
                 loaded = streamed

@@ -107,6 +107,7 @@ def check_rerun_converges(project: Path) -> None:
     assert states == ["FINISHED", "ABORTED"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_one_signal_stops_cleanly_and_keeps_what_finished(project: Path, number: signal.Signals):
     process = start(project)

@@ -112,6 +112,7 @@ def test_what_had_come_before_is_kept_and_the_rest_comes_later(tmp_path: Path) -
         assert f"{MATCHES - end['new']} new" in rest.out, "and what had come is not asked for again"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("refusal", "said"),
     [

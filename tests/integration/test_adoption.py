@@ -75,6 +75,7 @@ def check(engine: IngestionEngine, dataset_id: str, identifier: dict[str, Any]) 
     assert files["match__v1"].raw_stream.read() == MATCH_2.content
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("prefix", ["", "fb_"])
 def test_a_lake_on_a_server_is_adopted(server: Server, make: Callable[..., Any], prefix: str):
     published, config = make(server, prefix=prefix)
@@ -137,6 +138,7 @@ def test_a_time_zone_that_is_none_is_refused(make: Callable[..., Any]):
         adopt(config, timezone="Nowhere/Town")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "failpoint", ["commit.written=kill@2", "adoption.taken=kill", "adoption.logged=kill", "adoption.finished=kill"]
 )

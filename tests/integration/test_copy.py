@@ -109,6 +109,7 @@ def test_a_repeated_copy_asks_for_no_object_of_what_is_there(tmp_path, local, sh
     season.check(shared.audit(), current=True)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("failpoint", ["publish.renamed=kill@4", "commit.written=kill"])
 def test_a_copy_that_is_killed_goes_on_and_doubles_nothing(tmp_path, local, shared, season, command_line, failpoint):
     remote = shared.write_config(tmp_path / "remote", season.simulator.base_url)

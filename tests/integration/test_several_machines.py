@@ -29,11 +29,11 @@ from tests.integration.storage import servers
 from tests.integration.storage.conftest import credentials, moto  # noqa: F401 - fixtures
 from tests.integration.storage.relay import Exchange, Relay
 from tests.support.command_line import Command, CommandLine, Ended, shared_command_line
+from tests.support.sizes import sizes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 
 MACHINES = 4
-ROUNDS = 5
 
 
 @pytest.fixture
@@ -78,6 +78,7 @@ def check_codes(ended: Sequence[Ended], codes: tuple[int, ...] = (0,)) -> None:
 # ---- work is shared ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["the same plan", "a selector each"])
 def test_machines_ask_the_provider_for_each_file_once(tmp_path, lake, season, command_line, kind):
     machines = make_machines(tmp_path, lake, season)
@@ -164,8 +165,11 @@ def clean_up(lake: SharedLake, season: ChangingSeason, command_line: CommandLine
     season.check(last, current=True)
 
 
-def test_machines_that_are_killed_at_random_lose_nothing_and_double_nothing(tmp_path, lake, season, command_line):
-    done = live_through(tmp_path, lake, season, command_line, ROUNDS, random.Random(5))
+@pytest.mark.parametrize("rounds", sizes(2, 12))
+def test_machines_that_are_killed_at_random_lose_nothing_and_double_nothing(
+    tmp_path, lake, season, command_line, rounds
+):
+    done = live_through(tmp_path, lake, season, command_line, rounds, random.Random(5))
     # How many are still running when they are to be killed depends on the machine.
     assert done["killed"] >= 1
     assert done["ended"] >= 1
@@ -215,6 +219,7 @@ def _go_down_at_the_first_file(proxy: Proxy, season: ChangingSeason) -> None:
     proxy.go_down()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("status", "code", "texts"),
     [

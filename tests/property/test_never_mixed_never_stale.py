@@ -1,7 +1,8 @@
 """The promise: what readers see was the provider's at one moment, and two runs after its last change it is the newest.
 
-`INGESTIFY_EXAMPLES=5000` tries so many invented scenarios, other ones each time, in place of the few that are always
-the same. A failure prints its scenario as code that `play` takes, and what happened.
+`INGESTIFY_EXAMPLES=5000` tries so many invented scenarios, other ones each time, in place of those that are always
+the same: a few of them, and a hundred in the exhaustive tests. A failure prints its scenario as code that `play` takes,
+and what happened.
 
 `rules.py` has a scenario for each rule of the engine, which it does not come through without it; test_the_model.py
 shows that. These tests find it too, each in several forms:
@@ -39,14 +40,18 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.support.sizes import sample_and_rest, sizes
+
 from .model_lake import PLANS, Run, Scenario, Step, Wait, play
 from .model_provider import FEEDS, Change, During, Listing, Traits
 from .rules import HOUR, RULES
 
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 VALIDATORS = ["strong", "weak", "date", "both", "none", "new etags", "new bodies", "new etags, new bodies"]
-KINDS_OF_VALIDATORS = ["strong", "date", "none", "new etags", "new bodies"]
-"""One of each kind: where the entry decides, a weak ETag is as good as a strong one, and so are both with a date."""
+BY_KIND = sample_and_rest(
+    ["strong", "date", "none", "new etags", "new bodies"], ["weak", "both", "new etags, new bodies"]
+)
+"""One of each kind first: where the entry decides, a weak ETag is as good as a strong one, also with a date."""
 
 # ---- what is invented ----------------------------------------------------------------------------------
 
@@ -134,26 +139,32 @@ def pairs_of_changes(draw: st.DrawFn) -> Scenario:
     return Scenario(said, 2, tuple(steps))
 
 
-searched = settings(
-    max_examples=EXAMPLES or 50,
-    derandomize=not EXAMPLES,
-    database=None,
-    phases=(Phase.generate, Phase.shrink),  # the story that a failure tells explains enough
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+def search(invented: st.SearchStrategy[Scenario], examples: int) -> None:
+    """Play so many scenarios."""
+
+    @settings(
+        max_examples=EXAMPLES or examples,
+        derandomize=not EXAMPLES,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),  # the story that a failure tells explains enough
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(invented)
+    def play_each(scenario: Scenario) -> None:
+        play(scenario)
+
+    play_each()
 
 
-@searched
-@given(scenarios())
-def test_whatever_happens_nothing_is_mixed_and_nothing_stays_stale(scenario: Scenario) -> None:
-    play(scenario)
+@pytest.mark.parametrize("examples", sizes(12, 100))
+def test_whatever_happens_nothing_is_mixed_and_nothing_stays_stale(examples: int) -> None:
+    search(scenarios(), examples)
 
 
-@searched
-@given(pairs_of_changes())
-def test_no_change_hides_the_next_one(scenario: Scenario) -> None:
-    play(scenario)
+@pytest.mark.parametrize("examples", sizes(12, 100))
+def test_no_change_hides_the_next_one(examples: int) -> None:
+    search(pairs_of_changes(), examples)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -170,6 +181,7 @@ def test_a_change_is_there_after_the_next_run(source: str) -> None:
 
 
 # Nothing but the time tells of these changes; a time in the future is asked for in any case, one in the past is not.
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("first", ["2062", "moves"])
 @pytest.mark.parametrize("second", ["typo", "moves"])
@@ -190,12 +202,14 @@ def test_a_clock_that_is_wrong_hides_no_change(clock: str) -> None:
     play(Scenario(Traits(clock=clock), steps=(Run(), Wait(5), change, Wait(5), Run(), Wait(HOUR), change)))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("validators", ["strong", "date", "none"])
 @pytest.mark.parametrize("times", ["second", "minute", "day"])
 def test_a_second_change_within_the_grain_of_a_time_is_seen(times: str, validators: str) -> None:
     play(Scenario(Traits(times, validators=validators), steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("lake_is_ahead", [0.0, 80_000.0, -80_000.0])
 @pytest.mark.parametrize("times", ["second", "day"])
 def test_where_the_provider_shows_no_clock_the_lakes_may_be_off_by_most_of_a_day(
@@ -212,6 +226,7 @@ def test_a_second_change_within_a_second_of_last_modified_is_seen(times: str, da
     play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("validators", "times_of"), [*((one, "match") for one in VALIDATORS), ("strong", "file"), ("none", "file")]
 )
@@ -240,6 +255,7 @@ def test_what_comes_within_the_seasons_own_second_is_seen(times: str) -> None:
 # ---- the announced set ---------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("time", ["moves", "unmoved"])
 @pytest.mark.parametrize("feeds", [("events", "lineups"), ()])
@@ -253,6 +269,7 @@ def test_a_season_is_read_again_for_a_feed_that_was_found_gone_once() -> None:
     play(Scenario(Traits(season_time="second"), steps=(Wait(HOUR), Run(), Wait(HOUR), goes, Wait(HOUR), Run())))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("absent_by", ["index", "404"])
 @pytest.mark.parametrize("validators", ["strong", "date", "none"])
 def test_a_feed_that_comes_back_is_there_again(validators: str, absent_by: str) -> None:
@@ -291,6 +308,7 @@ def test_a_plan_that_finds_none_of_its_files_announced_mixes_nothing(source: str
     play(Scenario(Traits(source=source), steps=steps))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize(
     "plans",
@@ -387,6 +405,7 @@ def _play_with_a_change_during(
 
 
 # A first file has been answered, and others have not. Where files name versions, the index says nothing of it.
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", VALIDATORS)
 def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_first: bool) -> None:
@@ -394,6 +413,7 @@ def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_firs
     _play_with_a_change_during(traits, Change(1, renames=False), is_first=is_first, requests=(2, 3, 5))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
 @pytest.mark.parametrize("request_seconds", [0.01, 1.5], ids=["one second", "seconds"])
@@ -405,6 +425,7 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
 
 
 # The index has been read, and no file has been answered.
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize(
     ("validators", "source"), [*((one, "code") for one in VALIDATORS), ("strong", "rest"), ("date", "rest")]
@@ -421,16 +442,18 @@ def test_a_change_in_the_second_in_which_the_index_answered_is_seen(times: str) 
 
 
 # One file is of one moment by itself; its entry need not be of the same.
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
-@pytest.mark.parametrize("validators", KINDS_OF_VALIDATORS)
+@pytest.mark.parametrize("validators", BY_KIND)
 def test_name_score_and_an_only_file_are_of_one_moment(validators: str, is_first: bool) -> None:
     traits = Traits(validators=validators)
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1, 2), plan="narrow")
 
 
 # Its times were vouched for by the entry until then.
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
-@pytest.mark.parametrize("validators", KINDS_OF_VALIDATORS)
+@pytest.mark.parametrize("validators", BY_KIND)
 def test_an_entry_that_moves_without_its_times_vouches_for_no_file(validators: str, is_first: bool) -> None:
     change = Change(1, time="unmoved")
     _play_with_a_change_during(Traits(validators=validators), change, is_first=is_first, requests=(2, 4, 7))
@@ -451,6 +474,7 @@ def test_what_leaves_the_index_while_its_files_are_fetched_is_not_published_by_i
     play(Scenario(traits, 3, (Wait(HOUR), Run(during=(During(1, goes),)), Wait(HOUR), Change(1), Run())))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", ["strong", "date"])
 def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str, is_first: bool) -> None:
@@ -458,6 +482,7 @@ def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str,
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1, 2, 5))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("times", ["none", "second"])
 @pytest.mark.parametrize("validators", ["new etags", "new bodies", "new etags, new bodies"])
 def test_a_match_whose_answers_differ_each_time_comes_in(validators: str, times: str) -> None:
@@ -467,6 +492,7 @@ def test_a_match_whose_answers_differ_each_time_comes_in(validators: str, times:
 # ---- absence, and what cannot be read ------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("matches", [1, 4])
 def test_one_empty_listing_marks_nothing(matches: int, season_time: str) -> None:
@@ -474,6 +500,7 @@ def test_one_empty_listing_marks_nothing(matches: int, season_time: str) -> None
     play(Scenario(Traits(season_time=season_time), matches, steps))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("matches", [1, 4])
 def test_what_two_listings_lack_is_missing(matches: int, season_time: str) -> None:
@@ -487,6 +514,7 @@ def test_what_is_listed_again_is_missing_no_more(season_time: str) -> None:
     play(Scenario(Traits(season_time=season_time), steps=steps))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("match", [1, 2, 3])
@@ -494,6 +522,7 @@ def test_an_entry_that_cannot_be_read_hides_no_other(match: int, season_time: st
     play(Scenario(Traits(season_time=season_time, source=source, unreadable=match), 3))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("match", [1, 3])
 def test_an_entry_that_cannot_be_read_once_is_not_missing_and_catches_up(match: int, season_time: str) -> None:
@@ -507,6 +536,7 @@ def test_a_page_that_fails_makes_nothing_missing(pages: int) -> None:
     play(Scenario(Traits(pages=pages), 4, (Run(), Wait(HOUR), Change(4), Run(listing=Listing("fails")))))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("validators", ["strong", "none"])
 def test_a_match_that_is_listed_twice_comes_in_once(validators: str, source: str) -> None:

@@ -74,6 +74,7 @@ def check(folder: Path, ids: list[str]) -> None:
         assert reader.behind == len(ids[::3]) - 20
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("failpoint", "number"), POINTS)
 def test_a_killed_adoption_goes_on(tmp_path: Path, command_line: CommandLine, failpoint: str, number: int):
     project = tmp_path / "lake"
@@ -90,6 +91,7 @@ def test_a_killed_adoption_goes_on(tmp_path: Path, command_line: CommandLine, fa
     check(project, ids)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("failpoint", "number"), POINTS + COPYING)
 def test_a_killed_copy_goes_on(tmp_path: Path, command_line: CommandLine, failpoint: str, number: int):
     project, target = tmp_path / "lake", tmp_path / "target"

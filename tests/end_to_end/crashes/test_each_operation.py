@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,9 @@ from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.testing.faults import Faults, FaultyStorage, faulty_catalogue, faulty_fetcher
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.season import ChangingSeason
+from tests.support.sizes import sizes
 
 MOST_OPERATIONS = 400
-ALL_OF_THE_FIRST = 16
-"""Later ones are those of the first match again, so one in three is enough; INGESTIFY_TEST_SWEEP_STEP=1 takes all."""
-STEP = int(os.environ.get("INGESTIFY_TEST_SWEEP_STEP", "3"))
 
 
 def open_engine(project: Path, season: ChangingSeason) -> IngestionEngine:
@@ -81,11 +78,14 @@ CASES: dict[str, tuple[Callable[[IngestionEngine, Faults], None], dict[str, Any]
 }
 
 
+@pytest.mark.parametrize(("matches", "step"), sizes((2, 4), (4, 1)))
 @pytest.mark.parametrize("case", CASES)
-def test_whichever_operation_fails_the_lake_is_whole_and_the_next_run_converges(tmp_path: Path, case: str):
+def test_whichever_operation_fails_the_lake_is_whole_and_the_next_run_converges(
+    tmp_path: Path, case: str, matches: int, step: int
+):
     break_port, how = CASES[case]
-    with ChangingSeason(matches=2) as season:
-        for number in (*range(1, ALL_OF_THE_FIRST), *range(ALL_OF_THE_FIRST, MOST_OPERATIONS, STEP)):
+    with ChangingSeason(matches=matches) as season:
+        for number in range(1, MOST_OPERATIONS, step):
             project = tmp_path / str(number)
             faults = Faults(number, **how)
             with open_engine(project, season) as engine:

@@ -23,6 +23,7 @@ _DELETING = [name for name in NAMES if name.startswith(("delete.", "removal."))]
 _RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith(("partial.", "adoption."))]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("failpoint", "number"),
     [(name, 1) for name in _RUNNING] + [(name, 3) for name in _RUNNING if name.startswith(("staging.", "publish."))],

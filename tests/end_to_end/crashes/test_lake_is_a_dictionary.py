@@ -22,7 +22,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ingestify import IngestionEngine, get_engine
 from ingestify.domain.damage import DamageKind
@@ -32,6 +39,7 @@ from ingestify.failpoints import NAMES, installed
 from ingestify.store.maintenance.verification import Verification
 from tests.end_to_end.crashes.audit import audit
 from tests.support.command_line import shared_command_line
+from tests.support.sizes import sizes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 
@@ -306,10 +314,14 @@ def _bundle(files: dict[str, str]) -> frozenset[tuple[str, str]]:
     return frozenset((feed, hashlib.sha256(text.encode()).hexdigest()) for feed, text in files.items())
 
 
-TestLakeIsADictionary = LakeMachine.TestCase
-TestLakeIsADictionary.settings = settings(
-    max_examples=int(os.environ.get("INGESTIFY_TEST_EXAMPLES", "6")),
-    stateful_step_count=int(os.environ.get("INGESTIFY_TEST_STEPS", "12")),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@pytest.mark.parametrize(("examples", "steps"), sizes((4, 12), (20, 20)))
+def test_the_lake_is_a_dictionary(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        LakeMachine,
+        settings=settings(
+            max_examples=int(os.environ.get("INGESTIFY_TEST_EXAMPLES", examples)),
+            stateful_step_count=int(os.environ.get("INGESTIFY_TEST_STEPS", steps)),
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

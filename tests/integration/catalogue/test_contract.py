@@ -19,6 +19,8 @@ from tests.contracts.catalogue.test_reading import *  # noqa: F403
 from tests.contracts.catalogue.test_removals import *  # noqa: F403
 from tests.contracts.catalogue.test_retention import *  # noqa: F403
 
+pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+
 
 @pytest.fixture
 def catalogue(empty: SqlCatalogue) -> SqlCatalogue:

@@ -17,6 +17,8 @@ from tests.integration.catalogue.proxy import Cut, Proxy
 from tests.integration.catalogue.servers import Server
 from tests.support.catalogue_data import T0, apply_one, change, everything, job, new_file, read_all, task, with_file
 
+pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+
 
 @pytest.fixture
 def proxy(server: Server) -> Iterator[Proxy]:

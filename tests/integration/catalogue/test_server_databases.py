@@ -37,6 +37,8 @@ from tests.support.catalogue_data import (
 from tests.support.migrated_lake import migrate
 from tests.support.query_plans import explain
 
+pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+
 
 def test_a_database_without_tables_is_no_lake_and_is_named_without_its_secrets(server: Server) -> None:
     secret = "?sslpassword=canary" if server.kind == "postgresql" else ""

@@ -31,6 +31,8 @@ from tests.support.catalogue_data import (
     with_file,
 )
 
+pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+
 
 @pytest.fixture(scope="module")
 def others(opened: SqlCatalogue, server: Server, database: str) -> Iterator[list[SqlCatalogue]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
 from ingestify.catalogue import SqlCatalogue
 from tests.integration.catalogue.servers import Server
 from tests.support.catalogue_data import change, new_file
+
+pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
 
 COUNTED = {
     "postgresql": "SELECT reltuples FROM pg_class WHERE oid = to_regclass('dataset')",

@@ -19,6 +19,8 @@ from ingestify.main.adapters import make_engine, open_store
 from tests.integration.catalogue.servers import SERVERS, reach
 from tests.support.lake_in_memory import FunctionSource
 
+pytestmark = pytest.mark.sampled(3)  # one of the databases by turns
+
 VALUES = {
     "NUL": "a\0b",
     "half of a pair": "a\ud83db",

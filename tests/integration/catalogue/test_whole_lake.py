@@ -13,6 +13,8 @@ from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.integration.catalogue.servers import Server
 
+pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+
 
 def test_a_season_is_ingested_once_and_read_again(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -46,6 +46,7 @@ def from_then_on(number: int, stumble: Callable[[Exchange], bool]) -> Fault:
     return lambda exchange, count: count >= number and stumble(exchange)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("stumble", STUMBLES)
 def test_one_stumble_at_any_request_of_an_upload_is_made_good(relay, storage, stumble):
     for number in range(_UPLOAD_REQUESTS):
@@ -58,6 +59,7 @@ def test_one_stumble_at_any_request_of_an_upload_is_made_good(relay, storage, st
     assert read(storage, "main/small") == b"small"
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("stumble", STUMBLES)
 def test_a_server_that_stays_down_from_any_request_on_fails_the_upload_and_shows_nothing_half(relay, storage, stumble):
     for number in range(_UPLOAD_REQUESTS):

@@ -159,6 +159,7 @@ def test_the_command_line_ingests_into_s3(tmp_path, provider, moto, file_url):
 
 
 @posix
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("failpoint", ["publish.renamed", "publish.synced"])
 def test_a_run_that_is_killed_while_it_publishes_leaves_no_row_without_its_object(
     tmp_path, provider, moto, file_url, failpoint
@@ -220,6 +221,7 @@ def _read_names(store: DatasetStore) -> str:
         return str(error)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("way", ["fork", "spawn"])
 def test_a_process_that_was_forked_says_that_it_cannot_read(tmp_path, provider, moto, monkeypatch, file_url, way):
     """The threads of obstore are not in it, and it would wait for ever."""

@@ -96,6 +96,7 @@ def _options(port: int, log: Path, tmp_path: Path) -> SftpOptions:
     return SftpOptions(username="club", password="secret", known_hosts=known, read_timeout_seconds=20)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("size", [0, 1, 32_767, 32_768, 32_769, 100_000, 1_048_576, 1_048_577, 3_500_000])
 def test_a_file_of_any_size_comes_whole(delivery: SftpDelivery, folder: Path, size: int) -> None:
     content = random.Random(size).randbytes(size)

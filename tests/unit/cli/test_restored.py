@@ -76,15 +76,16 @@ def test_the_lake_says_its_id_and_epoch_and_so_does_its_storage(lake):
 
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize("arguments", WRITERS)
-def test_files_that_were_moved_without_a_word_are_not_written_beside(lake, arguments):
-    lake.configure("file://files/", "file://fils/")
-    said = refused(lake, *arguments)
+def test_files_that_were_moved_without_a_word_are_not_written_beside(command, arguments):
+    command("run", "-q")
+    command.configure("file://files/", "file://fils/")
+    said = refused(command, *arguments)
     assert "fils" in said
-    assert f"whose files were written to file://{lake.folder}/files" in said
+    assert f"whose files were written to file://{command.folder}/files" in said
     assert "Correct file_url, or mount its disk" in said
-    assert not (lake.folder / "fils").exists()
-    lake.configure("file://fils/", "file://files/")
-    assert lake("run").startswith("6 matches: 0 new, 0 revised, 6 unchanged")
+    assert not (command.folder / "fils").exists()
+    command.configure("file://fils/", "file://files/")
+    assert command("run").startswith("6 matches: 0 new, 0 revised, 6 unchanged")
 
 
 def test_files_that_were_moved_with_their_mark_are_the_lakes(lake):

@@ -88,7 +88,7 @@ def test_only_the_wanted_feeds_are_compared():
             "1 event's x changed (1 → 2).",
         ),
         (
-            File("events", gzip.compress(bytes(MOST_BYTES + 1)), "json.gz", claimed_size=10),
+            File("events", gzip.compress(bytes(MOST_BYTES + 1), 1), "json.gz", claimed_size=10),
             File("events", b"[]", "json.gz", claimed_size=20),
             "Events: other bytes, 10 bytes → 20 bytes.",
         ),

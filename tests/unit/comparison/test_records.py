@@ -14,6 +14,7 @@ from ingestify.comparison.kind import ABSENT, DifferenceKind
 from ingestify.comparison.records import compare_contents
 from ingestify.comparison.sentence import clauses_of, sentence_of
 from ingestify.domain.record_key import RecordKey
+from tests.support.sizes import check_examples, sizes
 
 EVENT = RecordKey(
     "id",
@@ -298,7 +299,9 @@ def applied(old, differences):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=150)
-@given(RECORDS, RECORDS)
-def test_the_rows_make_the_new_records_of_the_old_ones(old, new):
-    assert applied(old, compare(old, new, ID).differences) == new
+@pytest.mark.parametrize("examples", sizes(30, 300))
+def test_the_rows_make_the_new_records_of_the_old_ones(examples):
+    def check(old, new):
+        assert applied(old, compare(old, new, ID).differences) == new
+
+    check_examples(check, examples, RECORDS, RECORDS)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingestify.config.reader import read_settings
 from ingestify.errors import ConfigurationError
+from tests.support.sizes import check_examples, sizes
 
 GOOD = """
 main:
@@ -140,11 +141,18 @@ values = st.recursive(
 KEYS = [*sorted(set(re.findall(r"[a-z_]{4,}(?=:)", GOOD))), "retries", "timeout", "rate_limit", "checks", "requires"]
 
 
+settings_of_sources = st.recursive(
+    values, lambda inner: st.dictionaries(st.sampled_from(KEYS), inner, max_size=4), max_leaves=12
+)
+
+
 @pytest.mark.slow
-@relaxed
-@given(st.recursive(values, lambda inner: st.dictionaries(st.sampled_from(KEYS), inner, max_size=4), max_leaves=12))
-def test_any_values_under_known_keys_are_good_or_told(tmp_path: Path, content: object) -> None:
+@pytest.mark.parametrize("examples", sizes(15, 200))
+def test_any_values_under_known_keys_are_good_or_told(tmp_path: Path, examples: int) -> None:
     import yaml
 
-    problem = read(tmp_path, yaml.safe_dump({"main": {"metadata_url": "sqlite:///x.db"}, "sources": content}))
-    assert problem == "" or problem.startswith("config.yaml")
+    def check(content: object) -> None:
+        problem = read(tmp_path, yaml.safe_dump({"main": {"metadata_url": "sqlite:///x.db"}, "sources": content}))
+        assert problem == "" or problem.startswith("config.yaml")
+
+    check_examples(check, examples, settings_of_sources)

@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example
 from hypothesis import strategies as st
 
 from ingestify import get_datastore
 from ingestify.config.reader import find_config, read_settings
 from ingestify.config.settings import Settings
 from ingestify.errors import ConfigurationError
+from tests.support.sizes import check_examples, sizes
 
 from .conftest import MAIN, Read, WriteConfig
 
@@ -377,19 +378,21 @@ _DOCUMENTS = st.lists(st.tuples(_KEYS, _FLOW).map(": ".join), max_size=5).map("\
 
 
 @pytest.mark.slow
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(st.one_of(st.text(), _FLOW, _DOCUMENTS, _DOCUMENTS.map(lambda text: MAIN + text)))
-@example("main: {metadata_url: 'sqlite:///x\0', file_url: 'file://x'}")
-def test_any_text_gives_settings_or_a_configuration_error(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("examples", sizes(25, 300))
+def test_any_text_gives_settings_or_a_configuration_error(tmp_path: Path, examples: int) -> None:
     path = tmp_path / "config.yaml"
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
 
-    message = ""
-    try:
-        assert isinstance(read_settings(path), Settings)
-    except ConfigurationError as error:
-        message = str(error)
-    assert not message or "config.yaml" in message
+    @example("main: {metadata_url: 'sqlite:///x\0', file_url: 'file://x'}")
+    def check(text: str) -> None:
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        message = ""
+        try:
+            assert isinstance(read_settings(path), Settings)
+        except ConfigurationError as error:
+            message = str(error)
+        assert not message or "config.yaml" in message
+
+    check_examples(check, examples, st.one_of(st.text(), _FLOW, _DOCUMENTS, _DOCUMENTS.map(lambda text: MAIN + text)))
 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:

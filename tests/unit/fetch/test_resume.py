@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestify.domain.file import NO_VALIDATORS, Validators
@@ -25,6 +24,7 @@ from ingestify.fetch.transport.transport import TransportError
 from ingestify.storage.local import STAGING_FOLDER, LocalStorage
 from ingestify.store.objects import checkpoints, staging
 from ingestify.store.objects.staging import StagedFile
+from tests.support.sizes import check_examples, sizes
 
 STEP = 16
 SMALL = 64
@@ -208,9 +208,12 @@ runs = st.lists(st.tuples(st.lists(serveds, min_size=1, max_size=4), damages, st
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=200)
-@given(runs=runs, last=serveds, attempts=st.integers(1, 3))
-def test_the_final_bytes_are_the_providers_current_file_and_never_a_mix(runs, last, attempts):
+@pytest.mark.parametrize("examples", sizes(40, 400))
+def test_the_final_bytes_are_the_providers_current_file_and_never_a_mix(examples):
+    check_examples(ends_with_the_current_file, examples, runs, serveds, st.integers(1, 3))
+
+
+def ends_with_the_current_file(runs, last, attempts):
     with tempfile.TemporaryDirectory() as folder:
         process = Process(Path(folder))
         for script, how, at in runs:

@@ -29,6 +29,7 @@ from ingestify.store.objects.layout import Layout
 from ingestify.store.objects.transformations import PrefixTransformation
 from ingestify.testing.faults import Faults, FaultyStorage, faulty_catalogue
 from tests.support.damaged_lake import copied
+from tests.support.sizes import sizes
 
 
 @pytest.fixture
@@ -278,9 +279,10 @@ def test_somebody_else_who_writes_the_same_dataset_meanwhile_does_not_double_it(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("step", sizes(5, 1))
 @pytest.mark.parametrize("after", [False, True])
-def test_wherever_it_fails_the_target_is_sound_and_the_next_copy_goes_on(lake, after):
-    for number in range(2 if after else 1, 80, 2):
+def test_wherever_it_fails_the_target_is_sound_and_the_next_copy_goes_on(lake, after, step):
+    for number in range(2 if after else 1, 80, step):
         faults = Faults(number, lambda name: StoreError(f"{name} failed"), after=after)
         real = open_target()
         failing = DatasetStore(

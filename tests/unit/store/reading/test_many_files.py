@@ -20,6 +20,7 @@ from ingestify.inflation import GZIP_MAGIC
 from ingestify.store.reading import many_files
 from ingestify.store.reading.data_frame import DELIMITED, polars_of, read_polars, read_rows
 from ingestify.store.reading.many_files import ManyFiles
+from tests.support.sizes import sizes
 
 NUMBERS = [0, 1, -7, 2**53, 2**53 + 1, -(2**53) - 1, 2**60, 2**63 - 1, -(2**63), 2**63, 2**64, 2**127, 2**130]
 SCALARS = (
@@ -151,21 +152,13 @@ def test_the_quick_reader_takes_what_is_usual(monkeypatch):
     assert len(quick) == 13
 
 
-ALL_FILES = "INGESTIFY_TEST_EXAMPLES" in os.environ
-"""Whether all real files are read, which takes a minute, and not two small ones of each kind."""
-
-
-def real_files(folder: Path):
-    """Files of which a frame can be made, those of one kind together."""
+def real_files(folder: Path, most_bytes: int):
+    """Files of which a frame can be made and that are not larger, those of one kind together."""
     groups: dict[tuple[str, str], list[Content]] = {}
     for path in sorted(folder.rglob("*")):
         name = path.name.removesuffix(".gz")
         form = name.rpartition(".")[2]
-        if (
-            path.is_dir()
-            or form not in {"json", "jsonl", "csv", "geojson"}
-            or (path.stat().st_size > 4_000_000 and not ALL_FILES)
-        ):
+        if path.is_dir() or form not in {"json", "jsonl", "csv", "geojson"} or path.stat().st_size > most_bytes:
             continue
         content = path.read_bytes()
         feed = "".join(one for one in name if not one.isdigit())
@@ -190,10 +183,11 @@ def test_what_is_no_json_is_an_error(broken):
 
 
 @pytest.mark.slow
-def test_real_files(provider_data):
+@pytest.mark.parametrize(("most_files", "most_bytes"), sizes((2, 400_000), (None, 1 << 40)))
+def test_real_files(provider_data, most_files, most_bytes):
     count = 0
-    for group in real_files(provider_data).values():
-        files = group if ALL_FILES else group[:2]
+    for group in real_files(provider_data, most_bytes).values():
+        files = group[:most_files]
         if files[0].data_serialization_format in DELIMITED:
             alone = polars.concat([file.to_polars() for file in files], how="diagonal_relaxed")
             together = polars.concat([frame for frame, _ in read_together(files)])
@@ -205,4 +199,4 @@ def test_real_files(provider_data):
             rows = [row for file in files for row in read_rows(io.BytesIO(file.content), "jsonl", "events")]
             assert plain(together.rows(named=True)) == plain(polars_of(rows).rows(named=True))
         count += len(files)
-    assert count > 50
+    assert count > 30

@@ -18,7 +18,7 @@ from tests.support.catalogue_data import T0, new_file
 
 _any = random.Random(1)
 LINES = b"".join(b'{"frame": %d, "x": %d}\n' % (n, _any.randrange(10**9)) for n in range(40_000))
-PACKED = gzip.compress(LINES[:500_000]) + gzip.compress(LINES[500_000:]) + bytes(7)
+PACKED = gzip.compress(LINES[:500_000], 1) + gzip.compress(LINES[500_000:], 1) + bytes(7)
 
 
 def loaded(body: bytes, form: str = "jsonl", method: str = "none") -> LoadedFile:
