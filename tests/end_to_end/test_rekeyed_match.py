@@ -307,7 +307,7 @@ def test_the_command_line_tells_and_decides(config: Path, export: Export, files:
     listed = told("quarantine", "list", "--json")
     entry = json.loads(listed.out)
     assert entry["base_revision_id"] == 0
-    assert f"{files.frames} of {files.frames} freeze frames" in told("quarantine", "list").out
+    assert f"{files.frames:,} of {files.frames:,} freeze frames" in told("quarantine", "list").out
     shown = told("quarantine", "show", entry["entry_id"][:8])
     assert "readers see              revision 0" in shown.out
     assert told("status", "--failed").out.count("in quarantine") >= 1
