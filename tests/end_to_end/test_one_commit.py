@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingestify import IngestionEngine, IngestionPlan, StopProcessing, failpoints, get_engine
@@ -321,7 +321,7 @@ def test_a_commit_that_is_gone_is_found_out_anew(data: OpenData):
         def find_once_too_early() -> Any:
             commit = find()
             found.append(commit)
-            return dataclasses.replace(commit, sha=gone) if len(found) == 1 else commit
+            return msgspec.structs.replace(commit, sha=gone) if len(found) == 1 else commit
 
         source._find_commit = find_once_too_early
         data.github.forget_commit(gone)

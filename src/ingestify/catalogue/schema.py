@@ -6,13 +6,13 @@ Tables of others are left alone; those of the published package are found by the
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
@@ -279,8 +279,7 @@ _OWN_COLUMNS = {"position", "identifier_key", "file_number", "removed_file_ids"}
 _READERS = ("event_log", "reader_state")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PublishedTables:
+class PublishedTables(msgspec.Struct, frozen=True):
     """The tables, each with the columns that it has in this database.
 
     Attributes:

@@ -8,12 +8,12 @@ The migrations make these tables; a test compares the two.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import re
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from ingestify.domain.identifier import LONGEST_IDENTIFIER
@@ -45,8 +45,7 @@ _LONGEST_PREFIX = 40
 _ADOPTED = "adopted_"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(msgspec.Struct, frozen=True):
     """The tables of one lake.
 
     Attributes:
@@ -302,7 +301,7 @@ def adopted_prefix(prefix: str) -> str:
 
 def build_adopted_tables(prefix: str) -> Tables:
     """Return the tables of a lake that was adopted in place; see `adopted_prefix`."""
-    return dataclasses.replace(build_tables(adopted_prefix(prefix)), given_prefix=prefix)
+    return msgspec.structs.replace(build_tables(adopted_prefix(prefix)), given_prefix=prefix)
 
 
 def _dataset(prefix: str, metadata: sa.MetaData) -> sa.Table:

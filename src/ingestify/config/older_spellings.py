@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 from typing import Any
+
+import msgspec
 
 from ingestify.config.yaml_document import Document, KeyPath, Problem
 
@@ -24,8 +25,7 @@ _OLDER_MODULES = ("ingestify.infra.", "ingestify.domain.models.", "ingestify.sou
 _STATSBOMB = "ingestify.infra.source.statsbomb_github."
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Spelling:
+class Spelling(msgspec.Struct, frozen=True):
     """One spelling of the published package, and what it means today.
 
     Attributes:
@@ -102,7 +102,7 @@ class _Translation:
         count = len(path)
         self._lines |= {(*renamed, *one[count:]): line for one, line in self._lines.items() if one[:count] == path}
         self._problems = [
-            dataclasses.replace(one, path=(*renamed, *one.path[count:])) if one.path[:count] == path else one
+            msgspec.structs.replace(one, path=(*renamed, *one.path[count:])) if one.path[:count] == path else one
             for one in self._problems
         ]
         self._note(renamed, old, f"is called {new} today.")

@@ -11,10 +11,11 @@ but shared code that runs as one user is not.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import stat
 from pathlib import Path
+
+import msgspec
 
 from ingestify.errors import ConfigurationError
 from ingestify.remedies import is_at_command_line, quoted
@@ -30,8 +31,7 @@ _ACCESS_LIST = "system.posix_acl_access"
 """The attribute in which Linux stores the rights of named users. With it, the group's right means theirs."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Doubt:
+class _Doubt(msgspec.Struct, frozen=True):
     """The reason why a file or folder is not trusted.
 
     Attributes:

@@ -10,11 +10,11 @@ It is YAML 1.1 as PyYAML's safe loader reads it, with these differences:
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import yaml
 
 from ingestify.errors import ConfigurationError
@@ -41,8 +41,7 @@ _TAG = "tag:yaml.org,2002:"
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([^}]*))?\}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """A problem of a value in the file.
 
     Attributes:
@@ -58,8 +57,7 @@ class Problem:
     is_lost: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """The content of a file.
 
     Attributes:

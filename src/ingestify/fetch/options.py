@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import msgspec
 
 from ingestify._version import __version__
 from ingestify.errors import ConfigurationError
@@ -25,8 +25,7 @@ _LEAST = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class HttpOptions:
+class HttpOptions(msgspec.Struct, frozen=True):
     """The settings of the HTTP client of one source.
 
     Attributes:
@@ -90,5 +89,5 @@ class HttpOptions:
         for name, least in _LEAST.items():
             if not getattr(self, name) >= least:
                 raise ConfigurationError(f"{name} is {getattr(self, name)!r}; it must be at least {least}.")
-        object.__setattr__(self, "redirect_hosts", tuple(self.redirect_hosts))
+        msgspec.structs.force_setattr(self, "redirect_hosts", tuple(self.redirect_hosts))
         AllowedHosts.parse(self.redirect_hosts)

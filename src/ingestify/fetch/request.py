@@ -12,6 +12,8 @@ import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+import msgspec
+
 from ingestify.domain.ports import Auth, Authorization, FetchRequest
 from ingestify.errors import FetchError, SourceError
 from ingestify.fetch.transport.signing import RequestToSign, Sign, sign_request
@@ -159,7 +161,7 @@ class OutgoingRequest:
         url, _ = _read_url(url)
         if origin(url) == origin(self.url):
             return dataclasses.replace(self, url=url)
-        way = None if self.way is None else dataclasses.replace(self.way, verify=True)
+        way = None if self.way is None else msgspec.structs.replace(self.way, verify=True)
         return dataclasses.replace(
             self, url=url, headers=self.bare_headers, conditional=False, authorization=None, sign=None, way=way
         )

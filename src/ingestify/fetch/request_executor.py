@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
+
+import msgspec
 
 from ingestify.clock import wait_for
 from ingestify.domain.ports import FetchContext, UnreachableHosts
@@ -67,8 +68,7 @@ class _Renewed(Exception):
     """The credentials were refused, and the authorization has others now."""
 
 
-@dataclasses.dataclass(slots=True)
-class _Call(Generic[T]):
+class _Call(msgspec.Struct, Generic[T]):
     """One call of `RequestExecutor.run`, with its arguments; the same for each try and each redirect."""
 
     receive: Callable[[StreamedResponse], T]

@@ -6,14 +6,15 @@ import dataclasses
 import re
 from collections.abc import Iterable
 
+import msgspec
+
 from ingestify.domain.bundle import BundleType, is_named
 from ingestify.domain.bundle_check import BundleCheck
 
 __all__ = ["FormatFeed", "ProviderFormat"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FormatFeed:
+class FormatFeed(msgspec.Struct, frozen=True):
     """One feed of a format.
 
     Attributes:

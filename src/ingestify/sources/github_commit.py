@@ -8,13 +8,14 @@ https://docs.github.com/rest/git/trees.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import logging
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from ingestify.domain.content_id import git_blob
 from ingestify.domain.ports import HttpClientPort
@@ -32,8 +33,7 @@ MOST_LISTS = 30
 _SHA = re.compile("[0-9a-f]{40}")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """A commit, and what the folder of a repository holds at it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Commit:
     repository: GithubRepository
     sha: str
     blobs: Mapping[str, str] | None = None
-    trees: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    trees: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def url(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import urllib.parse
+
+import msgspec
 
 __all__ = ["GithubRepository"]
 
@@ -12,8 +13,7 @@ _MEDIA_URL = "https://media.githubusercontent.com/media"
 _API_HOST = "api.github.com"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class GithubRepository:
+class GithubRepository(msgspec.Struct, frozen=True):
     """One branch of a repository.
 
     Attributes:

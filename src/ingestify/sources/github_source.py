@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+import msgspec
 
 from ingestify.domain.content_id import sha256_of_json
 from ingestify.domain.resource import DatasetResource
@@ -24,8 +25,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """What a run sees of a repository.
 
     Attributes:

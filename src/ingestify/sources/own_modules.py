@@ -7,13 +7,14 @@ that another module hides is reported; the other one is never used silently in i
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+import msgspec
 
 from ingestify.progress.printable import PrintableLogger
 
@@ -22,8 +23,7 @@ __all__ = ["find_hiding", "make_importable", "warn_of_hidden"]
 logger = PrintableLogger(__name__)
 
 
-@dataclasses.dataclass(slots=True)
-class _Folders:
+class _Folders(msgspec.Struct):
     """The folders that this process has made importable. There is one object, as there is one `sys.path`.
 
     Attributes:
@@ -33,8 +33,8 @@ class _Folders:
     """
 
     latest: str | None = None
-    added: set[str] = dataclasses.field(default_factory=set)
-    reported: set[str] = dataclasses.field(default_factory=set)
+    added: set[str] = msgspec.field(default_factory=set)
+    reported: set[str] = msgspec.field(default_factory=set)
 
 
 _folders = _Folders()

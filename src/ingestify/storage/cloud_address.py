@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
@@ -34,8 +35,7 @@ def is_cloud_url(url: str) -> bool:
     return match is not None and match[1].lower() in _SERVICES
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class CloudAddress:
+class CloudAddress(msgspec.Struct, frozen=True):
     """A place in a bucket.
 
     Attributes:
@@ -99,8 +99,7 @@ class CloudAddress:
         return f"{scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class CloudOptions:
+class CloudOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of an object store besides its URL; `main.file_options` describes them too.
 
     Attributes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import msgspec
 
 from ingestify.locked_file import LockedFile
 
@@ -19,8 +20,7 @@ PARTIAL_SUFFIX = ".partial"
 _TEMPORARY = re.compile(r"[0-9a-f]{32}\Z")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(msgspec.Struct, frozen=True):
     """A temporary file, or a partial file with its notes.
 
     Attributes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Sequence
 
+import msgspec
+
 from ingestify.domain.bundle import BundleType, usual_bundle_types
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import FeedState, NewFile, Validators
@@ -17,8 +19,7 @@ __all__ = ["AcceptedPart", "built_in_type_of", "choose_part"]
 _MOST_CHARACTERS = 300
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class AcceptedPart:
+class AcceptedPart(msgspec.Struct, frozen=True):
     """The part of a bundle that is published, and the dataset after that.
 
     Attributes:

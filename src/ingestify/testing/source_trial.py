@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ingestify.catalogue.catalogue import SqlCatalogue
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.plan import IngestionPlan, Job
@@ -113,7 +115,7 @@ class SourceTrial:
 
     def _new_client(self, source: Source) -> HttpClient:
         # Retries come soon, because no other client uses this provider.
-        options = dataclasses.replace(http_options(source, None), backoff_base_seconds=0.01)
+        options = msgspec.structs.replace(http_options(source, None), backoff_base_seconds=0.01)
         self._clients.append(HttpClient(source.name, options))
         return self._clients[-1]
 

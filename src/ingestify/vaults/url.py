@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import urllib.parse
 from collections.abc import Mapping
+
+import msgspec
 
 from ingestify.errors import ConfigurationError
 from ingestify.masking import mask_url
@@ -22,8 +23,7 @@ def is_vault_url(value: object) -> bool:
     return isinstance(value, str) and re.match(r"vault\+[a-z0-9.-]+://", value, re.IGNORECASE) is not None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class VaultUrl:
+class VaultUrl(msgspec.Struct, frozen=True):
     """A secret, or one value of it.
 
     Attributes:
@@ -36,7 +36,7 @@ class VaultUrl:
 
     scheme: str
     name: str
-    options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    options: Mapping[str, str] = msgspec.field(default_factory=dict)
     key: str | None = None
     shown: str = ""
 

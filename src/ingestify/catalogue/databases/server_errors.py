@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import sqlalchemy as sa
 
 __all__ = ["LOCK_TIMEOUT", "ServerError", "find_server_error"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ServerError:
+class ServerError(msgspec.Struct, frozen=True):
     """One error of a server.
 
     Attributes:

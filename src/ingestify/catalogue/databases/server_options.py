@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
+import msgspec
 import sqlalchemy as sa
 
 from ingestify.errors import ConfigurationError
@@ -16,8 +16,7 @@ __all__ = ["ServerOptions", "shown"]
 T = TypeVar("T", int, float)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ServerOptions:
+class ServerOptions(msgspec.Struct, frozen=True):
     """The options behind the `?` of a URL that ingestify reads itself, with its defaults.
 
     Attributes:
@@ -50,7 +49,7 @@ class ServerOptions:
             pool_size=_number(url, "pool_size", int, default.pool_size),
             idle_timeout=_number(url, "idle_timeout", float, default.idle_timeout),
         )
-        return options, url.difference_update_query([field.name for field in dataclasses.fields(cls)])
+        return options, url.difference_update_query(cls.__struct_fields__)
 
     def pool(self) -> dict[str, object]:
         """Return the arguments of SQLAlchemy's pool."""

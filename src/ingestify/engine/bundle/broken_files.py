@@ -12,6 +12,8 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ingestify.domain.error_response import error_in_response
 from ingestify.domain.file import NO_VALIDATORS, FeedState, Validators
 from ingestify.domain.resource import FileResource
@@ -151,7 +153,7 @@ def _leave_out(bundle: LoadedBundle, files: Mapping[str, FeedState]) -> None:
     for file_id, known in files.items():
         loaded = bundle.loaded[file_id]
         in_lake = bundle.existing is not None and file_id in bundle.existing.files
-        bundle.loaded[file_id] = dataclasses.replace(
+        bundle.loaded[file_id] = msgspec.structs.replace(
             loaded,  # with its staged file, which is discarded in the end
             kind=FileKind.GONE if in_lake else FileKind.ABSENT,
             feed=_as_left_out(loaded.feed, dataclasses.replace(known, left_out_tag=loaded.tag)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
+
+import msgspec
 
 from ingestify.checks.files import Findings
 from ingestify.domain.file import FeedState, NewFile
@@ -31,8 +32,7 @@ class FileKind(enum.Enum):
     """The provider does not have it, which is allowed, and the lake has it."""
 
 
-@dataclasses.dataclass(slots=True)
-class LoadedResource:
+class LoadedResource(msgspec.Struct):
     """What came of one file.
 
     Attributes:

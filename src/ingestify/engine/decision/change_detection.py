@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import enum
 import functools
 from collections.abc import Callable, Sequence
+
+import msgspec
 
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.dataset import Dataset, DatasetState
@@ -45,8 +46,7 @@ class Action(enum.StrEnum):
     QUARANTINED = "quarantined"
 
 
-@dataclasses.dataclass(slots=True)  # frozen, it would take twice as long to make, for each dataset of a run
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What has to be done with a dataset, and why. Never changed.
 
     Attributes:

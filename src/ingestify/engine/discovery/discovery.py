@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import functools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
+
+import msgspec
 
 from ingestify.domain.adopted import keep_former_versions
 from ingestify.domain.dataset import CollectionMetadata
@@ -292,7 +293,7 @@ def list_again(
                 there = found.get(again.key)
                 chosen = again if there is None else preferred(there, again)
                 keep_former_versions(chosen.resource, before.resource.files, progress.job.plan.source.former_versions)
-                found[again.key] = dataclasses.replace(before, resource=chosen.resource, metadata=chosen.metadata)
+                found[again.key] = msgspec.structs.replace(before, resource=chosen.resource, metadata=chosen.metadata)
         if len(found) == len(wanted) and not may_repeat:
             break
 

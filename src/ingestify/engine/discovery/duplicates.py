@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from ingestify.domain.wording import in_short
 from ingestify.engine.discovery.discovered import Discovered
@@ -82,7 +83,7 @@ class Duplicates:
         there = announced[number]
         if _mark(there) == _mark(discovered):
             return False
-        announced[number] = dataclasses.replace(preferred(there, discovered), is_duplicate=there.is_duplicate)
+        announced[number] = msgspec.structs.replace(preferred(there, discovered), is_duplicate=there.is_duplicate)
         return True
 
     def _follow(self, passed: _Mark, number: int, discovered: Discovered) -> None:
@@ -93,7 +94,7 @@ class Duplicates:
             return
         self._found.add(_name(discovered))
         if not _is_later(passed[0], again[0]):
-            self._held[number] = dataclasses.replace(discovered, is_duplicate=True)
+            self._held[number] = msgspec.structs.replace(discovered, is_duplicate=True)
             self.replaced_count += 1
 
     def end(self) -> list[Discovered]:

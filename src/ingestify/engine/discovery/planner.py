@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.plan import EVERYTHING, IngestionPlan, Job, ParseExpression, SelectorExpression
@@ -67,8 +68,7 @@ def _trait(plan: IngestionPlan, what: str) -> str:
     return {"source": plan.source.name, "provider": plan.source.provider, "dataset type": plan.dataset_type}[what]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(msgspec.Struct, frozen=True):
     """The jobs of one plan.
 
     Attributes:

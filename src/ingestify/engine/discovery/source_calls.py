@@ -6,10 +6,11 @@ ingestify may, gets `dataset_type`, `data_spec_versions` and `dataset_collection
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.feeds import DataSpecVersionCollection
@@ -27,8 +28,7 @@ _OTHER_NAMES = ("version", "spec", "feed", "meta", "collection", "known", "exist
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Signature:
+class _Signature(msgspec.Struct, frozen=True):
     """What a method of a source takes.
 
     Attributes:

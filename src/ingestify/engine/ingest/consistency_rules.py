@@ -12,10 +12,11 @@ shown by
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 from collections.abc import Mapping
+
+import msgspec
 
 from ingestify.domain.announcement import read_http_date
 from ingestify.domain.change import metadata_text
@@ -36,8 +37,7 @@ MOST_BYTES_IN_FULL = 64 << 20
 """A file without a version can only be asked for in full. A larger one is not asked for again."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Uncertain:
+class Uncertain(msgspec.Struct, frozen=True):
     """What the provider has to be asked once more, before a bundle is known to be consistent.
 
     Attributes:

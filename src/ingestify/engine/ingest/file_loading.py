@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import hashlib
 import inspect
@@ -11,6 +10,8 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ingestify.checks.error_response import find_error
 from ingestify.checks.files import check_bytes, check_stream
@@ -45,8 +46,7 @@ MOST_BYTES_OF_JSON = 64 << 20
 """Larger files of the lake are not read to compare their JSON with that of a source; then the bytes decide."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Arrival(msgspec.Struct, frozen=True):
     """What came with the bytes of a file.
 
     Attributes:
@@ -172,7 +172,7 @@ class FileLoading:
             date=loaded.date,
             content_id=loaded.feed.content_id,
         )
-        return dataclasses.replace(loaded, feed=feed)
+        return msgspec.structs.replace(loaded, feed=feed)
 
     # ---- where the bytes come from ---------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ import dataclasses
 import logging
 from collections.abc import Callable, Collection
 
+import msgspec
+
 from ingestify.clock import now
 from ingestify.domain.adopted import confirmed_feeds
 from ingestify.domain.change import AppliedChange, DatasetChange, Settlement
@@ -324,7 +326,7 @@ class DatasetIngest:
             and bool(self._fetched.loaded)
             and wanted == {file_id: file.tag for file_id, file in there.files.items()}
         )
-        again = None if is_same else dataclasses.replace(discovered, tries=discovered.tries + 1)
+        again = None if is_same else msgspec.structs.replace(discovered, tries=discovered.tries + 1)
         return Outcome(there, None, current=is_same, again=again)
 
     async def _stays_in_quarantine(self) -> Outcome:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
+
+import msgspec
 
 from ingestify.clock import now
 from ingestify.domain.change import AppliedChange
@@ -15,8 +16,7 @@ from ingestify.engine.discovery.discovered import Discovered
 __all__ = ["NOTHING_DONE", "Outcome", "outcome_of", "summarize"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of one dataset.
 
     Attributes:

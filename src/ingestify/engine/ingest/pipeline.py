@@ -6,11 +6,12 @@ the run, and the thread that finishes the step resumes the coroutine. No thread 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Collection, Coroutine, Generator, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import FetchContext
@@ -35,24 +36,21 @@ class _Awaited(Generic[_Result]):
         return result
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LoadFiles(_Awaited[None]):
+class LoadFiles(msgspec.Struct, _Awaited[None], frozen=True):
     """Call `work` for each file, side by side in the worker threads. It raises what any of the calls raised."""
 
     files: Collection[FileResource]
     work: Callable[[FileResource], None]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ReadIndexAgain(_Awaited[Relisted]):
+class ReadIndexAgain(msgspec.Struct, _Awaited[Relisted], frozen=True):
     """Read the index once more. It returns what the index says of the dataset now; see `Relistings.ask`."""
 
     discovered: Discovered
     unplanned: Pairs
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Commit(_Awaited[AppliedChange]):
+class Commit(msgspec.Struct, _Awaited[AppliedChange], frozen=True):
     """Commit a change, in a group with others. It raises HeadMoved if another writer committed first."""
 
     change: DatasetChange
@@ -61,8 +59,7 @@ class Commit(_Awaited[AppliedChange]):
 Step: TypeAlias = LoadFiles | ReadIndexAgain | Commit
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RunContext:
+class RunContext(msgspec.Struct, frozen=True):
     """What the datasets of a run share.
 
     Attributes:

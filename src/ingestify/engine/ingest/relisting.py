@@ -12,11 +12,12 @@ for the reading, for instance a lock. If a source is called once at a time, the 
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+
+import msgspec
 
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.ports import FetchContext, IndexReading
@@ -44,8 +45,7 @@ Pairs = frozenset[tuple[str, str]]
 """Feeds with their versions."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Relisted:
+class Relisted(msgspec.Struct, frozen=True):
     """What the index says of a dataset when it is read once more.
 
     Attributes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from ingestify.domain.identifier import canonical_value
 from ingestify.domain.plan import EVERYTHING, ParseExpression
@@ -23,8 +24,7 @@ LOOKED_AT = 1000
 """How many of the newest jobs are read first."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class WatchedPlan:
+class WatchedPlan(msgspec.Struct, frozen=True):
     """An enabled ingestion plan of the settings.
 
     Attributes:
@@ -38,8 +38,7 @@ class WatchedPlan:
     rules: Sequence[Mapping[str, Any] | str] = ()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class WatchedSelector:
+class WatchedSelector(msgspec.Struct, frozen=True):
     """A selector of a plan.
 
     Attributes:

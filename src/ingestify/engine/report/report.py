@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from ingestify.clock import now
 from ingestify.domain.identifier import Identifier, canonical_value
 from ingestify.domain.plan import Job
@@ -41,8 +43,7 @@ _COUNTERS = {"fetch": "new", "refetch": "revised", "skip": "skipped"}
 """The counter of a planned action, where its name differs."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PlannedDataset:
+class PlannedDataset(msgspec.Struct, frozen=True):
     """What a run that is not dry would do with one dataset.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Generator, Iterable, Iterator
+
+import msgspec
 
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import CollectingSource
@@ -47,7 +48,7 @@ def submit_and_collect(
                 logger.warning("%s collected %s, which was not submitted.", progress.job.source_name, resource)
                 continue
             if resource.error is not None:
-                decision = dataclasses.replace(decision, error=as_exception(resource.error))
+                decision = msgspec.structs.replace(decision, error=as_exception(resource.error))
             decider.carry_out(decision)
     except BaseException:
         for decision in submitted.values():
@@ -59,7 +60,7 @@ def submit_and_collect(
             decider.finish(decision.discovered, NOTHING_DONE)
         else:
             lost = SourceError(f"{progress.job.source_name} submitted it, and never collected it")
-            decider.carry_out(dataclasses.replace(decision, error=lost))
+            decider.carry_out(msgspec.structs.replace(decision, error=lost))
 
 
 def _iter_to_fetch(

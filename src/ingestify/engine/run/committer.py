@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+
+import msgspec
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.ports import HeadMoved
@@ -25,8 +26,7 @@ LONGEST_WAIT_SECONDS = 0.04
 """How long a change waits at the most for others to share its transaction."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Commit:
+class _Commit(msgspec.Struct, frozen=True):
     change: DatasetChange
     then: Callable[[AppliedChange | Exception], None]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import threading
 from collections.abc import Sequence
+
+import msgspec
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.run import TaskOutcome
@@ -216,7 +217,7 @@ class Decider:
                 self._queue.put_again(discovered, again)
                 return
             lost = SaveError(f"another writer changed {discovered.identifier} {MOST_TRIES} times meanwhile; run again")
-            outcome = dataclasses.replace(outcome, task=summarize(discovered, TaskOutcome.FAILED, one_line(lost)))
+            outcome = msgspec.structs.replace(outcome, task=summarize(discovered, TaskOutcome.FAILED, one_line(lost)))
         self.finish(discovered, outcome)
 
     def finish(self, discovered: Discovered, outcome: Outcome) -> None:

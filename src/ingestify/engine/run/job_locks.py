@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
 from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from ingestify.clock import now
 from ingestify.domain.ports import JobLock
@@ -24,8 +25,7 @@ POLL_SECONDS = 0.2
 """How often a waiting run tries to take the lock: the operating system does not tell when it is free."""
 
 
-@dataclasses.dataclass(slots=True)
-class _Held:
+class _Held(msgspec.Struct):
     key: str
     lock: JobLock
     jobs: int = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import msgspec
+
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import canonical_value
 from ingestify.domain.plan import Job
@@ -23,8 +25,7 @@ _SHOWN = 5
 _MOST_CHARACTERS = 100
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class MissingDatasets:
+class MissingDatasets(msgspec.Struct, frozen=True):
     """What the lake has of a selector, and the listing of the selector does not have.
 
     Attributes:
@@ -51,8 +52,7 @@ class MissingDatasets:
         return f"{shown} and {more:,} more" if more > 0 else shown
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class MissingLimits:
+class MissingLimits(msgspec.Struct, frozen=True):
     """How many datasets of a selector are marked MISSING after one listing. More than that need a second listing.
 
     Attributes:

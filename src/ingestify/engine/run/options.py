@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable
+
+import msgspec
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import ParseExpression
@@ -17,8 +18,7 @@ from ingestify.engine.run.missing_detection import MissingLimits
 __all__ = ["RunOptions"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a run works.
 
     Attributes:

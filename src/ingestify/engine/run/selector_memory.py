@@ -9,6 +9,8 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from ingestify.clock import now
 from ingestify.domain.announcement import is_settled, read_http_date
 from ingestify.domain.plan import Job
@@ -45,8 +47,7 @@ def find_unchanged(progress: JobProgress) -> str | None:
     return f"nothing changed since {sync.last_modified or sync.finished_at:%Y-%m-%d %H:%M:%S}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Conclusion:
+class _Conclusion(msgspec.Struct, frozen=True):
     """What follows from a job's listing.
 
     Attributes:

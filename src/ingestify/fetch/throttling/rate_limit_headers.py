@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping
+
+import msgspec
 
 __all__ = ["RateLimitHeaders", "RemainingRequests", "read_rate_limit_headers"]
 
@@ -12,8 +13,7 @@ _NUMBER = re.compile(r"\s*(\d{1,12})(?:\.\d*)?\s*(?:[,;].*)?")
 _PARAMETER = re.compile(r"[;,]\s*([a-z]+)\s*=\s*(\d{1,12})")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RateLimitHeaders:
+class RateLimitHeaders(msgspec.Struct, frozen=True):
     """The rate-limit headers of one response.
 
     Attributes:

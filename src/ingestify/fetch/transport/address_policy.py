@@ -8,13 +8,14 @@ the address of the connection itself. So it also holds for a name that resolves 
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import functools
 import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+
+import msgspec
 
 from ingestify.errors import ConfigurationError
 
@@ -86,8 +87,7 @@ def literal_address(host: str) -> str | None:
         return None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class AllowedHosts:
+class AllowedHosts(msgspec.Struct, frozen=True):
     """The hosts that a provider may lead to, beside its own.
 
     Attributes:
@@ -147,8 +147,7 @@ class AllowedHosts:
         return any(found.version == network.version and found in network for network in self.networks)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class AddressPolicy:
+class AddressPolicy(msgspec.Struct, frozen=True):
     """The addresses that one request may be sent to.
 
     Attributes:

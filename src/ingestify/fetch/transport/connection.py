@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
+
+import msgspec
 
 from ingestify.fetch.transport.address_policy import AddressPolicy
 from ingestify.fetch.transport.transport import AddressForbidden
@@ -19,8 +20,7 @@ _MOST_HEAD_BYTES = 1 << 16
 _STATUS = re.compile(rb"HTTP/1\.[0-9][ \t]+([1-9][0-9][0-9])([^\r\n]*)")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Tunnel:
+class Tunnel(msgspec.Struct, frozen=True):
     """A tunnel through a proxy to a host; the proxy does not see what is sent through it.
 
     Attributes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 from collections.abc import Callable
 from typing import Any
+
+import msgspec
 
 from ingestify.errors import SourceError
 from ingestify.fetch.transport.transport import Transport
@@ -16,8 +17,7 @@ __all__ = ["Transports", "Way", "way_of"]
 logger = logging.getLogger(__name__)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """How a request is sent, where it differs from the settings of its source.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import inspect
 import shutil
@@ -10,6 +9,8 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from ingestify.loaders.kloppy.files import FeedFiles, OpenedFile
 from ingestify.provider_formats.provider_format import FormatFeed, ProviderFormat
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["FormatLoader"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class FormatLoader:
+class FormatLoader(msgspec.Struct, frozen=True):
     """Loads datasets of one format with kloppy. A `files.Loader`."""
 
     format: ProviderFormat

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import msgspec
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
@@ -25,8 +26,7 @@ __all__ = ["ExportPlan", "PlannedFile"]
 _SHOWN = 5
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(msgspec.Struct, frozen=True):
     """A file that an export is to write.
 
     Attributes:

@@ -6,6 +6,8 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
+import msgspec
+
 from ingestify.domain.html_table import html_table
 from ingestify.progress.formatting import counted, size
 
@@ -47,8 +49,7 @@ class Exported:
     reason: str = ""
 
 
-@dataclasses.dataclass(slots=True)
-class ExportProgress:
+class ExportProgress(msgspec.Struct):
     """The progress of an export. One thread counts, any thread may read."""
 
     datasets: int = 0

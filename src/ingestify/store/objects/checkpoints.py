@@ -12,6 +12,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
+
 from ingestify.domain.ports import FileVersion, PartialObject
 
 if TYPE_CHECKING:
@@ -57,8 +59,7 @@ class Checkpoints:
             self._reached = size
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ResumedObject:
+class ResumedObject(msgspec.Struct, frozen=True):
     """A partial object that was cut to its last valid checkpoint.
 
     Attributes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from ingestify.comparison.difference import Difference, FeedDifferences
 from ingestify.comparison.kind import ABSENT, DifferenceKind
@@ -103,8 +104,7 @@ def _cell(value: JsonValue) -> JsonValue:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class LoggedRevision:
+class LoggedRevision(msgspec.Struct, frozen=True):
     """A revision, and what changed in it.
 
     Attributes:

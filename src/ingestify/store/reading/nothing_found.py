@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.ports import Catalogue, DatasetFilter
@@ -30,8 +32,7 @@ _MOST_DATASETS = 1000
 """How many datasets are read to show the names in their metadata."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class NamesOfSources:
+class NamesOfSources(msgspec.Struct, frozen=True):
     """The names that sources know, whether or not the lake has such datasets yet.
 
     Attributes:

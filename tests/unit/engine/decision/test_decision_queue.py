@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, cast
+
+import msgspec
 
 from ingestify import DatasetResource, Identifier
 from ingestify.engine.decision.decision_queue import DecisionQueue
@@ -54,7 +55,7 @@ def test_one_that_is_decided_about_anew_comes_before_those_that_wait_for_it():
     undecided = DecisionQueue()
     first, twin = found(1), found(1, number=2)
     undecided.begin([first, twin])
-    again = dataclasses.replace(first, tries=1)
+    again = msgspec.structs.replace(first, tries=1)
     undecided.put_again(first, again)
     assert waiting(undecided) == [[again, twin]]
     assert undecided.begin([again, twin]) == [again]
@@ -65,7 +66,7 @@ def test_one_that_never_waited_does_not_end_the_wait_for_another():
     first, twin, collected = found(1), found(1, number=2), found(1, number=3)
     undecided.begin([first, twin])
     undecided.end([collected])
-    again = dataclasses.replace(collected, tries=1)
+    again = msgspec.structs.replace(collected, tries=1)
     undecided.put_again(collected, again)
     undecided.end([first])
     assert waiting(undecided) == [[again, twin]]
