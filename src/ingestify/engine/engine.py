@@ -18,7 +18,6 @@ from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery
 from ingestify.domain.events import DomainEvent
 from ingestify.domain.listing_order import listing_order
-from ingestify.domain.lock import Lock
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, HostWaitBook, Usage
 from ingestify.domain.run import Counters, RunReport, RunState
@@ -43,14 +42,11 @@ from ingestify.engine.workers import RunThread
 from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.progress.display import Display
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.export.exporting import export_datasets
-from ingestify.store.export.report import ExportReport
 from ingestify.store.maintenance.garbage import SAFETY_AGE, Garbage, collect_garbage
 from ingestify.store.process import this_process
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.dataset_reader import StateArgument
-from ingestify.store.reading.locked import LockCheck, check_lock, refuse_other_filters
 from ingestify.store.reading.mapping import MapResult, map_datasets
 from ingestify.store.reading.nothing_found import NamesOfSources
 
@@ -58,10 +54,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from ingestify.domain.lock import Lock
     from ingestify.engine.mirroring import CopyReport
     from ingestify.engine.verifying import VerifyReport
     from ingestify.store.dataset_store import KloppyDataset
+    from ingestify.store.export.report import ExportReport
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
+    from ingestify.store.reading.locked import LockCheck
     from ingestify.tables.lake_tables import LakeTables
     from ingestify.tables.report import TablesBuilt, TableStates, TablesVerified
     from ingestify.tables.work import LoaderOf
@@ -822,6 +821,8 @@ class IngestionEngine:
         Raises:
             LockError: The lock cannot be read.
         """
+        from ingestify.store.reading.locked import check_lock
+
         wanted = self.store.dataset_filter(**filters)
         try:
             return check_lock(self.store.catalogue, _read_lock(lock, wanted), wanted)
@@ -894,6 +895,8 @@ class IngestionEngine:
             MissingExtraError: Parquet needs polars.
             StoreError: The lake cannot be read.
         """
+        from ingestify.store.export.exporting import export_datasets
+
         wanted = self.store.dataset_filter(**filters)
         display = Display(progress)
         try:
@@ -1221,6 +1224,9 @@ def _may_wait() -> bool:
 
 
 def _read_lock(lock: Lock | str | Path, wanted: DatasetFilter) -> Lock:
+    from ingestify.domain.lock import Lock  # most readers have none
+    from ingestify.store.reading.locked import refuse_other_filters
+
     refuse_other_filters(wanted)
     return lock if isinstance(lock, Lock) else Lock.read(lock)
 

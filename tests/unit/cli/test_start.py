@@ -23,6 +23,14 @@ UNNEEDED = (
     "sqlalchemy.dialects.mysql",
 )
 
+UNNEEDED_BY_AN_ENGINE = (
+    *UNNEEDED,
+    "ingestify.comparison",
+    "ingestify.domain.lock",
+    "ingestify.store.export",
+    "ingestify.store.reading.dataset_diff",
+)
+
 CODE = """
 import atexit, gc, json, sys
 def tell():
@@ -47,6 +55,14 @@ def test_a_lake_that_is_up_to_date_costs_neither_alembic_nor_rooms_of_other_comm
     told = told_at_the_end("list", "--lake", str(lake), "--json")
     assert "sqlalchemy" in told["modules"]
     assert [name for name in UNNEEDED if name in told["modules"]] == []
+
+
+def test_and_neither_does_an_engine(lake: Path) -> None:
+    code = "import sys, ingestify; ingestify.get_engine(sys.argv[1]); print(*sys.modules)"
+    command = [sys.executable, "-c", code, str(lake)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "ingestify.engine.run.run" in (modules := done.stdout.split())
+    assert [name for name in UNNEEDED_BY_AN_ENGINE if name in modules] == []
 
 
 def test_a_new_lake_is_made_without_alembic(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.file import File
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.listing_order import listing_order
-from ingestify.domain.lock import Lock
 from ingestify.domain.ports import Catalogue, DatasetFilter, Storage, StorageTotals
 from ingestify.domain.record_key import NO_RECORD_KEYS, RecordKeys
 from ingestify.domain.revision import Revision
@@ -37,15 +36,14 @@ from ingestify.remedies import remedy
 from ingestify.store.objects.compression import open_decompressed
 from ingestify.store.objects.identity import LakeIdentity
 from ingestify.store.reading.call_options import find_option, refuse_option
-from ingestify.store.reading.dataset_diff import DatasetDiff, LoggedRevision, RevisionLog
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
-from ingestify.store.reading.locked import iter_locked
 from ingestify.store.reading.nothing_found import NamesOfSources, explain_nothing, iter_identifier_keys
 from ingestify.store.reading.stored_content import StoredContent
 
 if TYPE_CHECKING:
+    from ingestify.domain.lock import Lock
     from ingestify.store.reading.dataset_diff import DatasetDiff, LoggedRevision, RevisionLog
 
 __all__ = ["DatasetReader", "StateArgument"]
@@ -401,9 +399,7 @@ class DatasetReader:
         Raises:
             LockError: The lake lacks some of the locked bytes.
         """
-        if lock is None:
-            return self.iter_in_order(wanted)
-        return (dataset.read_from(self) for dataset in iter_locked(self.catalogue, lock, wanted))
+        return self.iter_in_order(wanted) if lock is None else self._iter_locked(lock, wanted)
 
     def iter_locked(
         self, lock: Lock, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False
@@ -413,8 +409,13 @@ class DatasetReader:
         Raises:
             LockError: The lake lacks some of the locked bytes; the message lists them, and nothing is yielded.
         """
-        found = (dataset.read_from(self) for dataset in iter_locked(self.catalogue, lock, wanted))
+        found = self._iter_locked(lock, wanted)
         return _iter_collections(found, batch_size) if in_collections else found
+
+    def _iter_locked(self, lock: Lock, wanted: DatasetFilter) -> Iterator[Dataset]:
+        from ingestify.store.reading.locked import iter_locked  # most readers have no lock
+
+        return (dataset.read_from(self) for dataset in iter_locked(self.catalogue, lock, wanted))
 
     def lock(self, wanted: DatasetFilter, path: str | Path | None = None) -> Lock:
         """Lock the files of the datasets that a filter names, and write the lock to a file if there is a path.
@@ -422,6 +423,8 @@ class DatasetReader:
         Raises:
             LockError: The file cannot be written.
         """
+        from ingestify.domain.lock import Lock
+
         datasets = [one for one in self.iter_matching(wanted) if isinstance(one, Dataset)]
         if empty := [one for one in datasets if not one.files]:
             logger.warning("Not in the lock, as there are no files: %s.", _some_of(empty))
