@@ -133,18 +133,24 @@ def read_lists(
         SourceError: See there.
         ConfigurationError: See there.
     """
-    index = _sequence_of(entries, where)
-    unreadable = begin = 0
-    while begin < len(index):
-        several = index[begin : begin + _LIST_SIZE]
-        if begin == 0:
-            several = list(several)
-            if not are_alike(entry.get(id_key) for entry in several if isinstance(entry, dict)):
-                several = several[:first]
-        found = read_entries(several, where, name, keys, read, wanted, number=begin, unreadable=unreadable)
+    number = unreadable = 0
+    for several in _lists_of(_sequence_of(entries, where), id_key, first):
+        found = read_entries(several, where, name, keys, read, wanted, number=number, unreadable=unreadable)
         yield found
         unreadable += sum(isinstance(one, UnreadableEntry) for one in found)
-        begin += len(several)
+        number += len(several)
+
+
+def _lists_of(index: Sequence[Any], id_key: str, first: int) -> Iterator[Sequence[Any]]:
+    """Yield an index in lists. Each entry is asked for once, as that may read it."""
+    begin = list(index[:_LIST_SIZE])
+    if begin and not are_alike(entry.get(id_key) for entry in begin if isinstance(entry, dict)):
+        yield begin[:first]
+        del begin[:first]
+    if begin:
+        yield begin
+    for number in range(_LIST_SIZE, len(index), _LIST_SIZE):
+        yield index[number : number + _LIST_SIZE]
 
 
 def read_each(

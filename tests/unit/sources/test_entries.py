@@ -8,7 +8,7 @@ import io
 import itertools
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -222,6 +222,33 @@ def test_and_so_is_one_whose_lists_are_unreadable_together() -> None:
     with pytest.raises(SourceError, match=r"More than 10,000 entries .* entry 10000 of the index: it has no id"):
         for _ in lists:
             pass
+
+
+def test_each_entry_of_an_index_is_read_once_and_comes_in_its_order() -> None:
+    was_read: list[int] = []
+
+    class Index(list[dict[str, int]]):
+        """It reads an entry whenever it is asked for, as that of `http.get_entries`."""
+
+        def __getitem__(self, index: Any) -> Any:
+            return Index(super().__getitem__(index)) if isinstance(index, slice) else super().__getitem__(index)
+
+        def __iter__(self) -> Iterator[Any]:
+            for entry in super().__iter__():
+                was_read.append(entry["id"])
+                yield entry
+
+    def lists(*ids: int) -> list[list[Any]]:
+        index = Index({"id": one} for one in ids)
+        return list(read_lists(index, "x", "match {id}", ("id",), _id_of, id_key="id", first=24))
+
+    assert [len(one) for one in lists(*range(1200))] == [24, 476, 500, 200]
+    assert was_read == list(range(1200))
+    assert list(itertools.chain.from_iterable(lists(*range(1200)))) == list(range(1200))
+    assert [len(one) for one in lists(*range(20))] == [20]
+    assert lists() == []
+    # A dataset that is listed twice needs one list, in which the run finds the duplicate.
+    assert [len(one) for one in lists(*range(400), 7)] == [401]
 
 
 def _id_of(entry: dict[str, int]) -> int:
