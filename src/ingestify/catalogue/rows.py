@@ -6,7 +6,7 @@ import datetime as dt
 import functools
 import json
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
 from typing import Any
 
 from ingestify.clock import as_utc
@@ -209,6 +209,10 @@ class Feeds(FeedStates):
         if row is None or len(row) < 8 or not (row[0] and row[7]) or row[6] is None:
             return None
         return row[6], (row[9] if len(row) > 9 else "")
+
+    def keys(self) -> KeysView[str]:
+        """Return the file ids."""
+        return self._rows().keys()  # the mixin's view would call `__iter__` and `__contains__` for each of them
 
     @property
     def may_have_problems(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset, DatasetSummary
-from ingestify.domain.file import FeedState, FeedStates
+from ingestify.domain.file import FeedState
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.revision import RevisionState
 
@@ -97,21 +97,17 @@ def is_any_announced_anew(feeds: Mapping[str, FeedState], resource: DatasetResou
 
 
 def _any_due(feeds: Mapping[str, FeedState], resource: DatasetResource) -> bool:
-    settled_as = feeds.settled_as if isinstance(feeds, FeedStates) else None
+    # Of `FeedStates`; to ask whether it is one takes longer than all the rest.
+    settled_as = getattr(feeds, "settled_as", None)
     for file_id, file in resource.files.items():
         settled = None if settled_as is None else settled_as(file_id)
-        # Mostly it is as it was announced, and no feed state has to be made for `why_due`.
-        if (settled is None or not _is_announced_as(file, *settled)) and why_due(file, feeds.get(file_id)):
+        # Mostly it is there, and settled under the version and content id that are announced now: then `why_due` gives
+        # no reason, and no feed state has to be made for it.
+        if settled is not None and file.content_id in (None, settled[1]) and file.is_announced_as(settled[0]):
+            continue
+        if why_due(file, feeds.get(file_id)):
             return True
     return False
-
-
-def _is_announced_as(file: FileResource, version: str, content_id: str) -> bool:
-    """Whether a file that is there, and settled under a version and a content id, is announced under these now.
-
-    Then `why_due` gives no reason.
-    """
-    return file.content_id in (None, content_id) and file.is_announced_as(version)
 
 
 def why_due(file: FileResource, known: FeedState | None) -> str:

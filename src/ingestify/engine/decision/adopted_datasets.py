@@ -46,4 +46,4 @@ def keep_versions(batch: Sequence[Discovered], known: dict[Identifier, KnownData
         for discovered in batch:
             row = known.get(discovered.identifier) if discovered.progress is progress else None
             if row is not None and row.summary.feeds is not None:
-                keep_former_versions(discovered.resource, row.summary.feeds, former)
+                keep_former_versions(discovered.resource, row.summary.feeds.keys(), former)

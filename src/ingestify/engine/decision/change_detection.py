@@ -113,7 +113,7 @@ class _BundleTypes:
         return found
 
 
-class _Case:
+class _Case(msgspec.Struct, eq=False):
     """One dataset while it is decided about.
 
     Attributes:
@@ -121,38 +121,32 @@ class _Case:
         row: Its row in the catalogue, or None.
         entry: Its entry in the quarantine, or None.
         types: What the complete datasets of the batch hold.
+        entry_changes: What the entry of the index changes of name and metadata, for people.
         action: What has to be done. None: not known without the full dataset.
         error: What the fetch policy raised, or the source marked.
         is_asked_for: Whether a person wants it to be fetched in full.
         is_incomplete: Whether the lake has it under an identity without the selector's attributes. They may be those of
             another selector, so each file is asked for.
         first: See `Decision.first`.
-        entry_changes: What the entry of the index changes of name and metadata, for people.
     """
 
-    __slots__ = (
-        *("action", "discovered", "entry", "entry_changes", "error", "first", "is_asked_for", "is_incomplete"),
-        *("row", "types"),
-    )
+    discovered: Discovered
+    row: KnownDataset | None
+    entry: QuarantineEntry | None
+    types: _BundleTypes
+    entry_changes: tuple[str, ...] = ()
+    action: Action | None = None
+    error: Exception | None = None
+    is_asked_for: bool = False
+    is_incomplete: bool = False
+    first: frozenset[str] = frozenset()
 
-    def __init__(
-        self, discovered: Discovered, row: KnownDataset | None, entry: QuarantineEntry | None, types: _BundleTypes
-    ) -> None:
-        self.discovered = discovered
-        self.types = types
-        self.row = row
-        self.entry = entry
-        self.action: Action | None = None
-        self.error: Exception | None = None
-        self.is_asked_for = False
-        self.is_incomplete = False
-        self.first: frozenset[str] = frozenset()
-        self.entry_changes: list[str] = []
-        if row is not None:
-            if discovered.name != row.name:
-                self.entry_changes.append(f"name: '{row.name}' → '{discovered.name}'")
-            if discovered.metadata != row.metadata:
-                self.entry_changes.append("metadata")
+
+def _entry_changes(discovered: Discovered, row: KnownDataset | None) -> tuple[str, ...]:
+    if row is None or (discovered.metadata == row.metadata and discovered.name == row.name):  # mostly
+        return ()
+    renamed = [] if discovered.name == row.name else [f"name: '{row.name}' → '{discovered.name}'"]
+    return (*renamed, *(() if discovered.metadata == row.metadata else ("metadata",)))
 
 
 def decide(
@@ -194,8 +188,10 @@ def decide(
             keep_versions(some, known)
             entries = quarantine.find(kind, some)
             types = _BundleTypes(rules)
+            rows = map(known.get, identifiers)
             cases = [
-                _Case(one, known.get(one.identifier), entry, types) for one, entry in zip(some, entries, strict=True)
+                _Case(one, row, entry, types, _entry_changes(one, row))
+                for one, row, entry in zip(some, rows, entries, strict=True)
             ]
             for case in cases if incomplete else ():
                 case.is_incomplete = case.discovered.identifier in incomplete
@@ -296,7 +292,7 @@ def _reasons_to_refetch(case: _Case, existing: Dataset, rules: BundleRules) -> t
         one = "it is" if len(case.first) == 1 else "one of them is"
         reasons.append(f"the other files are asked for only if {one} there")
     if not reasons and case.row is not None and _is_described_anew(case, case.row):
-        reasons = case.entry_changes
+        reasons = list(case.entry_changes)
     return tuple(reasons) or ("by the fetch policy",)
 
 
@@ -394,13 +390,11 @@ def _has_own_rule(policy: FetchPolicy) -> bool:
 def _may_have_lost(case: _Case, row: KnownDataset) -> bool:
     """Whether the lake has files that the source does not announce. The full dataset tells from where they came."""
     files, feeds = case.discovered.resource.files, row.summary.feeds
-    if feeds is None:
+    if feeds is None or feeds.keys() <= files.keys():  # mostly all of them are announced
         return False
-    for file_id in feeds:  # mostly all of them are announced
-        known = None if file_id in files else feeds[file_id]
-        if known is not None and known.present and (is_known_lost(known) or wanted_by(case.discovered)(file_id)):
-            return True
-    return False
+    wanted = wanted_by(case.discovered)
+    lost = [known for file_id, known in feeds.items() if file_id not in files]
+    return any(known.present and (is_known_lost(known) or wanted(known.file_id)) for known in lost)
 
 
 def _find_lost(case: _Case, existing: Dataset, rules: BundleRules) -> list[str]:
@@ -462,7 +456,7 @@ def _description_changes(case: _Case, row: KnownDataset) -> list[str]:
     # If post_load_files finds the state out, it is not known before the files are loaded.
     if resource.post_load_files is None or row.state is DatasetState.MISSING:
         feeds = row.summary.feeds
-        known = _feeds_of(() if feeds is None else tuple(feeds))
+        known = _feeds_of(() if feeds is None else tuple(feeds.keys()))
         # The required feeds may have changed since.
         bundle_type, missing = case.types.of(discovered, known)
         if row.missing_feeds:

@@ -145,7 +145,7 @@ def iter_discovered(
                 if wanted and not identifier_matches(discovered.identifier, wanted):
                     progress.passed_over = discovered.identifier
                     continue
-                discovered.number = progress.listing.add(discovered.identifier)
+                discovered.number = progress.listing.add(discovered.key[2])
                 chosen.append(discovered)
                 if wanted:
                     progress.match(discovered.identifier)
@@ -208,8 +208,7 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore) -> D
     failpoint("discovery.found")
     provider = resource.provider = resource.provider or job.provider
     try:
-        _check_kind("provider", provider)
-        _check_kind("dataset type", resource.dataset_type)
+        _check_kind(provider, resource.dataset_type)
         announced = resource.identifier(job.selector)
         identifier = store.key_types.apply(provider, resource.dataset_type, announced, resource)
         identifier.check_length()
@@ -220,15 +219,19 @@ def _identify(progress: JobProgress, resource: object, store: DatasetStore) -> D
     return Discovered(progress, resource, identifier, provider, key, metadata)
 
 
-def _check_kind(called: str, name: object) -> None:
-    problem = _problem_of_kind(name) if isinstance(name, str) else problem_of_name(name, LONGEST_KIND)
+def _check_kind(provider: object, dataset_type: object) -> None:
+    are_texts = isinstance(provider, str) and isinstance(dataset_type, str)
+    problem = (_problem_of_kind if are_texts else _problem_of_kind.__wrapped__)(provider, dataset_type)
     if problem:
-        raise SourceError(f"its {called} {name!r:.80} {problem}")
+        raise SourceError(problem)
 
 
 @functools.lru_cache(maxsize=256)  # the datasets of a run have the same few
-def _problem_of_kind(name: str) -> str | None:
-    return problem_of_name(name, LONGEST_KIND)
+def _problem_of_kind(provider: object, dataset_type: object) -> str:
+    for called, name in (("provider", provider), ("dataset type", dataset_type)):
+        if problem := problem_of_name(name, LONGEST_KIND):
+            return f"its {called} {name!r:.80} {problem}"
+    return ""
 
 
 def _describable(resource: DatasetResource) -> str:

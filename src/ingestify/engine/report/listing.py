@@ -7,8 +7,6 @@ import hashlib
 import threading
 from collections.abc import Iterable
 
-from ingestify.domain.identifier import Identifier
-
 __all__ = ["Listing", "digest_of", "number_of"]
 
 _MODULUS = 1 << 64
@@ -32,13 +30,13 @@ class Listing:
         self._found_count = self._found_sum = 0
         self._came_count = self._came_sum = 0
 
-    def add(self, identifier: Identifier) -> int:
-        """Add a dataset that the source listed. Called by the discovery thread.
+    def add(self, key: str) -> int:
+        """Add a dataset that the source listed, by its canonical identifier. Called by the discovery thread.
 
         Returns:
             The dataset's number.
         """
-        number = number_of(identifier.canonical)
+        number = number_of(key)
         self._listed.append(number)
         return number
 
