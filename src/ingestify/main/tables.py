@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
+
+import msgspec
 
 from ingestify.config.locations import local_path
 from ingestify.config.secrets import resolve_lake_url
@@ -95,6 +96,6 @@ def _local_place(root: Path) -> TablePlace:
 
 def _cloud_place(address: CloudAddress, options: CloudOptions, below: str) -> TablePlace:
     prefix = "/".join(filter(None, (address.prefix, below)))
-    there = dataclasses.replace(address, prefix=prefix)
+    there = msgspec.structs.replace(address, prefix=prefix)
     folders = CloudTableFolders(there, options)
     return TablePlace(str(there), folders, folders.storage_options)
