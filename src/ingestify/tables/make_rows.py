@@ -56,6 +56,8 @@ def make_rows(dataset: Dataset, definitions: Sequence[TableDefinition], loader: 
         StoreError: The lake cannot be read.
     """
     functions = [(one, one.load_function()) for one in definitions if one.is_for(dataset, loader)]
+    # First what kloppy has to load as a whole, so that it need not load a part for the others.
+    functions.sort(key=lambda one: not one[0].is_large)
     with TableInput(dataset, loader) as given:
         return {one.name: _rows_of(given, one, function) for one, function in functions}
 

@@ -40,12 +40,29 @@ class TableInput:
         self.loader = loader or dataset.loader
         self._store = store
         self._loaded: Any = None
+        self._head: Any = None
         self._error: IngestifyError | None = None
 
     @functools.cached_property
     def files(self) -> FileCollection:
         """The current files, which are opened at their first use."""
         return self._store.load_files(self.dataset, lazy=True)
+
+    @property
+    def is_tracking(self) -> bool:
+        """Whether the dataset is one of tracking in a format that is built in."""
+        return self.dataset.dataset_type == "tracking" and find_format(self.loader, "tracking") is not None
+
+    def kloppy_metadata(self) -> Any:
+        """Return the metadata of kloppy's dataset: teams, players, periods, coordinates.
+
+        Of tracking, kloppy loads one frame for it, unless it has loaded all. It raises the errors of `kloppy`.
+        """
+        if not self.is_tracking or self._loaded is not None or self._error is not None:
+            return self.kloppy().metadata
+        if self._head is None:
+            self._head = self._load(limit=1)
+        return self._head.metadata
 
     def kloppy(self) -> Any:
         """Return kloppy's `EventDataset` or `TrackingDataset`, with the coordinates of the provider.
@@ -59,17 +76,21 @@ class TableInput:
         """
         if self._loaded is None and self._error is None:
             try:
-                # What kloppy warns of is the same in each of a season's matches.
-                with warnings.catch_warnings(record=True) as warned:
-                    warnings.simplefilter("always")
-                    self._loaded = self._store.load_with_kloppy(self.dataset, self.loader, **self._options)
-                for one in warned:
-                    logger.debug("%s: kloppy says: %s", self.dataset, one.message)
+                self._loaded = self._load()
             except IngestifyError as error:
                 self._error = error
         if self._error is not None:
             raise self._error
         return self._loaded
+
+    def _load(self, **more: Any) -> Any:
+        # What kloppy warns of is the same in each of a season's matches.
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            loaded = self._store.load_with_kloppy(self.dataset, self.loader, **self._options, **more)
+        for one in warned:
+            logger.debug("%s: kloppy says: %s", self.dataset, one.message)
+        return loaded
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -84,7 +105,7 @@ class TableInput:
 
     def close(self) -> None:
         """Close the files, and forget what kloppy made."""
-        self._loaded = None
+        self._loaded = self._head = None
         if "files" in self.__dict__:
             self.files.close()
 

@@ -157,6 +157,13 @@ TRACKING = [
         {"metadata": f"{SAMPLES}/sportec_meta.xml", "frames": f"{SAMPLES}/sportec_positional.xml"},
     ),
     Real(
+        "sportec",
+        "tracking",
+        "with-referee",
+        None,
+        {"metadata": f"{SAMPLES}/sportec_meta.xml", "frames": f"{SAMPLES}/sportec_positional_w_referee.xml"},
+    ),
+    Real(
         "metrica",
         "tracking",
         "sample",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import re
 from pathlib import Path
@@ -249,3 +250,60 @@ def test_the_team_of_the_event_attacks_to_the_right():
     assert of_home == [True, False], "in tracking it is always the home team"
     executing = Pitch(metadata("ACTION_EXECUTING_TEAM"))
     assert not any(executing.has_to_flip(first, owner, team) for owner in (home, away) for team in (home, away))
+
+
+# ---- Sportec's tracking --------------------------------------------------------------------------------
+
+
+def frame_set(section: str, person: str, numbers: list[int], **attributes: str) -> str:
+    more = "".join(f' {name}="{value}"' for name, value in attributes.items())
+    frames = "".join(f'<Frame N="{number}" X="{number % 50}" Y="1.5" S="3"{more}/>' for number in numbers)
+    team = "BALL" if person == "ball" else "t"
+    return f'<FrameSet GameSection="{section}" TeamId="{team}" PersonId="{person}">{frames}</FrameSet>'
+
+
+def test_sportecs_frames_are_put_together_from_one_set_for_each_object():
+    import io
+
+    from kloppy.domain import Ground, Orientation, Provider
+    from kloppy.domain.models.common import build_coordinate_system
+
+    from ingestify.tables.rows.sportec_tracking import iter_sportec_frames
+
+    sets = [
+        frame_set("firstHalf", "p2", [11, 12]),
+        frame_set("firstHalf", "ball", [10, 11, 12], BallPossession="2", BallStatus="1", Z="0.5"),
+        frame_set("secondHalf", "p1", [99]),  # a half in which nobody has the ball
+        frame_set("firstHalf", "referee", [10]),
+        frame_set("firstHalf", "p1", [12, 11, 12, 13]),
+        frame_set("pause", "p1", [12]),
+    ]
+    content = f"<PutDataRequest><Positions>{''.join(sets)}</Positions></PutDataRequest>".encode()
+    players = [SimpleNamespace(player_id=one) for one in ("p1", "p2")]
+    home = SimpleNamespace(team_id="h", ground=Ground.HOME, players=players)
+    away = SimpleNamespace(team_id="a", ground=Ground.AWAY, players=[])
+    system = build_coordinate_system(Provider.SKILLCORNER, pitch_length=105.0, pitch_width=68.0)
+    periods = [SimpleNamespace(id=number, start_timestamp=dt.timedelta(seconds=0)) for number in (1, 2)]
+    found = SimpleNamespace(
+        orientation=Orientation.AWAY_HOME,
+        coordinate_system=system,
+        pitch_dimensions=system.pitch_dimensions,
+        teams=[home, away],
+        periods=periods,
+        frame_rate=10,
+    )
+    files = SimpleNamespace(require_file=lambda feed: SimpleNamespace(stream=io.BytesIO(content)))
+    given: Any = SimpleNamespace(kloppy_metadata=lambda: found, files=files)
+    chunks = list(iter_sportec_frames(given, 2))
+    assert [chunk.height for chunk in chunks] == [4, 3]
+    rows = pl.concat(chunks)
+    assert rows.select("frame_id", "timestamp", "player_id", "team_id", "is_ball", "x", "y", "z").rows() == [
+        (10, 1.0, None, None, True, 42.5, 32.5, 0.5),
+        (11, 1.1, None, None, True, 41.5, 32.5, 0.5),
+        (11, 1.1, "p2", "h", False, 41.5, 32.5, None),
+        (11, 1.1, "p1", "h", False, 41.5, 32.5, None),
+        (12, 1.2, None, None, True, 40.5, 32.5, 0.5),
+        (12, 1.2, "p2", "h", False, 40.5, 32.5, None),
+        (12, 1.2, "p1", "h", False, 40.5, 32.5, None),
+    ]
+    assert rows.select("ball_state", "ball_owning_team", "speed").unique().rows() == [("alive", "a", 3.0)]

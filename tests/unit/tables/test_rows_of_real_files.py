@@ -211,12 +211,28 @@ def test_tracking_is_that_of_kloppy_on_one_pitch(provider_data, real):
     assert ours["is_ball"].sum() == len(loaded)
     some = dataclasses.replace(loaded, records=loaded.records[:: max(1, len(loaded.records) // 200)])
     expected = []
-    for frame in on_our_pitch(some, "STATIC_HOME_AWAY").records:
+    for frame, given in zip(on_our_pitch(some, "STATIC_HOME_AWAY").records, some.records, strict=True):
         owner = frame.ball_owning_team
-        head = (frame.period.id, frame.frame_id, frame.timestamp.total_seconds(), owner and str(owner.team_id))
-        expected.append((*head, None, *place_of(frame.ball_coordinates)))
-        expected += [(*head, one.player_id, *place_of(data.coordinates)) for one, data in frame.players_data.items()]
-    names = ("period_id", "frame_id", "timestamp", "ball_owning_team", "player_id", "x", "y", "z")
+        state = frame.ball_state and frame.ball_state.value
+        head = (frame.period.id, frame.frame_id, frame.timestamp.total_seconds(), state, owner and str(owner.team_id))
+        # A frame that kloppy turns has no speed of the ball any more.
+        speed = None if isinstance(given.ball_speed, list) else given.ball_speed
+        expected.append((*head, None, *place_of(frame.ball_coordinates), speed))
+        expected += [
+            (*head, one.player_id, *place_of(data.coordinates), data.speed) for one, data in frame.players_data.items()
+        ]
+    names = (
+        "period_id",
+        "frame_id",
+        "timestamp",
+        "ball_state",
+        "ball_owning_team",
+        "player_id",
+        "x",
+        "y",
+        "z",
+        "speed",
+    )
     rows = ours.filter(pl.col("frame_id").is_in([frame.frame_id for frame in some.records])).select(names)
     for name, values in zip(names, zip(*expected, strict=True), strict=True):
         series = pl.Series(name, values, rows[name].dtype)

@@ -30,11 +30,9 @@ def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame: 
         "position": polars.String,
         "minutes_played": polars.Float64,
     }
-    loaded = given.kloppy()
-    has_minutes = _knows_substitutions(loaded)
-    rows = [
-        _row(team, player, has_minutes=has_minutes) for team in loaded.metadata.teams or () for player in team.players
-    ]
+    has_minutes = _knows_substitutions(given)
+    teams = given.kloppy_metadata().teams or ()
+    rows = [_row(team, player, has_minutes=has_minutes) for team in teams for player in team.players]
     return polars.DataFrame(rows, schema=types)  # type: ignore[no-any-return]
 
 
@@ -60,8 +58,11 @@ def _minutes(played: list[Any]) -> float:
     return sum(float((end - start).total_seconds()) for start, end, _ in played) / 60.0
 
 
-def _knows_substitutions(loaded: Any) -> bool:
+def _knows_substitutions(given: TableInput) -> bool:
     """Return whether it is known who came on and went off. Without it, kloppy lets the first eleven play to the end."""
     from kloppy.domain import EventDataset, SubstitutionEvent
 
+    if given.is_tracking:
+        return False
+    loaded = given.kloppy()
     return isinstance(loaded, EventDataset) and any(isinstance(one, SubstitutionEvent) for one in loaded.events)

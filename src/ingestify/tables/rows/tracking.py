@@ -14,6 +14,7 @@ from ingestify.tables.column_types import as_json
 from ingestify.tables.definition import TableDefinition
 from ingestify.tables.rows.people import text_of
 from ingestify.tables.rows.pitch import Pitch
+from ingestify.tables.rows.sportec_tracking import iter_sportec_frames
 from ingestify.tables.table_input import TableInput
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ FRAMES = 2000
 
 def make_frames(given: TableInput, definition: TableDefinition) -> Iterator[pl.DataFrame]:  # noqa: ARG001 - likewise
     """Yield the rows in chunks; one chunk without rows if kloppy makes no frames of the dataset."""
+    if given.loader == "sportec":
+        yield from iter_sportec_frames(given, FRAMES)
+        return
     from kloppy.domain import TrackingDataset
 
     loaded = given.kloppy()
