@@ -22,6 +22,7 @@ ALL = (
     "frames.py",
     "clients.py",
     "commit.py",
+    "tables.py",
 )
 
 

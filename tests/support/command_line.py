@@ -36,6 +36,7 @@ _MODULES = (
     "ingestify.cli.run",
     "ingestify.cli.standard_streams",
     "ingestify.cli.status",
+    "ingestify.cli.tables",
     "ingestify.catalogue.catalogue",
     "ingestify.catalogue.migrations",
     "ingestify.checks.statsbomb",

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import hashlib
+import re
 import urllib.parse
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ _ROWS, _LAKE = "ingestify:rows", "ingestify:lake"
 _EXTRA = "tables"
 _ID = "dataset_id"
 
+_LONGEST_MESSAGE = 500
 _MANY_FILES = 50
 _SMALL_BYTES = 32_000_000
 """More files than this that are smaller than this are made into large ones."""
@@ -252,7 +254,7 @@ class DeltaFolder:
             try:
                 found = fragment.metadata.num_rows
             except (OSError, ValueError) as error:
-                yield fragment.path, f"it cannot be read: {mask_text(str(error).partition(chr(10))[0])}"
+                yield fragment.path, f"it cannot be read: {_one_line(error)}"
                 continue
             if found != said:
                 yield fragment.path, f"it has {found:,} rows, and the log says {said}"
@@ -304,9 +306,9 @@ class DeltaFolder:
                     # A second try would replace the columns of the other's table.
                     commit_properties=stamp.properties(retries=0),
                 )
-            except deltalake.exceptions.CommitFailedError as error:
+            except deltalake.exceptions.DeltaError:
                 if self.load() is None:
-                    raise Overtaken(self.name) from error
+                    raise
         self.load()
 
     def replace(
@@ -465,9 +467,14 @@ def _translated(problem: str) -> Iterator[None]:
     try:
         yield
     except (deltalake.exceptions.DeltaError, polars.exceptions.PolarsError, OSError, ValueError) as error:
-        told = mask_text(str(error).partition("\n")[0].strip())
-        kind = type(error).__name__
+        told = f"{type(error).__name__}: {_one_line(error)}"
     else:
         return
     # Outside of the handler: the error of an object store may quote a key, which the traceback would show.
-    raise StoreError(f"{problem[0].upper()}{problem[1:]}: {kind}: {told}")
+    raise StoreError(f"{problem[0].upper()}{problem[1:]}: {told}")
+
+
+def _one_line(error: Exception) -> str:
+    """Return the message without the colours and arrows of deltalake, and without Python's traceback in it."""
+    text = re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error).partition("Detail: Python exception")[0])
+    return mask_text(" ".join(text.split()))[:_LONGEST_MESSAGE]

@@ -19,8 +19,9 @@ from tests.support.command_line import CommandLine
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 
 _DELETING = [name for name in NAMES if name.startswith(("delete.", "removal."))]
-# Those of an adoption are in test_adoption_killed.
-_RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith(("partial.", "adoption."))]
+# Those of an adoption are in test_adoption_killed, those of tables in test_tables_killed.
+_ELSEWHERE = ("partial.", "adoption.", "tables.")
+_RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith(_ELSEWHERE)]
 
 
 @pytest.mark.sampled(3)
