@@ -28,6 +28,7 @@ _PYTHON = {
     "verify --repair": "engine.verify(repair=True)",
     "gc": "engine.collect_garbage()",
     "restored": "engine.store.identity.restore()",
+    "tables build": "engine.build_tables()",
     "adopt": "ingestify.adopt(…)",
     "adopt --yes": "ingestify.adopt(…, dry_run=False)",
     "sources competitions": "engine.competitions({})",

@@ -37,6 +37,7 @@ COMMANDS = {
     "gc": ("ingestify.cli.garbage", "Remove the files that no dataset has any more."),
     "copy": ("ingestify.cli.copy", "Mirror the lake into another one."),
     "export": ("ingestify.cli.export", "Write files as the provider lays them out, or as Parquet."),
+    "sql": ("ingestify.cli.sql", "Show the result of a SELECT over the tables of the lake."),
     "tables": ("ingestify.cli.tables", "Build columnar tables of the lake, for SQL and data frames."),
     "adopt": ("ingestify.cli.adopt", "Take over a lake of the published package."),
     "restored": ("ingestify.cli.restored", "Begin a new epoch after the lake was restored from a backup."),

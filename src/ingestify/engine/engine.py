@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from ingestify.store.reading.locked import LockCheck
     from ingestify.tables.lake_tables import LakeTables
     from ingestify.tables.report import TablesBuilt, TableStates, TablesVerified
+    from ingestify.tables.sql import SqlParameters
     from ingestify.tables.work import LoaderOf
 
 __all__ = ["IngestionEngine"]
@@ -1042,6 +1043,55 @@ class IngestionEngine:
             logger.warning("%s", problem)
         display.tell(report.line)
         return report
+
+    def table(self, name: str, **filters: object) -> pl.LazyFrame:
+        """Return a table as a lazy polars frame: only the columns and rows that a query needs are read.
+
+        It is the snapshot of this moment; a build that comes later does not change it.
+
+        Example::
+
+            shots = engine.table("events", competition_id=43).filter(pl.col("event_type") == "SHOT").collect()
+
+        Args:
+            name: A built table, or `matches`, which is read from the catalogue and needs no build.
+            **filters: A column to its value, or to a list of values; None: any.
+
+        Raises:
+            ConfigurationError: The table is not built, or has no such column.
+            MissingExtraError: The extra `tables` is not installed.
+            StoreError: The table cannot be read.
+        """
+        try:
+            return self.tables.scan(name, {key: value for key, value in filters.items() if value is not None})
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+
+    def sql(self, query: str, parameters: SqlParameters | None = None) -> pl.DataFrame:
+        """Return the result of a SELECT over the tables of the lake, in DuckDB's SQL.
+
+        The query may name each built table, such as `events`; `matches`, which is read from the catalogue and needs no
+        build; and `raw.{provider}_{feed}`, such as `raw.statsbomb_lineups`: the records of the provider's files, which
+        are read for this query. It can read nothing else, and write nothing.
+
+        Example::
+
+            engine.sql("select home_team, count(*) as matches from matches group by all order by all")
+
+        Args:
+            query: One SELECT.
+            parameters: The values of `?` in the query; or a dict, with the values of `$name`.
+
+        Raises:
+            ConfigurationError: The query is not one SELECT, or it is wrong; the message lists the tables.
+            LoadError: DuckDB cannot execute the query, or files that it names make no frame.
+            MissingExtraError: The extra `tables` is not installed.
+            StoreError: The lake or a table cannot be read.
+        """
+        try:
+            return self.tables.sql(query, parameters)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
 
     def list_tables(self) -> TableStates:
         """Return the tables that are built, and those that a build would make, with their size and problems.

@@ -19,7 +19,7 @@ from ingestify.storage.table_folders import CloudTableFolders, LocalTableFolders
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.layout import encode_component
 from ingestify.tables.definition import TableDefinition
-from ingestify.tables.delta import TablePlace
+from ingestify.tables.delta import NoPlace, TablePlace
 from ingestify.tables.lake_tables import LakeTables
 from ingestify.tables.work import LoaderOf
 from ingestify.vaults.lookup import SecretLookup
@@ -73,7 +73,7 @@ def _place_beside_files(store: DatasetStore) -> TablePlace:
         return _local_place(storage.root / _FOLDER / encode_component(store.bucket))
     if isinstance(storage, CloudStorage):
         return _cloud_place(storage.address, storage.options, f"{_FOLDER}/{encode_component(store.bucket)}")
-    raise ConfigurationError(
+    return NoPlace(
         f"There is no place for tables in {storage!r}. Name one in config.yaml: url below tables, such as "
         f"file://database/tables/."
     )

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ingestify.domain.dataset import Dataset
-from ingestify.errors import MissingExtraError, StoreError
+from ingestify.errors import ConfigurationError, MissingExtraError, StoreError
 from ingestify.masking import mask_text, mask_url
 from ingestify.store.reading.data_frame import library
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeltaFolder",
+    "NoPlace",
     "Overtaken",
     "Stamp",
     "TableFolders",
@@ -146,6 +147,32 @@ class TablePlace:
     def names(self) -> list[str]:
         """Return the names of the tables that are built, sorted; `problems` may be one of them."""
         return [name for name in self.folders.names() if not name.startswith("_")]
+
+
+class NoPlace(TablePlace):
+    """A lake without a place for tables: none is built, and none can be.
+
+    Args:
+        why: The message of the error at a build.
+    """
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def __repr__(self) -> str:
+        return "NoPlace()"
+
+    def folder(self, name: str) -> DeltaFolder:  # noqa: ARG002 - as that of the other
+        """Raise a ConfigurationError."""
+        raise ConfigurationError(self._why)
+
+    def find(self, name: str) -> DeltaTable | None:  # noqa: ARG002 - as that of the other
+        """Return None."""
+        return None
+
+    def names(self) -> list[str]:
+        """Return an empty list."""
+        return []
 
 
 class DeltaFolder:

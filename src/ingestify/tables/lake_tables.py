@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
+from typing import TYPE_CHECKING
 
 from ingestify.domain.ports import DatasetFilter
 from ingestify.errors import ConfigurationError
 from ingestify.progress.line import ShowProgress, unshown
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.suggestion import did_you_mean
 from ingestify.tables.building import build_tables
@@ -16,10 +18,15 @@ from ingestify.tables.delta import TablePlace
 from ingestify.tables.pending import LakeMoment
 from ingestify.tables.problems import NAME as PROBLEMS
 from ingestify.tables.problems import Problems, TableProblem
+from ingestify.tables.reading import MATCHES, filtered, read_matches, scan_table
 from ingestify.tables.registry import STANDARD, get_definition, installed_definitions
 from ingestify.tables.report import TableFault, TablesBuilt, TableState, TableStates, TablesVerified
+from ingestify.tables.sql import SqlParameters, run_sql
 from ingestify.tables.verifying import verify_tables
 from ingestify.tables.work import LoaderOf
+
+if TYPE_CHECKING:
+    import polars as pl
 
 __all__ = ["LakeTables"]
 
@@ -81,6 +88,31 @@ class LakeTables:
             for dataset in next(catalogue.iter_batches(wanted, _LOOKED_AT_FOR_FEEDS), []):
                 found.update(dict.fromkeys((provider, file.data_feed_key) for file in dataset.files.values()))
         return list(found)
+
+    def scan(self, name: str, filters: Mapping[str, object]) -> pl.LazyFrame:
+        """Return the rows of a table whose columns have some values, of which nothing is read yet.
+
+        Args:
+            name: A built table, or `matches`, which is read from the catalogue.
+            filters: A column's name to its value, or to a list of values.
+
+        Raises:
+            ConfigurationError: The table is not built, or has no such column.
+            StoreError: The table cannot be read.
+        """
+        frame = read_matches(self._store).lazy() if name == MATCHES else scan_table(self.place, name)
+        if frame is None:
+            built = [MATCHES, *self.place.names()]
+            hint = did_you_mean(name, built) or "."
+            raise ConfigurationError(
+                f"The table '{name}' is not built{hint} There are {', '.join(built)}; {remedy('tables build')} builds "
+                f"more."
+            )
+        return filtered(frame, name, filters)
+
+    def sql(self, query: str, parameters: SqlParameters | None = None) -> pl.DataFrame:
+        """Return the result of a query over the tables; see `sql.run_sql`."""
+        return run_sql(query, parameters, self._store, self.place, self._find_feeds())
 
     def build(
         self,
