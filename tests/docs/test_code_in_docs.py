@@ -83,6 +83,8 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "an-archive",
             "a-policy",
             "tables",
+            "sql",
+            "lazy-table",
             "tutorial-provider",
             "tutorial-source",
             "tutorial-discover",

@@ -44,6 +44,8 @@ DOCUMENTED = [
     ingestify.IngestionEngine.to_polars,
     ingestify.IngestionEngine.map,
     ingestify.IngestionEngine.build_tables,
+    ingestify.IngestionEngine.table,
+    ingestify.IngestionEngine.sql,
     ingestify.Dataset.to_polars,
     ingestify.debug_source,
 ]

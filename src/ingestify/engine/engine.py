@@ -1051,7 +1051,7 @@ class IngestionEngine:
 
         Example::
 
-            shots = engine.table("events", competition_id=43).filter(pl.col("event_type") == "SHOT").collect()
+            shots = engine.table("events", competition_id=43, event_type="SHOT").collect()
 
         Args:
             name: A built table, or `matches`, which is read from the catalogue and needs no build.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ USES = {
         "tables verify --make-rows --json",
         "tables drop shots",
         "tables drop numbers --yes",
+    ],
+    "sql": [
+        "run -q",
+        'sql "select name, state from matches order by name"',
+        'sql "select name from matches order by name" --json',
+        'sql "select name from matches order by name" --csv',
+        'sql "select 1 as one" --parquet one.parquet',
+        'sql "select 1 as one where false"',
+        "sql 'select * from nothing'",
+        "sql 'drop table matches'",
     ],
     "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],
@@ -144,7 +155,7 @@ def test_a_command_says_what_it_said(name, command, monkeypatch):
         found.unlink()
     said = ""
     for typed in USES[name]:
-        out, code = command.try_to(*typed.split())
+        out, code = command.try_to(*shlex.split(typed))
         said += f"$ ingestify {typed}\n{out}"
         said += "".join(f"[stderr] {line}\n" for line in command.err.splitlines())
         said += f"[exit code {code}]\n\n"

@@ -210,6 +210,9 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
 
     watched("tables build")
     watched.objects("tables build")
+    watched("sql", "select * from matches")
+    watched.objects("sql", "select * from matches")
+    watched("sql", f"select * from \"{EVIL}\"", shows=False)
     watched("tables list")
     watched.objects("tables list")
     (tmp_path / "files/tables/main/evil").rename(tmp_path / "kept")
