@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MATCHES", "filtered", "read_feed", "read_matches", "scan_table"]
 
+_LAST = ("dataset_id", "revision", "lake_updated_at")
+"""The columns after the keys of the identifier."""
+
 MATCHES = "matches"
 """The table of the datasets, which is read from the catalogue and so needs no build."""
 
@@ -42,9 +45,11 @@ def read_matches(store: DatasetStore) -> pl.DataFrame:
     datasets: list[Any] = list(store.iter_matching(store.dataset_filter(), explains=False))
     if not datasets:
         return frame_of([])
-    own = polars_of([own_columns(dataset) for dataset in datasets])
-    first = [name for name in own.columns if name not in ("dataset_id", "revision")]
-    return own.select(*first, "dataset_id", "revision").hstack(frame_of(datasets))
+    rows = frame_of(datasets)
+    own = polars_of([{**own_columns(dataset), "lake_updated_at": dataset.updated_at} for dataset in datasets])
+    taken = {name: f"identifier.{name}" for name in own.columns if name in rows.columns}
+    first = [name for name in own.columns if name not in _LAST]
+    return own.select(*first, *_LAST).rename(taken).hstack(rows)
 
 
 def read_feed(store: DatasetStore, provider: str, feed: str) -> pl.DataFrame:

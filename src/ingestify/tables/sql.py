@@ -150,7 +150,8 @@ def _check(duckdb: Any, connection: Any, query: str) -> None:
 
 def _translated(duckdb: Any, error: Exception, offered: _Offered) -> Exception:
     if isinstance(error, duckdb.CatalogException):  # its own suggestions are tables of DuckDB
-        return ConfigurationError(f"{str(error).partition(chr(10))[0]} {offered}")
+        said = str(error).partition("\n")[0].removeprefix("Catalog Error: ")
+        return ConfigurationError(f"{said} {offered}")
     if isinstance(error, (duckdb.BinderException, duckdb.ParserException, duckdb.InvalidInputException)):
         return ConfigurationError(str(error))
     return LoadError(f"DuckDB cannot execute it: {error}")

@@ -172,7 +172,7 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("delete", EVIL)
 
     watched("diff", datasets[0]["dataset_id"])
-    watched("diff", "provider=hostile")
+    watched("diff", "provider=hostile", shows=False)
     configure("version: 2", "version: 3")
     watched("run")
     watched("diff", f"match_id=x{EVIL}")
@@ -212,7 +212,7 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched.objects("tables build")
     watched("sql", "select * from matches")
     watched.objects("sql", "select * from matches")
-    watched("sql", f"select * from \"{EVIL}\"", shows=False)
+    watched("sql", f'select * from "{EVIL}"', shows=False)
     watched("tables list")
     watched.objects("tables list")
     (tmp_path / "files/tables/main/evil").rename(tmp_path / "kept")

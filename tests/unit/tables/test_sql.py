@@ -166,3 +166,11 @@ def test_a_snapshot_stays_as_it_was(tmp_path):
         engine.build_tables()
         assert engine.table("shots").collect().height == 0
         assert before.collect().height == 1
+
+
+def test_matches_have_the_columns_of_their_table(engine):
+    engine.build_tables("matches")
+    built = pl.scan_delta(str(engine.tables.place.url) + "/matches").collect().sort("name")
+    now = engine.table("matches").collect().sort("name")
+    assert now.columns == built.columns
+    assert now.equals(built)
