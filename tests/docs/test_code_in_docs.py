@@ -43,6 +43,7 @@ def test_every_python_block_is_one_that_runs():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name, code in blocks("file"):
@@ -96,7 +97,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "tutorial-suite",
         ]
         assert namespace["exit_code"] == 0
-        assert len(namespace["shots"]) == 4  # type: ignore[arg-type]
+        assert len(namespace["counts"]) == 4  # type: ignore[arg-type]
         assert namespace["wins"].metadata.row_count in range(1, 5)  # type: ignore[attr-defined]
     out = capsys.readouterr().out
     assert out.count(" shots\n") == 4

@@ -57,6 +57,7 @@ def example_of(documented: object) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))  # the lake of an example is below it
