@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import datetime as dt
 import json
@@ -14,6 +15,7 @@ import polars as pl
 import pytest
 
 from ingestify import DatasetResource, DraftFile, Source, debug_source
+from ingestify.errors import MissingExtraError
 from ingestify.tables.make_rows import make_rows
 from ingestify.tables.registry import STANDARD
 from ingestify.tables.rows import events
@@ -160,6 +162,37 @@ def test_kloppy_loads_once_for_all_tables_also_if_it_fails(files, monkeypatch):
     for content in (files["lineups"], b"[]"):
         tables_of({**files, "lineups": content})
     assert calls == [{"coordinates": "statsbomb", "three_sixty": False}] * 2
+
+
+def test_without_kloppy_the_extra_is_named_and_no_dataset_is_blamed(files, monkeypatch):
+    real_import = builtins.__import__
+
+    def without_kloppy(name, *args, **kwargs):
+        if name.partition(".")[0] == "kloppy":
+            raise ModuleNotFoundError("No module named 'kloppy'", name="kloppy")
+        return real_import(name, *args, **kwargs)
+
+    with debug_source(Invented(files), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        monkeypatch.setattr(builtins, "__import__", without_kloppy)
+        for definition in STANDARD[1:3]:
+            with pytest.raises(MissingExtraError, match="kloppy"):
+                make_rows(dataset, [definition])
+
+
+def test_a_shirt_without_a_number_has_none():
+    from ingestify.tables.rows import lineups
+
+    team = SimpleNamespace(team_id=1, name="A", ground=SimpleNamespace(value="home"))
+    player = SimpleNamespace(
+        player_id=7, name=None, first_name="B", last_name="C", starting=False, starting_position=None
+    )
+    found = [
+        lineups._row(team, SimpleNamespace(**vars(player), jersey_no=one), has_minutes=False)
+        for one in (None, "9", "x", 10)
+    ]
+    assert [row["jersey_no"] for row in found] == [None, 9, None, 10]
+    assert (found[0]["team_id"], found[0]["player_id"], found[0]["player_name"]) == ("1", "7", "B C")
 
 
 # ---- what kloppy may say that no file of ours has ------------------------------------------------------

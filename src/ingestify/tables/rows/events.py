@@ -68,10 +68,9 @@ _END_TIMES = ("receive_timestamp", "end_timestamp")
 
 def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame:  # noqa: ARG001 - all of these have it
     """Return a row for each event; none if kloppy makes no events of the dataset."""
-    polars = library("polars")
-    from kloppy.domain import EventDataset
+    polars, loaded = library("polars"), given.kloppy()
+    from kloppy.domain import EventDataset  # not before kloppy has said that it is installed
 
-    loaded = given.kloppy()
     types = {name: getattr(polars, kind) for name, kind in COLUMNS.items()}
     if not isinstance(loaded, EventDataset):
         return polars.DataFrame(schema=types)  # type: ignore[no-any-return]
@@ -116,6 +115,8 @@ class _RowMaker:
         self._add_details(row, event)
         if event.qualifiers or event.statistics:
             _add_qualifiers(row, event.qualifiers or (), event.statistics or ())
+        if kind == "SHOT" and "xg" not in row and isinstance(event.raw_event, dict):
+            row["xg"] = _number_of(event.raw_event.get("xG"))  # Sportec's, which kloppy does not read
         return row
 
     def _add_details(self, row: dict[str, Any], event: Any) -> None:
@@ -175,6 +176,13 @@ def _seconds(time: Any) -> float:
     """Return the seconds of a duration, or of kloppy's `Time`."""
     seconds: float = getattr(time, "timestamp", time).total_seconds()
     return seconds
+
+
+def _number_of(value: Any) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None  # it stays in `qualifiers`
 
 
 def _make_encoder() -> Callable[[Any], str]:

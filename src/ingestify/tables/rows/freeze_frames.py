@@ -29,9 +29,9 @@ _FINE_KINDS = ("Carry", "Dribble", "Pass")
 
 def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame:  # noqa: ARG001 - all of these have it
     """Return a row for each visible player of each event."""
-    from kloppy.domain import EventDataset
-
     loaded = given.kloppy()
+    from kloppy.domain import EventDataset  # not before kloppy has said that it is installed
+
     frames = _Frames()
     if not isinstance(loaded, EventDataset):
         return frames.to_frame(None)

@@ -30,8 +30,8 @@ def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame: 
         "position": polars.String,
         "minutes_played": polars.Float64,
     }
-    has_minutes = _knows_substitutions(given)
     teams = given.kloppy_metadata().teams or ()
+    has_minutes = _knows_substitutions(given)
     rows = [_row(team, player, has_minutes=has_minutes) for team in teams for player in team.players]
     return polars.DataFrame(rows, schema=types)  # type: ignore[no-any-return]
 
@@ -46,7 +46,7 @@ def _row(team: Any, player: Any, *, has_minutes: bool) -> dict[str, Any]:
         "ground": team.ground.value,
         "player_id": text_of(player.player_id),
         "player_name": name_of(player),
-        "jersey_no": None if player.jersey_no is None else int(player.jersey_no),
+        "jersey_no": int(number) if (number := str(player.jersey_no)).isdecimal() else None,
         "starting": bool(player.starting),
         "starting_position": text_of(player.starting_position),
         "position": text_of(position),

@@ -31,9 +31,9 @@ def make_frames(given: TableInput, definition: TableDefinition) -> Iterator[pl.D
     if given.loader == "sportec":
         yield from iter_sportec_frames(given, FRAMES)
         return
-    from kloppy.domain import TrackingDataset
-
     loaded = given.kloppy()
+    from kloppy.domain import TrackingDataset  # not before kloppy has said that it is installed
+
     if not isinstance(loaded, TrackingDataset) or not loaded.records:
         yield _Chunk().to_frame(None)
         return
