@@ -64,6 +64,11 @@ COLUMNS = {
 _STATISTICS = {"xG": "xg", "PSxG": "post_shot_xg"}
 _ENDS = ("receiver_coordinates", "end_coordinates", "result_coordinates")
 _END_TIMES = ("receive_timestamp", "end_timestamp")
+_DETAILS = (
+    *(*_ENDS, *_END_TIMES, "result"),
+    *("receiver_player", "replacement_player", "card_type", "formation_type"),
+)
+"""What only some kinds of events have. No kind has two ends."""
 
 
 def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame:  # noqa: ARG001 - all of these have it
@@ -87,61 +92,72 @@ def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame: 
 
 
 class _RowMaker:
-    """Makes the row of an event, with the provider's coordinates."""
+    """Makes the row of an event, with the provider's coordinates. Teams and players are those of one dataset."""
 
     def __init__(self) -> None:
         self._encode = _make_encoder()
         self._raw: tuple[Any, str | None] = (None, None)
-        self._names: dict[Any, str | None] = {}
+        self._teams: dict[int, tuple[str | None, str | None]] = {}
+        self._players: dict[int, tuple[str | None, str | None]] = {}
+        self._kinds: dict[type, tuple[str, list[str]]] = {}
 
     def __call__(self, event: Any) -> dict[str, Any]:
-        team, player, owner, state = event.team, event.player, event.ball_owning_team, event.ball_state
-        kind = event.event_type.value
+        kind, details = self._kinds.get(type(event)) or self._learn(event)
+        state = event.ball_state
         row = {
             "event_id": text_of(event.event_id),
             "event_type": f"GENERIC:{event.event_name}" if kind == "generic" else kind,
             "period_id": event.period.id,
             "timestamp": _seconds(event.timestamp),
             "ball_state": None if state is None else state.value,
-            "ball_owning_team": None if owner is None else text_of(owner.team_id),
+            "ball_owning_team": self._team(event.ball_owning_team)[0],
             "qualifiers": self._raw_event(event.raw_event),
         }
-        if team is not None:
-            row["team_id"], row["team_name"] = text_of(team.team_id), text_of(team.name)
-        if player is not None:
-            row["player_id"], row["player_name"] = text_of(player.player_id), self._name(player)
+        row["team_id"], row["team_name"] = self._team(event.team)
+        row["player_id"], row["player_name"] = self._player(event.player)
         if event.coordinates is not None:
             row["coordinates_x"], row["coordinates_y"] = event.coordinates.x, event.coordinates.y
-        self._add_details(row, event)
+        for name in details:
+            if (value := getattr(event, name)) is not None:
+                self._add_detail(row, name, value)
         if event.qualifiers or event.statistics:
             _add_qualifiers(row, event.qualifiers or (), event.statistics or ())
         if kind == "SHOT" and "xg" not in row and isinstance(event.raw_event, dict):
             row["xg"] = _number_of(event.raw_event.get("xG"))  # Sportec's, which kloppy does not read
         return row
 
-    def _add_details(self, row: dict[str, Any], event: Any) -> None:
-        """Add what only some kinds of events have."""
-        has = event.__dict__
-        end = next(filter(None, map(has.get, _ENDS)), None)
-        if end is not None:
-            row["end_coordinates_x"], row["end_coordinates_y"] = end.x, end.y
-        until = next((has[name] for name in _END_TIMES if has.get(name) is not None), None)
-        if until is not None:
-            row["end_timestamp"] = _seconds(until)
-        if (receiver := has.get("receiver_player")) is not None:
-            row["receiver_player_id"], row["receiver_player_name"] = text_of(receiver.player_id), self._name(receiver)
-        if (result := has.get("result")) is not None:
-            row["result"], row["success"] = result.value, result.is_success
-        for name, column in (("card_type", "card_type"), ("formation_type", "formation_type")):
-            if (value := has.get(name)) is not None:
-                row[column] = value.value
-        if (replacement := has.get("replacement_player")) is not None:
-            row["replacement_player_id"] = text_of(replacement.player_id)
+    def _learn(self, event: Any) -> tuple[str, list[str]]:
+        """Return the kind of events of a class, and which details they have."""
+        learned = event.event_type.value, [name for name in _DETAILS if name in event.__dict__]
+        self._kinds[type(event)] = learned
+        return learned
 
-    def _name(self, player: Any) -> str | None:
-        if player.player_id not in self._names:
-            self._names[player.player_id] = name_of(player)
-        return self._names[player.player_id]
+    def _add_detail(self, row: dict[str, Any], name: str, value: Any) -> None:
+        """Add what only some kinds of events have."""
+        if name in _ENDS:
+            row["end_coordinates_x"], row["end_coordinates_y"] = value.x, value.y
+        elif name in _END_TIMES:
+            row["end_timestamp"] = _seconds(value)
+        elif name == "result":
+            row["result"], row["success"] = value.value, value.is_success
+        elif name == "receiver_player":
+            row["receiver_player_id"], row["receiver_player_name"] = self._player(value)
+        elif name == "replacement_player":
+            row["replacement_player_id"] = text_of(value.player_id)
+        else:
+            row[name] = value.value
+
+    def _team(self, team: Any) -> tuple[str | None, str | None]:
+        if (known := self._teams.get(id(team))) is None:
+            known = (None, None) if team is None else (text_of(team.team_id), text_of(team.name))
+            self._teams[id(team)] = known
+        return known
+
+    def _player(self, player: Any) -> tuple[str | None, str | None]:
+        if (known := self._players.get(id(player))) is None:
+            known = (None, None) if player is None else (text_of(player.player_id), name_of(player))
+            self._players[id(player)] = known
+        return known
 
     def _raw_event(self, raw: Any) -> str | None:
         """Return the provider's event as JSON. Of one of its events, kloppy may make several."""

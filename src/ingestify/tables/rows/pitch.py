@@ -90,7 +90,7 @@ class Pitch:
             team: The team that has to attack to the right; None: the home team.
             is_static: Whether it is always the home team.
         """
-        key = (period and period.id, owner and owner.ground, team and team.ground, is_static)
+        key = (period and period.id, id(owner), id(team), is_static)  # a dataset keeps its few teams
         if key not in self._flips:
             self._flips[key] = self._decide(period, owner, team, is_static=is_static)
         return self._flips[key]
