@@ -20,8 +20,10 @@ import decimal
 import gzip
 import importlib
 import io
-from collections import defaultdict
-from collections.abc import Collection, Iterator
+import itertools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -52,6 +54,24 @@ DELIMITED = frozenset({*_DELIMITERS, *(f"{form}.gz" for form in _DELIMITERS)})
 
 _FORMATS = (*_DELIMITERS, *sorted(JSON | JSON_LINES))
 _UTF8_OF_POLARS = frozenset({"utf8", "utf8-lossy"})
+_SYNTAX_OF_PANDAS = frozenset(
+    [
+        "sep",
+        "delimiter",
+        "quotechar",
+        "quoting",
+        "doublequote",
+        "escapechar",
+        "comment",
+        "skiprows",
+        "lineterminator",
+        "skip_blank_lines",
+        "skipinitialspace",
+        "encoding",
+        "encoding_errors",
+        "engine",
+    ]
+)
 NO_VALUE = (OverflowError, UnicodeEncodeError)
 """What polars raises for a value that no column holds: a number of more than 128 bits, half of a surrogate pair."""
 
@@ -91,6 +111,7 @@ def read_polars(
     if form not in _DELIMITERS:
         return polars_of(read_records(content, form, feed, records), f"the feed '{feed}' ({form})", **options)
     options = {"infer_schema_length": None, "separator": _delimiter(content, form), **options}
+    content = _with_usual_lines(content, options)
     if names := _stacked_header(content, options["separator"]):
         options = {"has_header": False, "new_columns": names, **options}
     begin = content.tell()
@@ -144,11 +165,17 @@ def read_pandas(
     def read_delimited(**more: Any) -> Any:
         frame = pandas.read_csv(content, **{**options, **more})
         if isinstance(frame, pandas.DataFrame) and len(frame) and "index_col" not in options:
-            _refuse_index(frame, f"the feed '{feed}' ({form})")
+            content.seek(begin)
+            if not isinstance(frame.index, pandas.RangeIndex) or _has_more_fields(content, options):
+                raise LoadError(
+                    f"pandas makes no data frame of the feed '{feed}' ({form}): rows have more fields than the header. "
+                    f"Leave out the last ones by index_col=False, or say by index_col=0 that the first one is an index."
+                )
         return frame
 
     def read_objects(**more: Any) -> Any:
-        return pandas.json_normalize(read_records(content, form, feed, records, **more), **options)
+        rows = read_records(content, form, feed, records, **more)
+        return _flat_pandas(rows, f"the feed '{feed}' ({form})", **options)
 
     errors = (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeError)
     with as_load_error("pandas", f"the feed '{feed}' ({form})", *errors):
@@ -169,13 +196,16 @@ def read_pandas(
     return frame
 
 
-def _refuse_index(frame: pd.DataFrame, what: str) -> None:
-    """Raise a LoadError if pandas has made an index of the first fields, as rows have more of them than the header."""
-    if not frame.index.equals(library("pandas").RangeIndex(len(frame))):
-        raise LoadError(
-            f"pandas makes no data frame of {what}: rows have more fields than the header. Leave out the last ones by "
-            f"index_col=False, or say by index_col=0 that the first one is an index."
-        )
+def _has_more_fields(content: Any, options: Mapping[str, Any]) -> bool:
+    """Return whether rows have more fields than there are names: of the first ones, pandas makes an index."""
+    pandas = library("pandas")
+    syntax = {name: value for name, value in options.items() if name in _SYNTAX_OF_PANDAS}
+    try:
+        first = pandas.read_csv(content, header=None, nrows=2, dtype="str", **syntax)
+    except pandas.errors.ParserError:  # the second line has more fields than the first one
+        return options.get("names") is None and options.get("header", 0) in (0, "infer")
+    names = options.get("names")
+    return names is not None and len(first.columns) > len(names)
 
 
 def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any) -> pl.DataFrame:
@@ -194,9 +224,33 @@ def polars_of(rows: list[dict[str, Any]], what: str = "the rows", **options: Any
 
 def pandas_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return a pandas DataFrame of JSON objects; nested objects become dotted columns."""
-    pandas = library("pandas")
+    library("pandas")
     with as_load_error("pandas", "the rows", UnicodeEncodeError):
-        return pandas.json_normalize(rows)
+        return _flat_pandas(rows, "the rows")
+
+
+def _flat_pandas(rows: list[dict[str, Any]], what: str, **options: Any) -> Any:
+    """Return the frame of JSON objects. A column that has the values of two places would lose those of one."""
+    separator = options.get("sep", ".")
+    if "record_path" not in options:
+        columns = Counter(_columns_of(rows, separator, options.get("max_level")))
+        if twice := [name for name, count in columns.items() if count > 1]:
+            raise LoadError(
+                f"pandas makes no data frame of {what}: the column '{twice[0]}' is both a key with a '{separator}' and "
+                f"an object's key. Choose a sep= that is in no key, such as sep='/', or read it with polars."
+            )
+    return library("pandas").json_normalize(rows, **options)
+
+
+def _columns_of(values: list[dict[str, Any]], separator: str, levels: int | None, prefix: str = "") -> Iterator[str]:
+    """Yield the column of each place of objects, as pandas names them."""
+    for key in dict.fromkeys(itertools.chain.from_iterable(values)):
+        there = [value[key] for value in values if key in value]
+        objects = [one for one in there if isinstance(one, dict)] if levels != 0 else []
+        if len(objects) < len(there):
+            yield prefix + key
+        if objects:
+            yield from _columns_of(objects, separator, levels and levels - 1, prefix + key + separator)
 
 
 def joined_pandas(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -287,9 +341,29 @@ def _delimiter(content: Any, form: str) -> str:
 
     A CSV with semicolons and no comma in its header is one that Excel wrote in much of Europe.
     """
-    header = content.readline()
+    header = content.readline().partition(b"\r")[0]
     content.seek(0)
     return ";" if form == "csv" and b"," not in header and b";" in header else _DELIMITERS[form]
+
+
+def _with_usual_lines(content: Any, options: Mapping[str, Any]) -> Any:
+    """Return the content as polars has to get it: a lone CR ends a line, and a line without values is none.
+
+    pandas reads such lines so. polars makes nulls of a blank line, and knows no CR. Lines that the options skip are
+    left as they are, and so is what is between quotation marks.
+    """
+    text: bytes = content.read()
+    content.seek(0)
+    blank = b" *" if options["separator"] == "\t" else b"[ \t]*"
+    # A pattern that begins with a byte is found several times faster than one of two patterns.
+    if "eol_char" in options or not any(re.search(one, text) for one in (rb"\r(?!\n)", rb"\n%b\r?\n" % blank)):
+        return content
+    skipped = sum(options.get(name, 0) for name in ("skip_rows", "skip_lines", "skip_rows_after_header"))
+    begin = sum(map(len, itertools.islice(io.BytesIO(text), skipped)))
+    quote = options.get("quote_char", '"')
+    parts = text[begin:].split(quote.encode()) if quote else [text[begin:]]
+    parts[::2] = [re.sub(rb"[\r\n]+(?:%b[\r\n]+)*" % blank, b"\n", part) for part in parts[::2]]
+    return io.BytesIO(text[:begin] + (quote or "").encode().join(parts))
 
 
 def _is_exact(text: str) -> bool:

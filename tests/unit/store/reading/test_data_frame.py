@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestify.errors import LoadError, MissingExtraError, SourceError
-from ingestify.store.reading.data_frame import read_pandas, read_polars
+from ingestify.store.reading.data_frame import pandas_of, read_pandas, read_polars
 
 SHOT = {"id": "a", "location": [60.0, 40], "type": {"id": 16, "name": "Shot"}}
 PASS = {"id": "b", "location": [1, 2], "type": {"id": 30, "name": "Pass"}, "under_pressure": True}
@@ -262,3 +262,76 @@ def test_rows_with_more_fields_than_the_header_are_told_and_no_value_gets_into_a
     assert read_pandas(stream(b"a,b\n1,2,\n"), "csv", "events", index_col=False).to_dict("records") == [
         {"a": 1, "b": 2}
     ]
+
+
+@pytest.mark.parametrize("content", [b"a,b\n0,2,3\n", b"a,b\n0,2,3\n1,4,5\n"])
+def test_first_fields_that_count_from_0_are_no_exception(content):
+    for read in (read_polars, read_pandas):
+        with pytest.raises(LoadError, match=r"found more fields|rows have more fields than the header"):
+            read(stream(content), "csv", "events")
+    with pytest.raises(LoadError, match="more fields"):
+        read_pandas(stream(content), "csv", "events", header=None, names=["a", "b"], skiprows=1)
+    with pytest.raises(LoadError, match="more fields"):
+        read_pandas(stream(b",,,Home\n,,,1\n,,Time,Player1,\n0,1,2,3,4,5\n"), "csv", "events")
+    assert read_pandas(stream(content), "csv", "events", names=["x", "a", "b"], header=0)["b"][0] == 3
+
+
+LINES = [
+    (b"a,b\r1,2\r3,4\r", [{"a": 1, "b": 2}, {"a": 3, "b": 4}]),
+    (b"a;b\r1,5;2\r", [{"a": "1,5", "b": 2}]),
+    (b"a,b\r1,2\n3,4\r\n5,6", [{"a": 1, "b": 2}, {"a": 3, "b": 4}, {"a": 5, "b": 6}]),
+    (b"a,b\n1,2\n\n3,4\n", [{"a": 1, "b": 2}, {"a": 3, "b": 4}]),
+    (b"\r\n\r\na,b\r\n\r\n1,2\r\n\r\n \t\r\n\r\n", [{"a": 1, "b": 2}]),
+    (b"a\n1\n\n2\n", [{"a": 1}, {"a": 2}]),
+    (b"a,b\n,\n\n3,4\n", [{"a": None, "b": None}, {"a": 3, "b": 4}]),
+    (b'a,b\n\n"x\n\ny\r",2\n\n"",3\n\n', [{"a": "x\n\ny\r", "b": 2}, {"a": "", "b": 3}]),
+    (b'a,b\r"x\ry",2\r"say ""\r\r""",3\r', [{"a": "x\ry", "b": 2}, {"a": 'say "\r\r"', "b": 3}]),
+]
+
+
+@pytest.mark.parametrize(("content", "rows"), LINES)
+def test_both_libraries_see_the_same_lines(content, rows):
+    def without_null(rows):
+        return [{key: None if value != value or value == "" else value for key, value in row.items()} for row in rows]
+
+    assert without_null(read_polars(stream(content), "csv", "events").rows(named=True)) == without_null(rows)
+    assert without_null(read_pandas(stream(content), "csv", "events").to_dict("records")) == without_null(rows)
+
+
+def test_in_tsv_a_line_of_tabs_has_values():
+    for read in (read_polars, read_pandas):
+        assert read(stream(b"a\tb\n1\t2\n\n\t\n"), "tsv", "events").shape == (2, 2)
+
+
+def test_lines_that_an_option_skips_are_counted_as_they_are():
+    content = b"Season 2026\n\na,b\n1,2\n\n3,4\n"
+    assert read_polars(stream(content), "csv", "events", skip_rows=2).rows() == [(1, 2), (3, 4)]
+    assert read_polars(stream(b"a|1||2|"), "csv", "events", eol_char="|").shape == (3, 1), "the caller's own lines"
+    assert read_polars(stream(b"a,b\n'\n\n',1\n\n"), "csv", "events", quote_char="'").rows() == [("\n\n", 1)]
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        ([{"a.b": 1, "a": {"b": 2}}], "a.b"),
+        ([{"a.b": 1}, {"a": {"b": 2}}], "a.b"),
+        ([{"x": {"a.b": 1, "a": {"b": {}, "c": 1}}}, {"x": {"a": {"b": None}}}], "x.a.b"),
+    ],
+)
+def test_in_pandas_a_column_has_the_values_of_one_place(content, column):
+    given = json.dumps(content).encode()
+    with pytest.raises(LoadError, match=rf"the feed 'events' \(json\): the column '{column}' is both .* sep='/'"):
+        read_pandas(stream(given), "json", "events")
+    assert f"{column.replace('a.b', 'a')}/b".replace("x.", "x/") in read_pandas(
+        stream(given), "json", "events", sep="/"
+    )
+    assert read_polars(stream(given), "json", "events").height == len(content)
+    with pytest.raises(LoadError, match="the rows: the column"):
+        pandas_of(content)
+
+
+def test_in_pandas_a_key_with_a_dot_is_a_column():
+    content = b'[{"a.b": 1, "a": {"c": 2}, "d": {"e": {"f": 1}}, "d.e": 3}]'
+    assert list(read_pandas(stream(content), "json", "events")) == ["a.b", "d.e", "a.c", "d.e.f"]
+    with pytest.raises(LoadError, match=r"'d\.e'"):
+        read_pandas(stream(content), "json", "events", max_level=1)
