@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 import warnings
 from typing import Any
 
@@ -16,6 +17,8 @@ from ingestify.store.reading.file_collection import FileCollection
 __all__ = ["TableInput"]
 
 logger = logging.getLogger(__name__)
+
+_loading = threading.Lock()
 
 _COORDINATES = {("statsperform", "match"): "opta", ("statsperform", "tracking"): "sportvu"}
 """The formats whose coordinates have another name at kloppy."""
@@ -84,8 +87,9 @@ class TableInput:
         return self._loaded
 
     def _load(self, **more: Any) -> Any:
-        # What kloppy warns of is the same in each of a season's matches.
-        with warnings.catch_warnings(record=True) as warned:
+        # What kloppy warns of is the same in each of a season's matches. Python's filters are those of the whole
+        # process, so threads take turns; they would not load faster side by side.
+        with _loading, warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             loaded = self._store.load_with_kloppy(self.dataset, self.loader, **self._options, **more)
         for one in warned:

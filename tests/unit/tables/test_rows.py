@@ -7,6 +7,8 @@ import dataclasses
 import datetime as dt
 import json
 import re
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -162,6 +164,16 @@ def test_kloppy_loads_once_for_all_tables_also_if_it_fails(files, monkeypatch):
     for content in (files["lineups"], b"[]"):
         tables_of({**files, "lineups": content})
     assert calls == [{"coordinates": "statsbomb", "three_sixty": False}] * 2
+
+
+def test_threads_that_make_rows_leave_the_filters_of_warnings_as_they_are(files):
+    with debug_source(Invented(files), dataset_type="match") as engine:
+        (dataset,) = engine.list_datasets()
+        before = list(warnings.filters), warnings.showwarning
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda _: make_rows(dataset, STANDARD)["events"], range(16)))
+        assert (list(warnings.filters), warnings.showwarning) == before
+    assert len({(rows.height, rows.problem) for rows in made}) == 1
 
 
 def test_without_kloppy_the_extra_is_named_and_no_dataset_is_blamed(files, monkeypatch):
