@@ -263,6 +263,8 @@ class Dataset(Dumped):
             raise LoadError("Give at() one of the two: dataset.at(revision=0), or dataset.at('2026-10-31').")
         revisions = self.revisions
         if revision is not None:
+            if isinstance(revision, bool) or not hasattr(revision, "__index__"):
+                raise LoadError(f"{revision!r} is no number of a revision of {self}; {self._describe_revisions()}")
             there = range(len(revisions))
             number = there[revision] if -len(there) <= revision < len(there) else None
             if number is None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import re
 
+import numpy
 import pytest
 
 from ingestify import DatasetResource, Source, get_dev_engine
@@ -87,6 +89,17 @@ def test_a_revision_that_is_not_there_is_an_error(engine, number, said):
         engine.get_dataset(match_id=1).at(revision=number)
     with pytest.raises(LoadError, match="its only revision is 0"):
         engine.get_dataset(match_id=2).at(revision=number)
+
+
+@pytest.mark.parametrize("given", ["1", True, False, 1.0, [1], b"1"])
+def test_what_is_no_number_is_no_revision(engine, given):
+    dataset = engine.get_dataset(match_id=1)
+    said = rf"{re.escape(repr(given))} is no number of a revision of mine/match/.*; it has the revisions 0 to 2"
+    with pytest.raises(LoadError, match=said):
+        dataset.at(revision=given)
+    with pytest.raises(LoadError, match=said):
+        engine.diff(dataset, given)
+    assert dataset.at(revision=numpy.int64(1)) == dataset.at(revision=1)
 
 
 def test_what_at_means_has_to_be_said(engine):
