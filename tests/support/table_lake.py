@@ -9,14 +9,22 @@ from typing import Any
 
 import polars as pl
 
-from ingestify import DatasetResource, IngestionEngine, IngestionPlan, Source, get_engine
+from ingestify import BundleCheck, DatasetResource, IngestionEngine, IngestionPlan, Source, get_engine
 
-__all__ = ["TABLE", "MatchSource", "build_config", "open_lake", "shots"]
+__all__ = ["TABLE", "MatchSource", "NoGhosts", "build_config", "open_lake", "shots"]
 
 IS_FORGIVING = False
 """Whether a broken match has a row, too."""
 
 TABLE = "tests.support.table_lake:shots"
+
+
+class NoGhosts(BundleCheck):
+    """Refuses a match with a ghost."""
+
+    def find_problems(self, bundle: Any) -> Iterator[str]:
+        if any("ghost" in str(file.json()) for file in bundle.files.values()):
+            yield "there is a ghost"
 
 
 class MatchSource(Source):

@@ -43,6 +43,9 @@ class LakeTables:
         chosen: The names of the tables that a build makes if none is named; None: the standard ones, those of
             installed packages, and `own`.
         loader_of: See `LoaderOf`.
+
+    Raises:
+        ConfigurationError: A table of the settings has the name of another one.
     """
 
     def __init__(
@@ -55,7 +58,11 @@ class LakeTables:
     ) -> None:
         self.place = place
         self._store = store
-        self._own = {one.name: one for one in own}
+        self._own: dict[str, TableDefinition] = {}
+        for one in own:
+            if one.name in (*self._own, *(standard.name for standard in STANDARD), PROBLEMS):
+                raise ConfigurationError(f"tables.own: there is another table '{one.name}'; give yours another name.")
+            self._own[one.name] = one
         self._chosen = chosen
         self._loader_of = loader_of
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from ingestify import IngestionEngine, debug_source
+from ingestify import IngestionEngine, debug_source, get_engine
 from ingestify.errors import ConfigurationError, StoreError
 from tests.support.table_lake import MatchSource, build_config, open_lake
 
@@ -134,6 +136,75 @@ def test_an_invalidated_revision_stays_as_it_does_for_readers(lake):
     lake.engine.load()
     built(lake)
     assert lake.minutes() == lake.expected()
+
+
+def test_a_bundle_in_quarantine_is_in_no_table_until_a_person_accepts_it(tmp_path):
+    checks = {"provider": "mine", "dataset_type": "match", "checks": ["tests.support.table_lake.NoGhosts"]}
+    lake = Lake(tmp_path / "lake", dataset_types=[checks])
+    built(lake)
+    before = lake.expected()
+    lake.source.matches[1] = [{"minute": 99, "player": "ghost"}]
+    lake.source.matches[8] = [{"minute": 98, "player": "ghost"}]
+    lake.engine.load()
+    assert built(lake) == "shots: unchanged"
+    assert lake.minutes() == before
+    for entry in lake.engine.quarantine.iter_entries():
+        lake.engine.quarantine.accept(entry, decided_by="me")
+    assert built(lake) == "shots: 1 dataset added, 1 replaced · 2 rows"
+    assert lake.minutes() == lake.expected()
+    lake.source.matches[8] = [{"minute": 97, "player": "ghost again"}]
+    lake.engine.load()
+    lake.source.matches[8] = rows(8)  # now the provider has withdrawn it
+    lake.engine.load()
+    assert built(lake) == "shots: 1 dataset replaced · 3 rows"
+    assert lake.minutes() == lake.expected()
+    assert lake.is_sound()
+
+
+def test_an_executor_makes_the_rows(lake):
+    with ThreadPoolExecutor(2) as executor:
+        assert built(lake, executor=executor) == "shots: 4 datasets added · 12 rows"
+        assert not lake.engine.verify_tables(make_rows=True, executor=executor).faults
+
+
+def test_an_error_that_is_not_about_one_dataset_stops_the_build(tmp_path):
+    own = [{"name": "shots", "function": "tests.support.table_lake:no_such_function"}]
+    lake = Lake(tmp_path / "lake", tables={"own": own, "build": ["shots"]})
+    with pytest.raises(ConfigurationError, match="no_such_function"):
+        built(lake)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ConfigurationError, match="no_such_function"):
+        built(lake, executor=executor)
+
+
+def test_readers_and_builds_at_once_see_whole_matches_only(lake):
+    built(lake)
+    is_done, wrong = threading.Event(), []
+
+    def read() -> None:
+        while not is_done.is_set():
+            counts = lake.frame().group_by("match_id").agg(pl.len(), pl.col("revision").n_unique().alias("revisions"))
+            wrong.extend(row for row in counts.iter_rows() if row[1:] != (3, 1))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    other = get_engine(lake.folder / "config.yaml")
+    try:
+        for number in range(1, 6):
+            lake.source.matches = {match_id: rows(100 * number + match_id) for match_id in range(4)}
+            lake.engine.load()
+            engines = (lake.engine, other)
+            builds = [threading.Thread(target=engine.build_tables) for engine in engines]
+            for one in builds:
+                one.start()
+            for one in builds:
+                one.join()
+            assert lake.minutes() == lake.expected()
+    finally:
+        is_done.set()
+        reader.join()
+        other.close()
+    assert wrong == []
+    assert lake.is_sound()
 
 
 def test_a_dataset_without_rows_is_no_problem_and_no_fault(lake):
@@ -405,6 +476,14 @@ def test_a_dropped_table_is_gone_and_can_be_built_again(lake):
     assert not lake.engine.list_tables()[0].is_built
     assert not lake.engine.list_tables()[0].problems
     assert built(lake) == "shots: 3 datasets added, 1 failed · 9 rows"
+
+
+@pytest.mark.parametrize("name", ["matches", "problems", "shots"])
+def test_a_table_of_ones_own_needs_a_name_of_its_own(tmp_path, name):
+    own = [{"name": one, "function": "tests.support.table_lake:shots"} for one in ("shots", name)]
+    lake = Lake(tmp_path / "lake", tables={"own": own})
+    with pytest.raises(ConfigurationError, match=f"there is another table '{name}'"):
+        built(lake)
 
 
 def test_a_table_that_is_not_there_cannot_be_dropped(lake):
