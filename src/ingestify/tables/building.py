@@ -76,6 +76,7 @@ def build_tables(
             _make_all(iter_made(store, _iter_work(store, builds, loader_of, counts), executor), builds, counts)
             for build in builds:
                 build.finish()
+            problems.tidy()
     return TablesBuilt([build.report for build in builds], time.monotonic() - began)
 
 

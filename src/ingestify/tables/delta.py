@@ -231,8 +231,19 @@ class DeltaFolder:
     def schema(self) -> dict[str, pl.DataType]:
         """Return the columns and their types."""
         polars = library("polars")
-        arrow = self.table.schema().to_arrow()
-        return dict(polars.DataFrame(_empty(arrow)).schema)
+        types = {
+            "long": polars.Int64(),
+            "double": polars.Float64(),
+            "boolean": polars.Boolean(),
+            "string": polars.String(),
+            "date": polars.Date(),
+            "timestamp": polars.Datetime("us", "UTC"),
+        }
+        kinds = {field.name: str(getattr(field.type, "type", field.type)) for field in self.table.schema().fields}
+        others = [f"{name} ({kind})" for name, kind in kinds.items() if kind not in types]
+        if others:
+            raise StoreError(f"The table '{self.name}' has columns that ingestify did not write: {', '.join(others)}.")
+        return {name: types[kind] for name, kind in kinds.items()}
 
     def contents(self, dataset_ids: Collection[str] | None = None) -> dict[str, Version]:
         """Return the version of the rows of each dataset.
@@ -463,12 +474,6 @@ def _to_arrow(frame: pl.DataFrame) -> pa.Table:
     return frame.to_arrow(compat_level=library("polars").CompatLevel.oldest())
 
 
-def _empty(schema: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.schema(schema).empty_table()
-
-
 def _writer_properties() -> Any:
     return _deltalake().WriterProperties(compression="ZSTD")
 
@@ -495,13 +500,17 @@ def _translated(problem: str) -> Iterator[None]:
         yield
     except (deltalake.exceptions.DeltaError, polars.exceptions.PolarsError, OSError, ValueError) as error:
         told = f"{type(error).__name__}: {_one_line(error)}"
+    except BaseException as error:  # a damaged file lets Rust panic, which is no Exception in Python
+        if type(error).__name__ != "PanicException":
+            raise
+        told = f"a file is damaged: {_one_line(error)}"
     else:
         return
     # Outside of the handler: the error of an object store may quote a key, which the traceback would show.
     raise StoreError(f"{problem[0].upper()}{problem[1:]}: {told}")
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     """Return the message without the colours and arrows of deltalake, and without Python's traceback in it."""
     text = re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error).partition("Detail: Python exception")[0])
     return mask_text(" ".join(text.split()))[:_LONGEST_MESSAGE]

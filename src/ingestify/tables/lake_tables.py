@@ -75,13 +75,9 @@ class LakeTables:
         wanted = list(names or self._chosen or ())
         if not wanted and self._chosen is None:
             return [*STANDARD, *installed_definitions(), *self._own.values()]
-        feeds: list[tuple[str, str]] | None = None
-        found = []
-        for name in dict.fromkeys(wanted):
-            if name not in self._own and feeds is None:
-                feeds = self._find_feeds()
-            found.append(self._own.get(name) or get_definition(name, feeds or ()))
-        return found
+        known = {one.name for one in STANDARD} | self._own.keys()
+        feeds = [] if known.issuperset(wanted) else self._find_feeds()
+        return [get_definition(name, feeds, self._own.values()) for name in dict.fromkeys(wanted)]
 
     def _find_feeds(self) -> list[tuple[str, str]]:
         """Return provider and feed of the lake's files, of the first datasets of each kind."""

@@ -71,6 +71,7 @@ class Problems:
     def __init__(self, place: TablePlace, lake_id: str) -> None:
         self._folder = place.folder(NAME)
         self._stamp = Stamp(lake_id, NAME)
+        self._is_changed = False
 
     def find(self, table: str | None = None) -> list[TableProblem]:
         """Return the problems of a table; None: of all tables."""
@@ -93,6 +94,11 @@ class Problems:
         if dataset_ids is None or dataset_ids:
             self._change(lambda old: [one for one in old if not is_gone(one)])
 
+    def tidy(self) -> None:
+        """Remove old files, if this object has written new ones."""
+        if self._is_changed:
+            self._folder.tidy()
+
     def _change(self, change: Callable[[list[TableProblem]], list[TableProblem]]) -> None:
         """Write all problems again in one commit; once more if another build did the same meanwhile."""
         for _ in range(_TRIES):
@@ -104,6 +110,7 @@ class Problems:
                 if not self._folder.exists:
                     self._folder.create(_schema(), is_partitioned=False, stamp=self._stamp)
                 self._folder.overwrite([_frame(new)], _schema(), self._stamp)
+                self._is_changed = True
                 return
             except Overtaken:
                 continue

@@ -34,20 +34,24 @@ STANDARD: tuple[TableDefinition, ...] = (
 """The tables that are built if the settings say nothing."""
 
 
-def get_definition(name: str, feeds: Iterable[tuple[str, str]] = ()) -> TableDefinition:
-    """Return the table of a name: a standard one, one of an installed package, or that of a provider's feed.
+def get_definition(
+    name: str, feeds: Iterable[tuple[str, str]] = (), own: Iterable[TableDefinition] = ()
+) -> TableDefinition:
+    """Return the table of a name: a standard one, one of the settings or of a package, or that of a provider's feed.
 
     Args:
         name: The name.
         feeds: Provider and feed of the files in the lake, for the tables of a provider's feeds.
+        own: The tables of the settings.
 
     Raises:
         ConfigurationError: There is no such table, or there are several. Or the function of an installed package cannot
             be imported.
     """
-    standard = next((one for one in STANDARD if one.name == name), None)
-    if standard is not None:
-        return standard
+    known = [*STANDARD, *own]
+    named = next((one for one in known if one.name == name), None)
+    if named is not None:
+        return named
     plugin = find_plugin(TABLES_GROUP, name)
     if plugin is not None:
         return _definition_of(plugin)
@@ -58,7 +62,7 @@ def get_definition(name: str, feeds: Iterable[tuple[str, str]] = ()) -> TableDef
     if found:
         meant = " and ".join(f"'{one.feeds[0]}' of {one.provider}" for one in found)
         raise ConfigurationError(f"The table name '{name}' means several feeds: {meant}.")
-    names = sorted({*(one.name for one in (*STANDARD, *flat)), *(one.name for one in find_plugins(TABLES_GROUP))})
+    names = sorted({*(one.name for one in (*known, *flat)), *(one.name for one in find_plugins(TABLES_GROUP))})
     raise ConfigurationError(
         f"There is no table '{name}'{did_you_mean(name, names) or '.'} There are {', '.join(names)}."
     )

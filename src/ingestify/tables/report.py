@@ -57,7 +57,8 @@ class BuiltTable:
         parts = [f"{counted(count, 'dataset')} {text}" for count, text in done[:1]]
         parts += [f"{count:,} {text}" for count, text in done[1:]]
         rows = f" · {counted(self.rows, 'row')}" if self.rows else ""
-        return f"{self.name}{' (anew)' if self.is_whole else ''}: {', '.join(parts) or 'unchanged'}{rows}"
+        nothing = "no rows" if self.is_whole else "unchanged"
+        return f"{self.name}{' (anew)' if self.is_whole else ''}: {', '.join(parts) or nothing}{rows}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 
@@ -48,9 +49,12 @@ def verify_tables(
         StoreError: The lake or a table cannot be read.
     """
     moment = LakeMoment.of(store)
-    tables = [one for one in (_Table(store, place, each, moment) for each in definitions) if one.folder.load()]
+    built = [one for one in (_Table(store, place, each, moment) for each in definitions) if one.folder.load()]
+    tables = [one for one in built if not one.damages]  # of the others, the rows cannot be read
     verification = _Verification(tables, loader_of, makes_rows=makes_rows, on_fault=on_fault)
     with moving(lambda: f"{counted(len(verification.seen), 'dataset')} compared"):
+        for table in built:
+            verification.tell(table.damages)
         for table in tables:
             table.begin()
         for made in iter_made(store, verification.iter_work(iter_datasets(store, None)), executor):
@@ -59,7 +63,7 @@ def verify_tables(
             verification.tell(table.end(verification.seen))
     return TablesVerified(
         verification.faults,
-        [one.definition.name for one in tables],
+        [one.definition.name for one in built],
         len(verification.seen),
         sum(table.rows for table in tables),
         len(verification.behind),
@@ -133,6 +137,11 @@ class _Table:
         self._failed: dict[str, Version] = {}
         self._counts: dict[str, dict[Version, int]] = {}
 
+    @functools.cached_property
+    def damages(self) -> list[TableFault]:
+        """The damaged files."""
+        return [self._fault("file", path, what) for path, what in self.folder.iter_damaged()]
+
     def begin(self) -> None:
         """Read what the table has. The snapshot is older than what is read of the lake."""
         position = self.folder.find_position(self._moment.cursor[0])
@@ -170,11 +179,9 @@ class _Table:
             yield self._fault("row count", str(dataset), f"it has {there:,} rows, and should have {made.height:,}")
 
     def end(self, seen: set[str]) -> Iterator[TableFault]:
-        """Yield the rows of datasets that the lake does not have, and the damaged files."""
+        """Yield the rows of datasets that the lake does not have."""
         for dataset_id in sorted(self._counts.keys() - seen - (self.touched or set())):
             yield self._fault("extra", f"dataset {dataset_id}", "the lake does not have it")
-        for path, what in self.folder.iter_damaged():
-            yield self._fault("file", path, what)
 
     def _fault(self, kind: str, where: str, what: str) -> TableFault:
         return TableFault(self.definition.name, kind, where, what)

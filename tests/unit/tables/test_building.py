@@ -338,6 +338,19 @@ def test_a_name_that_spark_cannot_read_gets_another_character(lake):
     assert lake.frame().columns[-1] == "goal___1"
 
 
+def test_a_column_that_another_program_added_is_named(lake):
+    built(lake)
+    lake.frame().with_columns(pl.lit([1, 2]).alias("numbers")).write_delta(
+        f"{lake.folder}/files/tables/main/shots", mode="overwrite", delta_write_options={"schema_mode": "overwrite"}
+    )
+    lake.source.matches[1] = rows(6)
+    lake.engine.load()
+    with pytest.raises(StoreError, match="columns that ingestify did not write: numbers"):
+        built(lake)
+    assert built(lake, rebuild=True) == "shots (anew): 4 datasets added · 12 rows"
+    assert lake.minutes() == lake.expected()
+
+
 # ---- cursors -----------------------------------------------------------------------------------------------
 
 
@@ -456,8 +469,12 @@ def test_a_verification_finds_a_file_that_is_gone(lake):
     built(lake)
     for path in (lake.folder / "files/tables/main/shots").glob("*.parquet"):
         path.unlink()
+    (fault,) = lake.engine.verify_tables().faults
+    assert fault.kind == "file"
+    lake.engine.destroy_dataset(match_id=2)
     with pytest.raises(StoreError, match="The table 'shots' cannot be read"):
-        lake.engine.verify_tables()
+        built(lake)
+    assert built(lake, rebuild=True) == "shots (anew): 3 datasets added · 9 rows"
 
 
 def test_a_verification_says_what_changed_since_the_last_build(lake):
