@@ -143,6 +143,7 @@ class _TableBuild:
         self._folder = self._table
         """Where the rows are written to: the table, or one beside it that will take its place."""
         self._stamp = Stamp(moment.lake_id, definition.made_by)
+        self._is_overtaken = False
 
     def begin(self, *, is_anew: bool, retries: bool) -> None:
         """Find out what the table lacks. The snapshot is older than what is read of the lake from now on."""
@@ -212,7 +213,9 @@ class _TableBuild:
         failpoint("tables.made")
         self._problems.note(batch.problems)
         failpoint("tables.noted")
-        self._try(lambda: self._commit(batch, is_last=is_last), lambda: self._compare_again(batch))
+        if self._is_overtaken:
+            self._compare_again(batch)
+        self._try(lambda: self._commit(batch, is_last=is_last), lambda: self._look_again(batch))
         failpoint("tables.committed")
         self._problems.forget(self.definition.name, batch.ids_without_problem & self.pending.failed.keys())
         self.report.failed += batch.problems
@@ -265,9 +268,14 @@ class _TableBuild:
             self._folder.widen(wider, self._stamp)
             failpoint("tables.widened")
 
+    def _look_again(self, batch: Batch) -> None:
+        """Load the table. From now on it has rows that were not there when the build began."""
+        self._folder.load()
+        self._is_overtaken = True
+        self._compare_again(batch)
+
     def _compare_again(self, batch: Batch) -> None:
         """Drop from the batch what the other build has done, and what the lake has in other versions by now."""
-        self._folder.load()
         ids = batch.datasets.keys() | self.pending.removed
         there = self._folder.contents(ids) if self._folder.exists else {}
         self.pending.replaced = (self.pending.replaced - ids) | there.keys()

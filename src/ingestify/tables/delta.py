@@ -331,11 +331,16 @@ class DeltaFolder:
     # ---- commits ---------------------------------------------------------------------------------------
 
     def create(self, schema: Mapping[str, pl.DataType], *, is_partitioned: bool, stamp: Stamp) -> None:
-        """Create the table without rows, unless another process does it at this moment, and load it."""
+        """Create the table, without rows.
+
+        Raises:
+            Overtaken: Another build has created it.
+            StoreError: The place cannot be written.
+        """
         deltalake = _deltalake()
         with _translated(f"the table '{self.name}' cannot be created"):
             try:
-                deltalake.DeltaTable.create(
+                self._table = deltalake.DeltaTable.create(
                     self.url,
                     _arrow_schema(schema),
                     mode="error",
@@ -344,10 +349,10 @@ class DeltaFolder:
                     # A second try would replace the columns of the other's table.
                     commit_properties=stamp.properties(retries=0),
                 )
-            except deltalake.exceptions.DeltaError:
+            except deltalake.exceptions.DeltaError as error:
                 if self.load() is None:
                     raise
-        self.load()
+                raise Overtaken(self.name) from error
 
     def replace(
         self,
@@ -415,13 +420,16 @@ class DeltaFolder:
         yield from scanner.to_batches()
 
     def _commit(self, write: Any) -> None:
+        """Write, from the snapshot that was loaded last; then the snapshot is that of this commit.
+
+        It is not loaded anew: that could have rows of another build, which nobody has compared.
+        """
         deltalake = _deltalake()
         with _translated(f"the table '{self.name}' cannot be written"):
             try:
                 write()
             except deltalake.exceptions.CommitFailedError as error:
                 raise Overtaken(self.name) from error
-        self.load()
 
     def tidy(self) -> None:
         """Make many small files into large ones, and remove files that no snapshot of the last week has."""
@@ -437,7 +445,6 @@ class DeltaFolder:
             if not self.is_partitioned and (sizes < _SMALL_BYTES).sum() > _MANY_FILES:
                 self.table.optimize.compact(writer_properties=_writer_properties())
             self.table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False)
-        self.load()
 
     def remove(self) -> None:
         """Remove the table with all its files."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import shutil
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ import pytest
 
 from ingestify import IngestionEngine, debug_source, get_engine
 from ingestify.errors import ConfigurationError, StoreError
+from ingestify.failpoints import installed
 from tests.support.table_lake import MatchSource, build_config, open_lake
 
 _NO_TIME = dt.timedelta(hours=0)
@@ -205,6 +207,34 @@ def test_readers_and_builds_at_once_see_whole_matches_only(lake):
         other.close()
     assert wrong == []
     assert lake.is_sound()
+
+
+@pytest.mark.parametrize("point", ["tables.made", "tables.noted", "tables.created", "tables.committed"])
+@pytest.mark.parametrize("number", [1, 2])
+def test_another_build_that_comes_in_between_doubles_nothing(tmp_path, monkeypatch, point, number):
+    monkeypatch.setattr("ingestify.tables.batch._MOST_DATASETS", 2)
+    lake = Lake(tmp_path / "lake", matches=7)
+    lake.source.matches[3] = {"broken": "no shots"}
+    lake.engine.load()
+    other = get_engine(lake.folder / "config.yaml")
+    for changed in ((), (1, 2, 5)):
+        for match_id in changed:
+            lake.source.matches[match_id] = rows(50 + match_id, 2)
+        lake.engine.load()
+        passed = itertools.count(1)
+        is_free = threading.Lock()
+
+        def come_by(passed=passed, is_free=is_free) -> None:
+            if is_free.acquire(blocking=False):  # not in the other build itself
+                if next(passed) == number:
+                    other.build_tables()
+                is_free.release()
+
+        with installed({point: come_by}):
+            built(lake)
+        assert lake.minutes() == lake.expected()
+        assert lake.is_sound()
+    other.close()
 
 
 def test_a_dataset_without_rows_is_no_problem_and_no_fault(lake):
