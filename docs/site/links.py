@@ -25,6 +25,7 @@ PAGES = {
     "examples/README.md": "examples.md",
     "examples/season.ipynb": "season.ipynb",
     "examples/reading.ipynb": "reading.ipynb",
+    "examples/league.ipynb": "league.ipynb",
 }
 """What the site takes from outside docs/: where it is in the repository, and where in the site."""
 
