@@ -17,6 +17,9 @@ import pytest
 from ingestify import IngestionEngine, debug_source, get_engine
 from ingestify.errors import ConfigurationError, StoreError
 from ingestify.failpoints import installed
+from ingestify.tables.definition import TableDefinition
+from ingestify.tables.lake_tables import LakeTables
+from ingestify.tables.pending import LakeMoment
 from tests.support.table_lake import MatchSource, build_config, open_lake
 
 _NO_TIME = dt.timedelta(hours=0)
@@ -379,6 +382,45 @@ def test_a_column_that_another_program_added_is_named(lake):
         built(lake)
     assert built(lake, rebuild=True) == "shots (anew): 4 datasets added · 12 rows"
     assert lake.minutes() == lake.expected()
+
+
+def test_a_large_table_has_a_folder_for_each_dataset_and_is_kept_like_the_others(lake):
+    tables = lake.engine.tables
+    large = TableDefinition("shots", "tests.support.table_lake:shots", is_large=True)
+    tables = LakeTables(lake.engine.store, tables.place, [large], ["shots"], lambda _: None)
+
+    def check(line: str) -> None:
+        assert tables.build().line == line
+        assert lake.minutes() == lake.expected()
+        assert tables.verify(makes_rows=True).faults == []
+
+    check("shots: 4 datasets added · 12 rows")
+    folder = lake.folder / "files/tables/main/shots"
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {
+        "_delta_log",
+        *(f"dataset_id={dataset.dataset_id}" for dataset in lake.engine.iter_datasets()),
+    }
+    version = tables.place.find("shots").version()
+    check("shots: unchanged")
+    assert tables.place.find("shots").version() == version
+    lake.source.matches[1] = [{"minute": "90+2", "player": 7}]
+    lake.source.matches[8] = rows(8)
+    lake.source.matches[9] = {"broken": "no shots"}
+    lake.engine.load()
+    lake.engine.destroy_dataset(match_id=3)
+    del lake.source.matches[3]
+    lake.source.matches = {key: _as_text(content) for key, content in lake.source.matches.items()}
+    check("shots: 1 dataset added, 1 replaced, 1 removed, 1 failed · 4 rows")
+    moment = LakeMoment.of(lake.engine.store)
+    lake.engine.store.catalogue.lake.begin_epoch(moment.lake_id, moment.epoch + 1)
+    check("shots: unchanged")
+    assert tables.build(is_anew=True).line == "shots (anew): 4 datasets added, 1 failed · 10 rows"
+    check("shots: unchanged")
+
+
+def _as_text(content: Any) -> Any:
+    """The rows of a match as the table has them after one of them had a minute that is a text."""
+    return content if isinstance(content, dict) else [{**row, "minute": str(row["minute"])} for row in content]
 
 
 # ---- cursors -----------------------------------------------------------------------------------------------
