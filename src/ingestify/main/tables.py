@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,9 @@ __all__ = ["open_tables"]
 
 _FOLDER = "tables"
 """Beside the folders of the lake's buckets; no bucket's own folder has a folder of another bucket's name in it."""
+
+_REFUSED = re.compile(r"[\[\]^|\\\x00-\x1f\x7f]")
+"""deltalake panics, or writes into another folder."""
 
 
 def open_tables(store: DatasetStore, settings: Settings | None, folder: Path, loader_of: LoaderOf) -> LakeTables:
@@ -91,6 +95,11 @@ def _place_of_url(url: str, file_options: FileOptions | None, folder: Path, buck
 
 
 def _local_place(root: Path) -> TablePlace:
+    if _REFUSED.search(root.as_posix()):
+        return NoPlace(
+            f"There can be no tables in {str(root)!r}: Delta Lake opens no folder with one of [ ] ^ | \\ or a control "
+            f"character in its path. Name another one in config.yaml: url below tables, such as file://database/tables/."
+        )
     return TablePlace(str(root), LocalTableFolders(root))
 
 

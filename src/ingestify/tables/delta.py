@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import re
 import urllib.parse
@@ -200,7 +201,7 @@ class DeltaFolder:
         self._table = None
         with _translated(f"the table '{self.name}' cannot be read"):
             try:
-                self._table = deltalake.DeltaTable(self.url, storage_options=self._place.storage_options)
+                self._table = _table_class()(self.url, storage_options=self._place.storage_options)
             except deltalake.exceptions.TableNotFoundError:
                 return None
         return self._table
@@ -450,6 +451,25 @@ class DeltaFolder:
         """Remove the table with all its files."""
         self._place.folders.remove(self.name)
         self._table = None
+
+
+@functools.cache
+def _table_class() -> type[DeltaTable]:
+    """Return the class of a snapshot, which names its files as the disk does.
+
+    That of deltalake writes a blank in the path of a folder on disk as `%20`. polars and DuckDB find no such file.
+    """
+
+    class Table(_deltalake().DeltaTable):  # type: ignore[misc]
+        def file_uris(self, *args: Any, **options: Any) -> list[str]:
+            found: list[str] = super().file_uris(*args, **options)
+            folder = self.table_uri.removeprefix("file://")
+            if folder == self.table_uri or "%" not in folder:
+                return found
+            plain = urllib.parse.unquote(folder)
+            return [plain + one.removeprefix(folder) for one in found]
+
+    return Table
 
 
 def cast(frame: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:

@@ -129,10 +129,10 @@ class _Offered:
 def _select(table: DeltaTable, files: Sequence[str]) -> str:
     """Return the query that reads the files of a snapshot. An older file may lack columns."""
     columns = ", ".join(_identifier(field.name) for field in table.schema().fields)
-    options = "union_by_name = true"
+    options = "union_by_name = true, hive_partitioning = false"  # the lake's folder may be season=2024, too
     if partitions := table.metadata().partition_columns:
         types = ", ".join(f"{_identifier(one)}: VARCHAR" for one in partitions)
-        options += f", hive_partitioning = true, hive_types = {{{types}}}"
+        options = f"union_by_name = true, hive_partitioning = true, hive_types = {{{types}}}"
     return f"select {columns} from read_parquet({_listed(files)}, {options})"  # noqa: S608 - all of it is quoted
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import os
 import shutil
 import sqlite3
 import threading
@@ -489,6 +490,30 @@ def test_tables_can_be_elsewhere(tmp_path):
     built(lake)
     assert pl.read_delta(str(tmp_path / "lake/elsewhere/main/shots")).height == 12
     assert not (tmp_path / "lake/files/tables").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "é", "日本", "a%b", "a#b", "{a,b}", "star*", "o'dd", "provider=x", "dataset_id=x"]
+)
+def test_the_name_of_the_folder_makes_no_difference(tmp_path, name):
+    lake = Lake(tmp_path / name, matches=2)
+    built(lake)
+    lake.source.matches[1] = rows(7, 2)
+    lake.engine.load()
+    assert built(lake) == "shots: 1 dataset replaced · 2 rows"
+    assert lake.is_sound()
+    assert sorted(lake.engine.table("shots").collect()["minute"]) == [0, 1, 2, 70, 71]
+    query = "select provider, count(distinct dataset_id) from shots group by all"
+    assert lake.engine.sql(query).rows() == [("mine", 2)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such folder is possible")
+@pytest.mark.parametrize("name", ["[1]", "a^b", "a|b", "a\\b", "a\nb"])
+def test_a_folder_that_delta_lake_cannot_open_is_refused(tmp_path, name):
+    lake = Lake(tmp_path / name, matches=1)
+    with pytest.raises(ConfigurationError, match="Delta Lake opens no folder"):
+        built(lake)
+    assert lake.engine.sql("select count(*) from matches").item() == 1
 
 
 def test_the_tables_of_another_lake_are_not_touched(tmp_path):
