@@ -57,6 +57,7 @@ def run_sql(
     with tempfile.TemporaryDirectory(prefix="ingestify-sql-") as spill, duckdb.connect() as connection:
         _check(duckdb, connection, query)
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")  # it writes to stdout
         connection.execute(f"set temp_directory = {_quoted(spill)}")
         offered = _Offered(connection, store, place, feeds)
         readable = [spill, *offered.offer(query)]
@@ -68,6 +69,10 @@ def run_sql(
             return _with_whole_numbers(connection.sql(query, params=parameters or None).pl())
         except duckdb.Error as error:
             raise _translated(duckdb, error, offered) from error
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # how DuckDB tells of Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
         except library("polars").exceptions.PolarsError as error:
             raise LoadError(
                 f"The result has a column of a type that data frames do not have, such as INTERVAL; cast it in the "

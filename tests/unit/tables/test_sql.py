@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -174,3 +176,19 @@ def test_matches_have_the_columns_of_their_table(engine):
     now = engine.table("matches").collect().sort("name")
     assert now.columns == built.columns
     assert now.equals(built)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_a_query(config):
+    program = (
+        "import _thread, sys, threading, ingestify\n"
+        "endless = 'select count(*) from range(100000000) a, range(1000000) b where a.range * b.range % 7 = 3'\n"
+        "with ingestify.get_engine(sys.argv[1]) as engine:\n"
+        "    threading.Timer(4, _thread.interrupt_main).start()\n"
+        "    try:\n"
+        "        engine.sql(endless)\n"
+        "    except KeyboardInterrupt:\n"
+        "        print('stopped')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(config)], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "stopped\n", done.stderr
