@@ -37,12 +37,15 @@ def with_plain_names(frame: pl.DataFrame, known: dict[str, str]) -> pl.DataFrame
     """
     seen: dict[str, str] = {}
     for name in frame.columns:
-        plain = _REFUSED.sub("_", name)
-        other = seen.setdefault(plain.lower(), name)
+        other = seen.setdefault(_plain(name).lower(), name)
         if other != name:
             raise LoadError(f"The columns '{other}' and '{name}' would be one column of the table: rename one of them.")
-    names = {name: known.setdefault(plain, _REFUSED.sub("_", name)) for plain, name in seen.items()}
+    names = {name: known.setdefault(small, _plain(name)) for small, name in seen.items()}
     return frame.rename(names)
+
+
+def _plain(name: str) -> str:
+    return _REFUSED.sub("_", name) or "_"  # SQL has no column without a name
 
 
 @dataclasses.dataclass(slots=True)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Rows", "make_rows", "own_columns"]
 
+_ADDED_LATER = "lake_updated_at"
+"""A column that each table has too; the process that writes the rows adds it."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Rows:
@@ -67,7 +70,7 @@ def own_columns(dataset: Dataset) -> dict[str, Any]:
     revision = dataset.revisions[-1].revision_id if dataset.revisions else None
     own = {"provider": dataset.provider, "dataset_type": dataset.dataset_type}
     last = {"dataset_id": dataset.dataset_id, "revision": revision}
-    keys = with_own_names(dataset.identifier, {**own, **last})
+    keys = with_own_names(dataset.identifier, {**own, **last, _ADDED_LATER: None})
     return {**own, **{key: value for key, value in keys.items() if value is not None}, **last}
 
 
@@ -78,9 +81,14 @@ def _rows_of(given: TableInput, definition: TableDefinition, function: Callable[
     except (ConfigurationError, StoreError):
         raise  # these are not about one dataset: the build has to stop
     except IngestifyError as error:
-        return Rows(problem=mask_text(str(error)))
+        return Rows(problem=_told(str(error)))
     except Exception as error:  # noqa: BLE001 - the function is anybody's code, and its failure is one dataset's
-        return Rows(problem=mask_text(f"{type(error).__name__}: {error}"))
+        return Rows(problem=_told(f"{type(error).__name__}: {error}"))
+
+
+def _told(reason: str) -> str:
+    """Return a reason without secrets, as text that a table can hold: it may quote half of a character."""
+    return mask_text(reason).encode(errors="backslashreplace").decode()
 
 
 def _as_rows(dataset: Dataset, frames: Iterator[pl.DataFrame]) -> Rows:
@@ -126,7 +134,7 @@ def _with_own_columns(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     polars = library("polars")
     own = own_columns(dataset)
     keys = {f"identifier.{key}" for key in dataset.identifier} | set(dataset.identifier)
-    reserved = [name for name in own if name not in keys and name in frame.columns]
+    reserved = [name for name in (*own, _ADDED_LATER) if name not in keys and name in frame.columns]
     if reserved:
         raise LoadError(f"The frame has a column '{reserved[0]}', which each table has already: give it another name.")
     named = {f"identifier.{name}" if name in frame.columns else name: value for name, value in own.items()}

@@ -424,6 +424,13 @@ def _as_text(content: Any) -> Any:
     return content if isinstance(content, dict) else [{**row, "minute": str(row["minute"])} for row in content]
 
 
+def test_a_column_without_a_name_gets_one(lake):
+    lake.source.matches[5] = [{"minute": 1, "": 7}]
+    lake.engine.load()
+    built(lake)
+    assert lake.engine.sql("select _ from shots where _ is not null").rows() == [(7,)]
+
+
 # ---- cursors -----------------------------------------------------------------------------------------------
 
 

@@ -98,6 +98,8 @@ def test_each_frame_of_an_iterator_is_encoded_before_the_next_one_is_made():
         (pd.Series([1]), "returned an object of the type Series"),
         (KeyError("shots"), "KeyError: 'shots'"),
         (pl.DataFrame({"revision": [1]}), "a column 'revision', which each table has already"),
+        (pl.DataFrame({"lake_updated_at": [1]}), "a column 'lake_updated_at', which each table has already"),
+        (ValueError("half of a smile: \ud83d"), r"half of a smile: \ud83d"),
     ],
 )
 def test_what_a_function_does_wrong_is_the_problem_of_its_dataset_only(value, problem):
