@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import subprocess
 import sys
 
@@ -179,12 +180,13 @@ def test_matches_have_the_columns_of_their_table(engine):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there is no signal to send")
 def test_ctrl_c_stops_a_query(config):
     program = (
-        "import _thread, sys, threading, ingestify\n"
+        "import os, signal, sys, threading, ingestify\n"
         "endless = 'select count(*) from range(100000000) a, range(1000000) b where a.range * b.range % 7 = 3'\n"
         "with ingestify.get_engine(sys.argv[1]) as engine:\n"
-        "    threading.Timer(4, _thread.interrupt_main).start()\n"
+        "    threading.Timer(4, os.kill, [os.getpid(), signal.SIGINT]).start()\n"
         "    try:\n"
         "        engine.sql(endless)\n"
         "    except KeyboardInterrupt:\n"
