@@ -109,7 +109,7 @@ def read_polars(
         options, encoding = {"encoding": encoding, **options}, None
     content = _as_utf8(content, encoding, feed, form)
     if form not in _DELIMITERS:
-        return polars_of(read_records(content, form, feed, records), f"the feed '{feed}' ({form})", **options)
+        return _polars_of_json(content, form, feed, records, **options)
     options = {"infer_schema_length": None, "separator": _delimiter(content, form), **options}
     content = _with_usual_lines(content, options)
     if names := _stacked_header(content, options["separator"]):
@@ -125,6 +125,20 @@ def read_polars(
         texts = polars.read_csv(content, **options, schema_overrides=dict.fromkeys(large, polars.String))
     rounded = [name for name in large if not all(map(_is_exact, texts[name].drop_nulls()))]
     return frame.with_columns([texts[name] for name in rounded])
+
+
+def _polars_of_json(content: Any, form: str, feed: str, records: str | None, **options: Any) -> pl.DataFrame:
+    from ingestify.store.reading.shape import shape_of  # only who makes a frame needs them
+    from ingestify.store.reading.typed_json import frame_of
+
+    what = f"the feed '{feed}' ({form})"
+    rows = read_records(content, form, feed, records)
+    if options:
+        return polars_of(rows, what, **options)
+    polars = library("polars")
+    with as_load_error("polars", what, polars.exceptions.PolarsError, *NO_VALUE):
+        frame: pl.DataFrame = frame_of(polars, rows, shape_of(rows))
+    return frame
 
 
 def read_rows(

@@ -3,6 +3,9 @@
 The process knows no lake. It gets a dataset, asks for each file that kloppy reads, and gets the path of a copy, so the
 lake may be anywhere, also in memory. It does not import the caller's script, as those of `multiprocessing` do: a script
 needs no `if __name__ == "__main__":`.
+
+The processes of `mapping`, which are loky's, are not used: each would open the lake itself, which one in memory or with
+a secret does not allow, and loky gives a running process no way to ask for the few files that kloppy reads.
 """
 
 from __future__ import annotations

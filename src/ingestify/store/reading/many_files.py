@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from ingestify.domain.readable_files import ReadableFile
 from ingestify.store.reading.data_frame import DELIMITED, NO_VALUE, as_load_error, library, read_rows
 from ingestify.store.reading.records import JSON
-from ingestify.store.reading.shape import EXACT, NOTHING, Kind, Shape, fitted, loses, shape_of, united
-from ingestify.store.reading.typed_json import ShapeCheck, column_type, records_in
+from ingestify.store.reading.shape import EXACT, NOTHING, Kind, Shape, loses, shape_of, united
+from ingestify.store.reading.typed_json import ShapeCheck, column_type, columns_of, frame_of, records_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,22 +191,13 @@ def _rows(file: ReadableFile, content: bytes, records: str | None, encoding: str
 def _read_rows(what: str, rows: list[dict[str, Any]], shape: Shape) -> _Read:
     polars = library("polars")
     with as_load_error("polars", what, polars.exceptions.PolarsError, *NO_VALUE):
-        types = {key: column_type(polars, field) for key, field in (shape.fields or {}).items()}
-        if not rows or not types:
-            return _Read(polars.DataFrame(schema=types), len(rows), shape)
-        fitting = fitted(rows, shape)
-        try:
-            frame = polars.from_dicts(fitting, schema=types)
-        except TypeError:  # polars takes a list of small whole numbers and one of more than 64 bits for mixed types
-            frame = polars.from_dicts(fitting, schema=types, strict=False)
-    return _Read(frame, len(rows), shape)
+        return _Read(frame_of(polars, rows, shape), len(rows), shape)
 
 
 def _read_quickly(file: ReadableFile, what: str, content: bytes, shape: Shape) -> _Read:
     polars = library("polars")
     try:
-        types = {key: column_type(polars, field) for key, field in (shape.fields or {}).items()}
-        frame = polars.read_json(content, schema=types)
+        frame = polars.read_json(content, schema=columns_of(polars, shape))
     except polars.exceptions.PolarsError:  # such as a text that is no UTF-8, or a number that only Python reads
         return _read_rows(what, _rows(file, content, None, None), shape)
     return _Read(frame, frame.height, shape)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from ingestify.store.reading.shape import EXACT, LONG, NOTHING, Kind, Shape
+from ingestify.store.reading.shape import EXACT, LONG, NOTHING, Kind, Shape, fitted
 
-__all__ = ["ShapeCheck", "column_type", "records_in"]
+__all__ = ["ShapeCheck", "column_type", "columns_of", "frame_of", "records_in"]
 
 _ESCAPED_COLON = b"\\u003"
 
@@ -94,10 +94,29 @@ def records_in(content: bytes, feed: str) -> bytes:
     return next((value for value in there if value.startswith(b"[")), content)
 
 
+def frame_of(polars: Any, rows: list[dict[str, Any]], shape: Shape) -> Any:
+    """Return the frame of JSON objects that have a shape, or a narrower one."""
+    types = columns_of(polars, shape)
+    if not rows:
+        return polars.DataFrame(schema=types)
+    if not types:
+        return polars.from_dicts(rows)  # it has their number
+    fitting = fitted(rows, shape)
+    try:
+        return polars.from_dicts(fitting, schema=types)
+    except TypeError:  # polars takes a list of small whole numbers and one of more than 64 bits for mixed types
+        return polars.from_dicts(fitting, schema=types, strict=False)
+
+
+def columns_of(polars: Any, shape: Shape) -> dict[str, Any]:
+    """Return the columns of records that have a shape, each with its type."""
+    return {key: column_type(polars, field) for key, field in (shape.fields or {}).items()}
+
+
 def column_type(polars: Any, shape: Shape) -> Any:
     """Return the type of a polars column that has values of a shape."""
     if shape.kind is Kind.OBJECT:
-        return polars.Struct({key: column_type(polars, field) for key, field in (shape.fields or {}).items()})
+        return polars.Struct(columns_of(polars, shape))
     if shape.kind is Kind.LIST:
         return polars.List(column_type(polars, shape.items or NOTHING))
     if shape.is_mixed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import itertools
@@ -71,10 +72,33 @@ def kind(dtype):
     return str(dtype).replace("UInt64", "Int128")  # polars takes the one or the other, whichever comes first
 
 
+def check_order(values, dtype):
+    """The columns and the fields of a struct come in the order in which they come first."""
+    if isinstance(dtype, polars.Struct):
+        there = [value for value in values if value is not None]
+        assert [field.name for field in dtype.fields] == list(dict.fromkeys(itertools.chain.from_iterable(there)))
+        for field in dtype.fields:
+            check_order([value[field.name] for value in there if field.name in value], field.dtype)
+    if isinstance(dtype, polars.List):
+        check_order([item for value in values if value is not None for item in value], dtype.inner)
+
+
+def check_alone(frame, rows):
+    """Compare the frame of one JSON file with that of its records, made by Python's reader and polars' own types."""
+    assert frame.height == len(rows)
+    check_order(rows, polars.Struct(frame.schema))
+    with contextlib.suppress(TypeError):  # polars takes a list of small numbers and a large one for mixed types
+        plainly = polars_of(rows)
+        assert kind(polars.Struct(frame.schema)) == kind(polars.Struct(plainly.schema))
+        assert plain(frame.rows(named=True)) == plain(plainly.rows(named=True))
+
+
 def check(contents):
     """Compare the frames of JSON files with the frame of all their records, made by Python's reader."""
     files = [Content(content) for content in contents]
     rows = [read_rows(io.BytesIO(file.content), "json", "events") for file in files]
+    for file, own in zip(files, rows, strict=True):
+        check_alone(file.to_polars(), own)
     records = list(itertools.chain.from_iterable(rows))
     read = read_together(files)
     assert [height for _, height in read] == list(map(len, rows))
@@ -150,6 +174,17 @@ def test_the_quick_reader_takes_what_is_usual(monkeypatch):
     wrapped = b'{"meta": {"id": 1}, "data": 3, "events": ' + usual + b"}"
     check([wrapped, usual, wrapped])
     assert len(quick) == 13
+
+
+def test_the_frame_of_one_file_is_that_of_several():
+    for rows in ([{"a": {"x": 1}}, {"a": {"z": 2, "x": 1, "y": 3}}], [{"a": [1, 2**70]}], [{"a": [-7, 2**63]}]):
+        file = Content(json.dumps(rows).encode())
+        ((several, _),) = read_together([file])
+        assert file.to_polars().schema == several.schema
+        assert plain(file.to_polars().rows(named=True)) == plain(several.rows(named=True))
+        check_order(rows, polars.Struct(several.schema))
+    assert Content(b"[{}, {}]").to_polars().shape == (2, 0)
+    assert Content(b"[]").to_polars().shape == (0, 0)
 
 
 def real_files(folder: Path, most_bytes: int):
