@@ -272,7 +272,7 @@ def test_the_settings_of_an_object_store_have_the_defaults_of_its_adapter():
     from ingestify.storage.cloud_address import CloudOptions
 
     storage = make_storage("s3://lake", FileOptions(anonymous=True))
-    assert storage._options == CloudOptions(anonymous=True)
+    assert storage.options == CloudOptions(anonymous=True)
 
 
 class Leading(Source):

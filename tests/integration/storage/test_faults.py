@@ -189,7 +189,7 @@ def test_deleting_what_somebody_else_deletes_is_no_error(azurite):
     """Of Azure and Google, removing what is not there is an error; the others of the same request are removed."""
     with Relay(azurite.rpartition("/")[0]) as front:
         storage = open_lake("az", f"{front.url}/{azurite.rpartition('/')[2]}")
-        other = CloudStorage(storage.address, storage._options)
+        other = CloudStorage(storage.address, storage.options)
         for name in ("a", "b", "c"):
             put(storage, f"main/{name}", b"x")
 
