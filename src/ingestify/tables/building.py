@@ -8,6 +8,7 @@ compares versions, and goes on.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -35,6 +36,8 @@ logger = PrintableLogger(__name__)
 
 _REMOVED_AT_ONCE = 1000
 _TRIES = 20
+_KILLED_AFTER = dt.timedelta(days=1)
+"""A build that has not written to its new table for so long was killed."""
 
 
 def build_tables(
@@ -171,12 +174,9 @@ class _TableBuild:
             )
 
     def _begin_anew(self) -> None:
-        """Write into a table beside the old one. A build that was killed there goes on there."""
+        """Write into a table beside the old one, of this build alone: several may make the table anew at once."""
         self.report.is_whole = True
-        self._folder = self._place.folder(f"_new_{self.definition.name}")
-        self._folder.load()
-        if self._folder.exists and not self._folder.is_made_by(self._stamp.made_by):
-            self._folder.remove()
+        self._folder = self._place.new_folder(self.definition.name)
 
     def add(self, dataset: Dataset, rows: Rows) -> None:
         """Add the rows of a dataset, and commit the batch if it is large enough."""
@@ -194,6 +194,7 @@ class _TableBuild:
             self._try(self._take_the_place, self._table.load)
             failpoint("tables.exchanged")
             self._folder.remove()
+            self._place.remove_new_folders(self.definition.name, older_than=_KILLED_AFTER)
         if self.report.is_changed:
             self._table.tidy()
             failpoint("tables.tidied")

@@ -15,10 +15,12 @@ import functools
 import hashlib
 import re
 import urllib.parse
+import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
 from ingestify.errors import ConfigurationError, MissingExtraError, StoreError
 from ingestify.masking import mask_text, mask_url
@@ -144,6 +146,18 @@ class TablePlace:
             StoreError: The place cannot be read.
         """
         return self.folder(name).load()
+
+    def new_folder(self, name: str) -> DeltaFolder:
+        """Return a folder for a table that will take the place of another one; nobody else writes into it."""
+        return self.folder(f"_new_{name}-{uuid.uuid4().hex}")
+
+    def remove_new_folders(self, name: str, older_than: dt.timedelta = dt.timedelta(0)) -> None:
+        """Remove what builds that were killed have left of a table that was to take the place of another one."""
+        for one in self.folders.names():
+            if one.startswith(f"_new_{name}-"):
+                folder = self.folder(one)
+                if folder.load() is None or now() - folder.figures()["changed_at"] >= older_than:
+                    folder.remove()
 
     def names(self) -> list[str]:
         """Return the names of the tables that are built, sorted; `problems` may be one of them."""

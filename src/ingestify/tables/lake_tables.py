@@ -187,8 +187,8 @@ class LakeTables:
         self.require_built(names)
         problems = Problems(self.place, LakeMoment.of(self._store).lake_id)
         for name in names:
-            for folder in (name, f"_new_{name}"):
-                self.place.folder(folder).remove()
+            self.place.folder(name).remove()
+            self.place.remove_new_folders(name)
             problems.forget(name)
         return list(names)
 

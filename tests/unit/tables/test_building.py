@@ -21,7 +21,7 @@ from ingestify.failpoints import installed
 from ingestify.tables.definition import TableDefinition
 from ingestify.tables.lake_tables import LakeTables
 from ingestify.tables.pending import LakeMoment
-from tests.support.table_lake import MatchSource, build_config, open_lake
+from tests.support.table_lake import MatchSource, build_config, open_lake, shots
 
 _NO_TIME = dt.timedelta(hours=0)
 
@@ -450,6 +450,27 @@ def test_a_rebuild_is_wanted_once(lake):
     assert built(lake, rebuild=True) == "shots (anew): 4 datasets added · 12 rows"
     assert built(lake) == "shots: unchanged"
     assert lake.minutes() == lake.expected()
+
+
+def test_two_builds_that_make_a_table_anew_at_once_both_end(lake, monkeypatch):
+    """The second one begins and ends when the first one has committed a part of its rows."""
+    built(lake)
+    calls, lines = [], []
+    with open_lake(lake.folder / "config.yaml", lake.source) as other:
+
+        def shots_beside(files: Any, dataset: Any) -> Any:
+            calls.append(dataset)
+            if len(calls) == 3:
+                lines.append(other.build_tables(rebuild=True).line)
+            return shots(files, dataset)
+
+        monkeypatch.setattr("ingestify.tables.batch._MOST_DATASETS", 1)
+        monkeypatch.setattr("tests.support.table_lake.shots", shots_beside)
+        lines.append(built(lake, rebuild=True))
+    assert lines == ["shots (anew): 4 datasets added · 12 rows"] * 2
+    assert lake.minutes() == lake.expected()
+    assert lake.is_sound()
+    assert [path.name for path in (lake.folder / "files/tables/main").iterdir()] == ["shots"]
 
 
 def test_a_lake_that_was_restored_from_a_backup_is_compared_with_the_table(tmp_path):
