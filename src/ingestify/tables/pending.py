@@ -8,6 +8,7 @@ the versions decide: rows of the current version stay.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,18 +30,23 @@ class LakeMoment(NamedTuple):
     lake_id: str
     epoch: int
     position: int
+    began: dt.datetime | None = None
 
     @classmethod
     def of(cls, store: DatasetStore) -> LakeMoment:
         """Return the end of the log."""
         lake = store.catalogue.lake.find()
         position = store.catalogue.event_log.get_last_position()
-        return cls("", 0, position) if lake is None else cls(lake.lake_id, lake.epoch, position)
+        return cls("", 0, position) if lake is None else cls(lake.lake_id, lake.epoch, position, lake.epoch_started_at)
 
     @property
     def cursor(self) -> tuple[str, int]:
-        """The position as a table keeps it. A lake that was restored from a backup gives out positions again."""
-        return f"ingestify:{self.lake_id}:{self.epoch}", self.position
+        """The position as a table keeps it. A lake that was restored from a backup gives out positions again.
+
+        A backup that was restored twice gives out the number of the epoch again, too, but not the moment when it began.
+        """
+        began = "" if self.began is None else self.began.isoformat()
+        return f"ingestify:{self.lake_id}:{self.epoch}:{began}", self.position
 
 
 def find_touched(store: DatasetStore, moment: LakeMoment, position: int | None) -> set[str] | None:

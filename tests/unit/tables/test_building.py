@@ -492,6 +492,24 @@ def test_a_lake_that_was_restored_from_a_backup_is_compared_with_the_table(tmp_p
     assert lake.is_sound()
 
 
+def test_a_backup_that_was_restored_twice_is_compared_each_time(tmp_path):
+    lake = Lake(tmp_path / "lake", matches=3)
+    built(lake)
+    lake.engine.close()
+    backup = shutil.copytree(lake.folder, tmp_path / "backup", ignore=shutil.ignore_patterns("tables"))
+    for changed in (1, 2):
+        shutil.rmtree(lake.folder / "files/main")
+        shutil.copytree(backup, lake.folder, dirs_exist_ok=True)
+        lake.engine = open_lake(lake.folder / "config.yaml", lake.source)
+        lake.engine.store.identity.restore()
+        lake.source.matches = {number: rows(number + (5 if number == changed else 0)) for number in range(3)}
+        lake.engine.load()
+        built(lake)
+        assert lake.is_sound()
+        assert lake.minutes() == lake.expected()
+        lake.engine.close()
+
+
 def test_where_the_retention_removed_the_last_event_all_datasets_are_compared(lake):
     built(lake)
     lake.source.matches[1] = rows(8)
