@@ -6,6 +6,7 @@ of the provider's files. Only what the query names is opened. It can read nothin
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +58,8 @@ def run_sql(
     with tempfile.TemporaryDirectory(prefix="ingestify-sql-") as spill, duckdb.connect() as connection:
         _check(duckdb, connection, query)
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set enable_progress_bar = false")  # it writes to stdout
+        with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets, which has no bar
+            connection.execute("set enable_progress_bar = false")  # it writes to stdout
         connection.execute(f"set temp_directory = {_quoted(spill)}")
         offered = _Offered(connection, store, place, feeds)
         readable = [spill, *offered.offer(query)]
