@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from ingestify.store.reading.data_frame import library
@@ -27,8 +28,19 @@ def with_plain_types(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def as_json(value: object) -> str:
-    """Return a value as JSON; what JSON does not have becomes text."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_as_text)
+    """Return a value as JSON; what JSON does not have becomes text, and NaN and infinities become null."""
+    try:
+        return _encode(value)
+    except ValueError:
+        return _encode(_finite(value))
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _plain(polars: Any, column: Any) -> Any:
@@ -54,3 +66,6 @@ def _as_text(value: object) -> str | float:
     if isinstance(value, dt.timedelta):
         return value.total_seconds()
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_text).encode

@@ -73,6 +73,8 @@ class LakeTables:
             ConfigurationError: There is no such table.
         """
         wanted = list(names or self._chosen or ())
+        if not all(isinstance(name, str) for name in wanted):
+            raise ConfigurationError(f"{wanted!r} are no names of tables: write them one by one, as text.")
         if not wanted and self._chosen is None:
             return [*STANDARD, *installed_definitions(), *self._own.values()]
         known = {one.name for one in STANDARD} | self._own.keys()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
@@ -68,18 +69,28 @@ def run_sql(
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         try:
-            return _with_whole_numbers(connection.sql(query, params=parameters or None).pl())
+            result = _interruptible(connection, lambda: connection.sql(query, params=parameters or None).pl())
         except duckdb.Error as error:
             raise _translated(duckdb, error, offered) from error
-        except RuntimeError as error:
-            if str(error) == "Query interrupted":  # how DuckDB tells of Ctrl-C
-                raise KeyboardInterrupt from error
-            raise
         except library("polars").exceptions.PolarsError as error:
             raise LoadError(
                 f"The result has a column of a type that data frames do not have, such as INTERVAL; cast it in the "
                 f"query: {error}"
             ) from error
+    return _with_whole_numbers(result)
+
+
+def _interruptible(connection: Any, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    """Return what `read` returns. Ctrl-C interrupts its query at once; DuckDB itself looks for it seldom."""
+    with ThreadPoolExecutor(1, "ingestify-sql") as thread:
+        future = thread.submit(read)
+        try:
+            while not future.done():
+                wait([future], timeout=0.1)  # without a time-out, Windows delivers no Ctrl-C
+        except BaseException:
+            connection.interrupt()
+            raise
+        return future.result()
 
 
 def _with_whole_numbers(frame: pl.DataFrame) -> pl.DataFrame:

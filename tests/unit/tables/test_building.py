@@ -652,3 +652,8 @@ def test_a_table_that_is_not_there_cannot_be_dropped(lake):
         lake.engine.drop_tables("shot")
     with pytest.raises(ConfigurationError, match="needs the names"):
         lake.engine.drop_tables()
+
+
+def test_a_list_of_names_says_how_names_are_given(tmp_path):
+    with get_engine(build_config(tmp_path)) as engine, pytest.raises(ConfigurationError, match="write them one by one"):
+        engine.build_tables(["shots"])

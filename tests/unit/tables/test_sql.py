@@ -194,3 +194,21 @@ def test_ctrl_c_stops_a_query(config):
     )
     done = subprocess.run([sys.executable, "-c", program, str(config)], capture_output=True, text=True, timeout=60)
     assert done.stdout == "stopped\n", done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_a_query_that_duckdb_would_not_leave(config):
+    """A query with much work in one step of DuckDB, which looks for signals between its steps."""
+    program = (
+        "import os, signal, sys, threading, ingestify\n"
+        "long = 'select max(hash(a.range, b.range)) from range(100000000) a, range(100000) b'\n"
+        "with ingestify.get_engine(sys.argv[1]) as engine:\n"
+        "    for _ in range(3):\n"
+        "        threading.Timer(2, os.kill, [os.getpid(), signal.SIGINT]).start()\n"
+        "        try:\n"
+        "            engine.sql(long)\n"
+        "        except KeyboardInterrupt:\n"
+        "            print('stopped')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(config)], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "stopped\n" * 3, done.stderr
