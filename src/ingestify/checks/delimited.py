@@ -25,6 +25,9 @@ _IN_A_CELL = re.compile(rb"[^\s,;|\"']")
 _END_OF_LINE = re.compile(rb"[\r\n]")
 _NOT_BLANK = re.compile(rb"\S")
 _DELIMITERS = ",;\t|"
+_LONGEST_QUOTED = 128 << 10
+"""Characters of the last cell. A longer one has rather a stray quote in the middle than a cut at its end."""
+
 _SENTINEL = "\x1eend\x1e"
 
 
@@ -114,7 +117,6 @@ def _ends_in_quotes(content: Content) -> bool:
         try:
             for row in csv.reader(itertools.chain([header], text, [_SENTINEL]), delimiter=delimiter):  # noqa: B007
                 pass
-        except csv.Error:
-            # A cell of more than 128 KiB: rather a stray quote in the middle than a cut at the end.
+        except csv.Error:  # a cell is longer than the limit of this process, which any code may set
             return False
-    return row != [_SENTINEL]
+    return row != [_SENTINEL] and len(row[-1]) <= _LONGEST_QUOTED

@@ -89,7 +89,7 @@ class DictionarySource(Source):
 '''
 
 FEEDS = ("events", "lineups")
-RUNNING = [name for name in NAMES if name.split(".")[0] not in ("adoption", "delete", "partial", "fetch")]
+RUNNING = [name for name in NAMES if name.split(".")[0] not in ("adoption", "delete", "partial", "fetch", "tables")]
 FALLIBLE = [name for name in NAMES if name.startswith(("staging.", "publish."))] + ["commit.begun", "commit.written"]
 matches = st.integers(1, 4)
 feeds = st.sampled_from(FEEDS)

@@ -125,8 +125,13 @@ def test_a_cut_real_file_with_quotes_is_found(provider_data: Path) -> None:
         b'id,name\n1,"a\n' + b"2,b\n" * 50_000 + b"3",
     ],
 )
-def test_a_stray_quote_is_not_taken_for_a_cut(body: bytes) -> None:
-    assert problem_of(body, "csv") == ""
+@pytest.mark.parametrize("limit", [131_072, 2**30])
+def test_a_stray_quote_is_not_taken_for_a_cut_whatever_the_limit_of_the_process_is(body: bytes, limit: int) -> None:
+    before = csv.field_size_limit(limit)
+    try:
+        assert problem_of(body, "csv") == ""
+    finally:
+        csv.field_size_limit(before)
 
 
 # ---- large files ---------------------------------------------------------------------------------------
