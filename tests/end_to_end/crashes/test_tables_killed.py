@@ -73,6 +73,7 @@ def there(project: Path, name: str = "own_events") -> dict[str, Counter[str]]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(("failpoint", "number"), [*((name, 1) for name in _POINTS), *_SECOND])
 def test_a_build_that_is_killed_there_loses_and_doubles_nothing(
     tmp_path: Path, command_line: CommandLine, failpoint: str, number: int

@@ -7,6 +7,7 @@ import functools
 import json
 import warnings
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from ingestify.tables.make_rows import make_rows
 from ingestify.tables.registry import STANDARD
 from ingestify.tables.rows.events import COLUMNS, FLAGS, QUALIFIERS
+from tests.support.sizes import sample_and_rest
 
 from .reading import frame_of
 from .real_files import EVENTS, TRACKING, Real, in_a_lake
@@ -25,8 +27,19 @@ SAME = (
     *("event_id", "event_type", "period_id", "timestamp", "ball_state", "ball_owning_team", "team_id", "player_id"),
     *("receiver_player_id", "result", "success"),
 )
-of_events = pytest.mark.parametrize("real", EVENTS, ids=str)
-of_statsbomb = pytest.mark.parametrize("real", [one for one in EVENTS if one.provider == "statsbomb"], ids=str)
+
+
+def quick_ones_and_the_rest(reals: Iterable[Real]) -> list[Any]:
+    """What kloppy loads in ten seconds and more is for the exhaustive run."""
+    slow = {"2417", "3788741"}
+    listed = list(reals)
+    return sample_and_rest([one for one in listed if one.name not in slow], [one for one in listed if one.name in slow])
+
+
+of_events = pytest.mark.parametrize("real", quick_ones_and_the_rest(EVENTS), ids=str)
+of_statsbomb = pytest.mark.parametrize(
+    "real", quick_ones_and_the_rest(one for one in EVENTS if one.provider == "statsbomb"), ids=str
+)
 
 
 @functools.cache
@@ -205,7 +218,7 @@ def test_every_player_of_the_360_feed_is_there_and_in_the_area_that_was_seen(pro
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("real", TRACKING, ids=str)
+@pytest.mark.parametrize("real", quick_ones_and_the_rest(TRACKING), ids=str)
 def test_tracking_is_that_of_kloppy_on_one_pitch(provider_data, real):
     tables, loaded = tables_of(real, provider_data), loaded_of(real, provider_data)
     ours = tables["tracking"]

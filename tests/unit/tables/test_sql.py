@@ -180,30 +180,14 @@ def test_matches_have_the_columns_of_their_table(engine):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="there is no signal to send")
+@pytest.mark.skipif(os.name == "nt", reason="there is no signal of Ctrl-C for one process")
 def test_ctrl_c_stops_a_query(config):
-    program = (
-        "import os, signal, sys, threading, ingestify\n"
-        "endless = 'select count(*) from range(100000000) a, range(1000000) b where a.range * b.range % 7 = 3'\n"
-        "with ingestify.get_engine(sys.argv[1]) as engine:\n"
-        "    threading.Timer(4, os.kill, [os.getpid(), signal.SIGINT]).start()\n"
-        "    try:\n"
-        "        engine.sql(endless)\n"
-        "    except KeyboardInterrupt:\n"
-        "        print('stopped')\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program, str(config)], capture_output=True, text=True, timeout=60)
-    assert done.stdout == "stopped\n", done.stderr
-
-
-@pytest.mark.slow
-def test_ctrl_c_stops_a_query_that_duckdb_would_not_leave(config):
     """A query with much work in one step of DuckDB, which looks for signals between its steps."""
     program = (
         "import os, signal, sys, threading, ingestify\n"
         "long = 'select max(hash(a.range, b.range)) from range(100000000) a, range(100000) b'\n"
         "with ingestify.get_engine(sys.argv[1]) as engine:\n"
-        "    for _ in range(3):\n"
+        "    for _ in range(2):\n"
         "        threading.Timer(2, os.kill, [os.getpid(), signal.SIGINT]).start()\n"
         "        try:\n"
         "            engine.sql(long)\n"
@@ -211,4 +195,4 @@ def test_ctrl_c_stops_a_query_that_duckdb_would_not_leave(config):
         "            print('stopped')\n"
     )
     done = subprocess.run([sys.executable, "-c", program, str(config)], capture_output=True, text=True, timeout=60)
-    assert done.stdout == "stopped\n" * 3, done.stderr
+    assert done.stdout == "stopped\n" * 2, done.stderr
