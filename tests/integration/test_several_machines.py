@@ -165,7 +165,7 @@ def clean_up(lake: SharedLake, season: ChangingSeason, command_line: CommandLine
     season.check(last, current=True)
 
 
-@pytest.mark.parametrize("rounds", sizes(2, 12))
+@pytest.mark.parametrize("rounds", sizes(4, 12))
 def test_machines_that_are_killed_at_random_lose_nothing_and_double_nothing(
     tmp_path, lake, season, command_line, rounds
 ):

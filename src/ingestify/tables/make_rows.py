@@ -6,10 +6,8 @@ Each row begins with the dataset's own columns: `provider`, `dataset_type`, the 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +76,8 @@ def own_columns(dataset: Dataset) -> dict[str, Any]:
 
 def _rows_of(given: TableInput, definition: TableDefinition, function: Callable[..., Any]) -> Rows:
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a function prints is no output of the command
-            made = function(given, definition) if definition.takes_input else function(given.files, given.dataset)
-            return _as_rows(given.dataset, _iter_frames(made))
+        made = function(given, definition) if definition.takes_input else function(given.files, given.dataset)
+        return _as_rows(given.dataset, _iter_frames(made))
     except (ConfigurationError, StoreError):
         raise  # these are not about one dataset: the build has to stop
     except IngestifyError as error:

@@ -194,11 +194,6 @@ def test_a_list_with_nan_is_valid_json():
     assert frame["o"].to_list() == ['{"a":null,"b":[1.0]}']
 
 
-def test_what_a_function_prints_is_no_output_of_the_command(capsys):
-    rows_of(lambda files: print("by hand") or pl.DataFrame({"n": [1]}))  # noqa: T201
-    assert capsys.readouterr() == ("", "by hand\n")
-
-
 def test_a_frame_without_columns_has_no_rows():
     frame = frame_of(rows_of(pl.DataFrame()))
     assert (frame.height, frame.columns[0]) == (0, "provider")
