@@ -117,7 +117,7 @@ class LakeTables:
 
     def sql(self, query: str, parameters: SqlParameters | None = None) -> pl.DataFrame:
         """Return the result of a query over the tables; see `sql.run_sql`."""
-        return run_sql(query, parameters, self._store, self.place, self._find_feeds())
+        return run_sql(query, parameters, self._store, self.place, self._find_feeds)
 
     def build(
         self,

@@ -7,6 +7,7 @@ of the provider's files. Only what the query names is opened. It can read nothin
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ def run_sql(
     parameters: SqlParameters | None,
     store: DatasetStore,
     place: TablePlace,
-    feeds: Sequence[tuple[str, str]],
+    find_feeds: Callable[[], Sequence[tuple[str, str]]],
 ) -> pl.DataFrame:
     """Return the result of a query.
 
@@ -47,7 +48,7 @@ def run_sql(
         parameters: The values of `?` or `$1`, or by name of `$name`.
         store: The lake.
         place: Where the built tables are.
-        feeds: Provider and feed of the files in the lake.
+        find_feeds: Returns provider and feed of the files in the lake; called only if a query may name one.
 
     Raises:
         MissingExtraError: duckdb, or what it needs, is not installed.
@@ -62,10 +63,10 @@ def run_sql(
         with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets, which has no bar
             connection.execute("set enable_progress_bar = false")  # it writes to stdout
         connection.execute(f"set temp_directory = {_quoted(spill)}")
-        offered = _Offered(connection, store, place, feeds)
-        readable = [spill, *offered.offer(query)]
+        offered = _Offered(connection, store, place, find_feeds)
+        files = list(offered.offer(query))
         connection.execute(f"set allowed_directories = {_listed([spill + '/'])}")
-        connection.execute(f"set allowed_paths = {_listed(readable[1:])}")
+        connection.execute(f"set allowed_paths = {_listed(files)}")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         try:
@@ -105,20 +106,30 @@ class _Offered:
     """What a query may name, as views of one connection."""
 
     def __init__(
-        self, connection: Any, store: DatasetStore, place: TablePlace, feeds: Sequence[tuple[str, str]]
+        self,
+        connection: Any,
+        store: DatasetStore,
+        place: TablePlace,
+        find_feeds: Callable[[], Sequence[tuple[str, str]]],
     ) -> None:
         self._connection = connection
         self._store = store
         self._place = place
         self._built = [name for name in place.names() if name != MATCHES]
-        self._feeds = {flat_definition(*one).name: one for one in feeds}
+        self._find_feeds = find_feeds
+
+    @functools.cached_property
+    def _feeds(self) -> dict[str, tuple[str, str]]:
+        """The names of raw tables to provider and feed, which takes a look at many datasets."""
+        return {flat_definition(*one).name: one for one in self._find_feeds()}
 
     def offer(self, query: str) -> Iterator[str]:
         """Make a view of each table that the query may name. Yields the local files that they read."""
         if _names(query, MATCHES):
             self._connection.register(MATCHES, read_matches(self._store))
         self._connection.execute(f"create schema {_SCHEMA}")
-        for name in {found.lower() for found in _RAW.findall(query)} & self._feeds.keys():
+        raw = {found.lower() for found in _RAW.findall(query)}
+        for name in raw & self._feeds.keys() if raw else ():
             self._connection.register(f"raw_feed_{name}", read_feed(self._store, *self._feeds[name]))
             content = f'select * from "raw_feed_{name}"'  # noqa: S608 - a name has only letters, digits and _
             self._connection.execute(f'create view {_SCHEMA}."{name}" as {content}')
