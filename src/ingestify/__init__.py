@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from ingestify.domain.file import DraftFile, File, NotModifiedFile
     from ingestify.domain.identifier import Identifier
     from ingestify.domain.lock import Lock, LockStatus
+    from ingestify.domain.message import Message
     from ingestify.domain.plan import IngestionPlan
+    from ingestify.domain.publisher import Publisher
     from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
     from ingestify.domain.record_key import RecordKey
     from ingestify.domain.resource import DatasetResource, FileHttpOptions, FileResource, UnreadableEntry
@@ -61,15 +63,21 @@ if TYPE_CHECKING:
         IntegrityError,
         LoadError,
         LockError,
+        MessagesRefused,
+        PublishError,
+        PublisherSwitchedOff,
+        PublishUnavailable,
         SaveError,
         SourceError,
         StopProcessing,
         StoreError,
     )
+    from ingestify.events.relay import RelayResult
     from ingestify.fetch.loader import retrieve_http
     from ingestify.main import EventLogConsumer, debug_source, get_datastore, get_dev_engine, get_engine
     from ingestify.main.adoption import adopt
     from ingestify.main.offer import competitions, matches
+    from ingestify.main.publishing import DeadLetter, PublisherState, Publishing
     from ingestify.store.dataset_store import DatasetStore
     from ingestify.store.export.report import ExportReport
     from ingestify.store.maintenance.garbage import Garbage
@@ -108,7 +116,9 @@ _MODULES = {
     "domain.file": ("DraftFile", "File", "NotModifiedFile"),
     "domain.identifier": ("Identifier",),
     "domain.lock": ("Lock", "LockStatus"),
+    "domain.message": ("Message",),
     "domain.plan": ("IngestionPlan",),
+    "domain.publisher": ("Publisher",),
     "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
     "domain.record_key": ("RecordKey",),
     "domain.resource": ("DatasetResource", "FileHttpOptions", "FileResource", "UnreadableEntry"),
@@ -123,6 +133,7 @@ _MODULES = {
     "engine.mirroring": ("CopyReport",),
     "engine.offer": ("OfferList",),
     "engine.verifying": ("VerifyReport",),
+    "events.relay": ("RelayResult",),
     "errors": (
         "ConfigurationError",
         "DuplicateFile",
@@ -133,6 +144,10 @@ _MODULES = {
         "IntegrityError",
         "LoadError",
         "LockError",
+        "MessagesRefused",
+        "PublishError",
+        "PublishUnavailable",
+        "PublisherSwitchedOff",
         "SaveError",
         "SourceError",
         "StopProcessing",
@@ -142,6 +157,7 @@ _MODULES = {
     "main": ("EventLogConsumer", "debug_source", "get_datastore", "get_dev_engine", "get_engine"),
     "main.adoption": ("adopt",),
     "main.offer": ("competitions", "matches"),
+    "main.publishing": ("DeadLetter", "PublisherState", "Publishing"),
     "store.dataset_store": ("DatasetStore",),
     "store.export.report": ("ExportReport",),
     "store.maintenance.garbage": ("Garbage",),
@@ -180,6 +196,7 @@ __all__ = [
     "DatasetState",
     "DatasetStore",
     "DatasetSummary",
+    "DeadLetter",
     "DomainEvent",
     "DraftFile",
     "DuplicateFile",
@@ -209,15 +226,24 @@ __all__ = [
     "LockError",
     "LockStatus",
     "MapResult",
+    "Message",
+    "MessagesRefused",
     "MetadataUpdated",
     "NotModifiedFile",
     "NotTaken",
     "NotTakenKind",
     "OfferList",
+    "PublishError",
+    "PublishUnavailable",
+    "Publisher",
+    "PublisherState",
+    "PublisherSwitchedOff",
+    "Publishing",
     "Quarantine",
     "QuarantineEntry",
     "QuarantineState",
     "RecordKey",
+    "RelayResult",
     "Revision",
     "RevisionAccepted",
     "RevisionAdded",

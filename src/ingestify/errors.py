@@ -19,6 +19,10 @@
     │   └── DatasetNotFound     no dataset has that id or identifier
     ├── LoadError               a stored dataset cannot be made into the object asked for
     │   └── LockError           a lock cannot be read, or the lake lacks bytes that it names
+    ├── PublishError            messages could not be passed on to another system
+    │   ├── PublishUnavailable  not at the moment
+    │   ├── MessagesRefused     some of them never
+    │   └── PublisherSwitchedOff  the other system wants no more
     ├── StopProcessing          stop cleanly, keep what finished (exit code 2)
     │   └── DeadlineReached     the time that the run was given is over (exit code 6)
     └── FatalError              stop loudly (exit code 1)
@@ -29,7 +33,7 @@ A foreign exception is translated at the edge of the adapter that met it, `from`
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ingestify.masking import mask_text
 from ingestify.tracebacks import callers_lines, is_debugging
@@ -50,8 +54,12 @@ __all__ = [
     "LakeVersionError",
     "LoadError",
     "LockError",
+    "MessagesRefused",
     "MissingExtraError",
     "OutcomeUnknown",
+    "PublishError",
+    "PublishUnavailable",
+    "PublisherSwitchedOff",
     "SaveError",
     "SecretError",
     "SourceError",
@@ -217,6 +225,45 @@ class LockError(LoadError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (str(self), self.lacking)
+
+
+class PublishError(IngestifyError):
+    """Messages could not be passed on to another system."""
+
+
+class PublishUnavailable(PublishError):
+    """The other system does not take messages at the moment: they are sent again later.
+
+    Args:
+        message: Why, for people, without secrets.
+        retry_after: In how many seconds the other system wants to be asked again; None: it does not say.
+        acknowledged: The ids of the messages of the batch that it has taken, if some were.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, acknowledged: Collection[str] = frozenset()
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.acknowledged = frozenset(acknowledged)
+
+
+class MessagesRefused(PublishError):
+    """The other system will never take some messages of a batch, and has acknowledged all others.
+
+    Args:
+        refused: The id of each such message, and why, a sentence for people.
+    """
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        first = next(iter(refused.items()), ("", ""))
+        others = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        super().__init__(f"The message {first[0]} was refused: {first[1]}{others}")
+        self.refused = dict(refused)
+
+
+class PublisherSwitchedOff(PublishError):
+    """The other system wants no more messages, such as a webhook that answers 410 Gone."""
 
 
 class ExportError(IngestifyError):

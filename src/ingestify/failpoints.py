@@ -62,6 +62,9 @@ NAMES = (
     "tables.committed",  # a batch is committed, problems that it solved are noted
     "tables.made_anew",  # all rows are in a table beside the old one
     "tables.exchanged",  # they took the place of the old ones, and are still there too
+    "publish.sent",  # messages are on their way to a broker, which has not acknowledged all
+    "publish.acknowledged",  # it has, and the cursor of the publisher is not saved
+    "publish.cursor_saved",  # the cursor of a reader of the event log is saved
     "tables.tidied",  # old files of a table are removed
 )
 """All there are, in the order in which a dataset passes them."""

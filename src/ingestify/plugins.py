@@ -6,6 +6,7 @@
 | `ingestify.loaders` | `{provider}.{dataset_type}` | a function of (files, kwargs), as in `loaders.kloppy` |
 | `ingestify.storages` | the scheme of `file_url` | a function of the URL, which returns a `domain.ports.Storage` |
 | `ingestify.subscribers` | what `type:` of a subscriber says | a `Subscriber` |
+| `ingestify.publishers` | what `type:` of a publisher says | a `Publisher` |
 | `ingestify.checks` | any | a `BundleCheck`, for every lake |
 | `ingestify.tables` | the table's name | a function of (files, dataset), which returns a data frame |
 | `ingestify.secrets` | the scheme of a vault url | see `vaults.reader` |

@@ -56,8 +56,8 @@ FIELDS = ("changed_ns", "device", "inode", "storage_bytes")
 ELSEWHERE = ("migrations/versions", "testing/hostile")
 """Alembic reads the one by name; the other registers its functions in a table."""
 
-SHAPES = "ingestify/documents"
-"""The keys of its shapes are read by users."""
+SHAPES = ("ingestify/documents", "ingestify/events/payload")
+"""The keys of their shapes are read by users."""
 
 
 @pytest.mark.slow
@@ -69,6 +69,6 @@ def test_there_is_no_dead_code():
         for item in vulture.get_unused_code(min_confidence=60)
         if (ROOT / "src") in Path(item.filename).parents
         and not any(one in str(item.filename) for one in ELSEWHERE)
-        and not (SHAPES in str(item.filename) and item.typ == "variable")
+        and not (any(one in str(item.filename) for one in SHAPES) and item.typ == "variable")
     ]
     assert unused == []

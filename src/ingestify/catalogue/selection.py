@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -14,6 +15,8 @@ from ingestify.domain.selector import filter_values
 from ingestify.domain.text import is_storable
 
 __all__ = ["CHUNK_SIZE", "chunks", "conditions"]
+
+V = TypeVar("V")
 
 CHUNK_SIZE = 1000
 """How many values one set query has."""
@@ -59,7 +62,7 @@ def conditions(
     return wanted
 
 
-def chunks(values: Iterable[str]) -> Iterable[list[str]]:
+def chunks(values: Iterable[V]) -> Iterable[list[V]]:
     """Split values into lists for one set query each."""
     several = list(values)
     return (several[start : start + CHUNK_SIZE] for start in range(0, len(several), CHUNK_SIZE))

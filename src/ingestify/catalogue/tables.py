@@ -198,6 +198,8 @@ def build_tables(prefix: str = "") -> Tables:
             metadata,
             _key("reader_name", 255),
             sa.Column("position", sa.BigInteger(), nullable=False),
+            # Why it gets no more events; NULL: it gets them.
+            sa.Column("switched_off", sa.Text()),
         ),
         # The events that a reader failed on: the one that it retries, and those that it parked.
         event_failure=sa.Table(

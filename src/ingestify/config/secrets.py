@@ -67,6 +67,10 @@ def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
             "event_subscribers": tuple(
                 resolved(one, f"event_subscribers[{index}]") for index, one in enumerate(settings.event_subscribers)
             ),
+            "event_publishers": tuple(
+                resolved(one, f"event_publishers[{index}]") if one.enabled else one
+                for index, one in enumerate(settings.event_publishers)
+            ),
         }
     )
 

@@ -39,9 +39,11 @@ class EventReaderState:
         position: That of the last event it is done with; 0: none.
         behind: How many events it has not had.
         failed: Those it failed on: the one that it is at, and those it left behind; by position.
+        switched_off: Why it gets no more events until somebody switches it on; empty: it gets them.
     """
 
     name: str
     position: int
     behind: int
     failed: tuple[FailedEvent, ...] = ()
+    switched_off: str = ""

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from ingestify.clock import now
 from ingestify.domain.dataset import Dataset, FileReader
 from ingestify.domain.event_reader import FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
-from ingestify.domain.ports import Catalogue, JobLock
+from ingestify.domain.ports import Catalogue
 from ingestify.domain.readable_files import ReadableFiles
-from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.domain.text import problem_of_name
-from ingestify.errors import ConfigurationError, StoreError
-from ingestify.masking import mask_text
+from ingestify.errors import ConfigurationError
+from ingestify.events.cursor import ReaderCursor, position_of
 from ingestify.progress.printable import PrintableLogger
-from ingestify.remedies import remedy
 
 __all__ = ["EventReader", "find_start"]
 
@@ -29,8 +23,6 @@ logger = PrintableLogger(__name__)
 
 _SAVED_AFTER_SECONDS = 1.0
 """After so long the cursor is saved, even in the middle of a batch: the callback may be slow."""
-
-_LONGEST_WAIT_SECONDS = 5.0
 
 
 def find_start(catalogue: Catalogue, start_at: StartAt) -> int:
@@ -100,11 +92,13 @@ class EventReader:
         self._lake = lake
         self._on_close = on_close
         self._stop = threading.Event()
-        self._position: int | None = None
-        """The cursor in the catalogue; None: it is a new reader."""
-        self._had: int = 0
-        """The position of the last event that was delivered."""
-        self._saved_at = 0.0
+        self._cursor = ReaderCursor(
+            catalogue,
+            reader_name,
+            f"reader '{reader_name}'",
+            f"reads for '{reader_name}'",
+            "wait for its end, or take another reader_name.",
+        )
 
     def run(
         self, on_event: Callable[[DatasetEvent], object], poll_interval: float | None = None, batch_size: int = 100
@@ -154,11 +148,11 @@ class EventReader:
             StoreError: Another process reads for this name.
         """
         _check_callback("on_event", on_event)
-        lock = self._take_lock(None)
+        lock = self._cursor.take_lock(None, self._stop)
         assert lock is not None, "only a polling reader waits"
         code = 0
         try:
-            for parked in self._catalogue.event_readers.find_failed(self._reader_name):
+            for parked in self._cursor.find_failed():
                 if not parked.is_parked:
                     continue
                 events = self._catalogue.event_log.read(parked.position - 1, 1)
@@ -171,7 +165,7 @@ class EventReader:
                         self._note_failure(parked.position, error, parked, is_parked=True)
                         code = 1
                         continue
-                self._catalogue.event_readers.forget_failure(self._reader_name, parked.position)
+                self._cursor.forget_failure(parked.position)
         finally:
             lock.release()
         return code
@@ -221,47 +215,36 @@ class EventReader:
         # Not `<= 0`, which is false for NaN. A wait of 0 would query the database without a pause.
         if poll_interval is not None and not 0 < poll_interval <= threading.TIMEOUT_MAX:
             raise ConfigurationError(f"poll_interval: {poll_interval} is no number of seconds above 0.")
-        lock = self._take_lock(poll_interval)
+        lock = self._cursor.take_lock(poll_interval, self._stop)
         if lock is None:
             return 0  # it was stopped while it waited
         try:
-            self._begin()
+            if self._cursor.find() is None:
+                self._cursor.start(find_start(self._catalogue, self._start_at))
             while not self._stop.is_set():
-                events = [self._with_lake(event) for event in self._catalogue.event_log.read(self._had, batch_size)]
+                events = [
+                    self._with_lake(event) for event in self._catalogue.event_log.read(self._cursor.had, batch_size)
+                ]
                 if events:
                     try:
                         if not self._deliver(events, deliver, at_once):
                             return 1
                     finally:
-                        self._save()
+                        self._cursor.save()
                 elif poll_interval is None:
                     break
                 else:
-                    # Without new events nothing is saved, so this is how a reader notices that its cursor was moved.
-                    if self._catalogue.event_readers.find_position(self._reader_name) != self._position:
-                        raise self._moved()
+                    self._cursor.check_unmoved()
                     self._stop.wait(poll_interval)
             return 0
         finally:
             lock.release()
 
-    def _begin(self) -> None:
-        self._position = self._catalogue.event_readers.find_position(self._reader_name)
-        if self._position is None:
-            self._had = find_start(self._catalogue, self._start_at)
-            self._save(also_unmoved=True)
-        self._had = self._position or 0
-        self._saved_at = time.monotonic()
-
     def _deliver(
         self, events: Sequence[DatasetEvent], deliver: Callable[[list[DatasetEvent]], object], at_once: int
     ) -> bool:
         """Deliver a batch, up to a failure. Returns whether the run may go on."""
-        failed = {
-            one.position: one
-            for one in self._catalogue.event_readers.find_failed(self._reader_name)
-            if not one.is_parked
-        }
+        failed = {one.position: one for one in self._cursor.find_failed() if not one.is_parked}
         for start in range(0, len(events), at_once):
             some = list(events[start : start + at_once])
             if self._stop.is_set():
@@ -278,28 +261,25 @@ class EventReader:
                     if not self._deliver(some, deliver, 1):
                         return False
                     continue
-                first = _position_of(some[0])
+                first = position_of(some[0])
                 if not self._note_failure(first, error, failed.pop(first, None)):
                     return False
             else:
-                for position in [one for one in failed if one <= _position_of(some[-1])]:
-                    self._catalogue.event_readers.forget_failure(self._reader_name, position)
+                for position in [one for one in failed if one <= position_of(some[-1])]:
+                    self._cursor.forget_failure(position)
                     del failed[position]
-            self._had = _position_of(some[-1])
-            if time.monotonic() - self._saved_at > _SAVED_AFTER_SECONDS:
-                self._save()
+            self._cursor.had = position_of(some[-1])
+            if self._cursor.unsaved_seconds > _SAVED_AFTER_SECONDS:
+                self._cursor.save()
         return True
 
     def _note_failure(
         self, position: int, error: Exception, before: FailedEvent | None = None, *, is_parked: bool = False
     ) -> bool:
         """Save and log a failure. Returns whether the event is parked, so that the reader may go on."""
-        text = f"{type(error).__name__}: {mask_text(' '.join(str(error).split()))}"
         failures = 1 + (0 if before is None else before.failures)
         is_parked = is_parked or (self._park_after is not None and failures >= self._park_after)
-        self._catalogue.event_readers.save_failure(
-            self._reader_name, FailedEvent(position, failures, is_parked, text, now())
-        )
+        text = self._cursor.note_failure(position, error, failures, is_parked=is_parked)
         logger.error(
             "The reader '%s' failed with %s; %s.",
             self._reader_name,
@@ -312,51 +292,10 @@ class EventReader:
         logger.debug("the reader's traceback", exc_info=error)
         return is_parked
 
-    def _save(self, *, also_unmoved: bool = False) -> None:
-        """Save the cursor: only forward, and only if nobody else moved it."""
-        if self._had == (self._position or 0) and not also_unmoved:
-            return
-        if not self._catalogue.event_readers.advance(self._reader_name, self._position, self._had):
-            raise self._moved()
-        self._position = self._had
-        self._saved_at = time.monotonic()
-
-    def _moved(self) -> StoreError:
-        return StoreError(
-            f"The reader '{self._reader_name}' does not stand at {self._position} any more: somebody has moved it, "
-            f"such as with {remedy('events reset')}. Start it again, and it goes on from there."
-        )
-
-    def _take_lock(self, poll_interval: float | None) -> JobLock | None:
-        """Return the lock of this reader's name; None: the reader was stopped while it waited."""
-        key = f"event reader {self._reader_name}"
-        process = ProcessIdentity(socket.gethostname(), os.getpid(), "")
-        has_said = False
-        while True:
-            lock = self._catalogue.job_locks.try_lock(key, JobHolder(process, now()))
-            if lock is not None:
-                return lock
-            holder = self._catalogue.job_locks.find_holder(key)
-            who = f"Another process reads for '{self._reader_name}'" + ("" if holder is None else f" ({holder})")
-            if poll_interval is None:
-                raise StoreError(
-                    f"{who}, and each event would be delivered twice: wait for its end, or take another reader_name."
-                )
-            if not has_said:
-                has_said = True
-                logger.info("%s; this one waits for its end.", who)
-            if self._stop.wait(min(poll_interval, _LONGEST_WAIT_SECONDS)):
-                return None
-
     def _with_lake(self, event: DatasetEvent) -> DatasetEvent:
         if self._lake is not None:
             event.dataset.read_from(self._lake)
         return event
-
-
-def _position_of(event: DatasetEvent) -> int:
-    assert event.position is not None, "a logged event has a position"
-    return event.position
 
 
 def _check_callback(name: str, callback: object) -> None:

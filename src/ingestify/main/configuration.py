@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ingestify.config.reader import read_settings
 from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
+from ingestify.config.settings import Settings
 from ingestify.engine.report.health import WatchedPlan
 from ingestify.errors import SecretError
 from ingestify.main.adapters import check_catalogue, make_storage
@@ -13,6 +14,7 @@ from ingestify.main.older_place import refuse_lake_by_current_folder
 from ingestify.main.parts import (
     check_fetch_policy,
     check_plugins,
+    check_publisher,
     check_rules,
     check_source,
     check_subscriber,
@@ -53,10 +55,7 @@ def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
     make_importable(str(folder))
     for name, source in settings.sources.items():
         check_source(name, source)
-    for plan in settings.ingestion_plans:
-        check_fetch_policy(plan.fetch_policy)
-    for subscriber in settings.event_subscribers:
-        check_subscriber(subscriber)
+    _check_classes(settings)
     make_layout(settings)
     check_plugins()
     check_rules(settings)
@@ -72,6 +71,15 @@ def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
     if len(enabled) < plans:
         found += f" ({plans - len(enabled)} not enabled)"
     return path, f"{found}{_secrets_text(len({url.identity for _, url in named}), secrets)}"
+
+
+def _check_classes(settings: Settings) -> None:
+    for plan in settings.ingestion_plans:
+        check_fetch_policy(plan.fetch_policy)
+    for subscriber in settings.event_subscribers:
+        check_subscriber(subscriber)
+    for publisher in settings.event_publishers:
+        check_publisher(publisher)
 
 
 def _secrets_text(count: int, looked_up: bool) -> str:

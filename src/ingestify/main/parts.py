@@ -13,6 +13,7 @@ from ingestify.config.secrets import find_vault_urls, resolve_configuration
 from ingestify.config.settings import (
     CheckSettings,
     FetchPolicySettings,
+    PublisherSettings,
     Settings,
     SourceSettings,
     SubscriberSettings,
@@ -23,6 +24,7 @@ from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
+from ingestify.domain.publisher import Publisher
 from ingestify.domain.source import Source
 from ingestify.domain.subscriber import Subscriber
 from ingestify.engine.bundle.bundle_rules import BundleRules
@@ -32,6 +34,7 @@ from ingestify.masking import hide_all
 from ingestify.plugins import Plugin, find_plugin, find_plugins
 from ingestify.progress.printable import PrintableLogger
 from ingestify.provider_formats.built_in import check_loader
+from ingestify.publishers import registry as publisher_registry
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.layout import Layout
@@ -46,6 +49,7 @@ from ingestify.store.objects.transformations import (
 __all__ = [
     "check_fetch_policy",
     "check_plugins",
+    "check_publisher",
     "check_rules",
     "check_source",
     "check_subscriber",
@@ -53,6 +57,7 @@ __all__ = [
     "make_key_types",
     "make_layout",
     "make_plans",
+    "make_publisher",
     "make_rules",
     "make_source",
     "names_secrets",
@@ -154,6 +159,36 @@ def check_subscriber(settings: SubscriberSettings) -> None:
     """Check a subscriber's configuration. The subscriber is not made, as that needs a lake, and may do anything."""
     found = _find_subscriber(settings.type)
     _check_arguments(found, "event subscriber", settings.type, settings.configuration, None)
+
+
+def make_publisher(settings: PublisherSettings) -> Publisher:
+    """Make a publisher of the settings. It connects to nothing.
+
+    Raises:
+        ConfigurationError: There is no such publisher, or its configuration is wrong.
+    """
+    found = _find_publisher(settings.type)
+    configuration = resolve_configuration(settings.configuration, f"event_publishers '{settings.name}'.configuration")
+    hide_all(configuration)
+    with _accepting("publisher", settings.type, configuration):
+        return found(**configuration)
+
+
+def check_publisher(settings: PublisherSettings) -> None:
+    """Check the settings of a publisher as far as that is possible without secrets."""
+    if names_secrets(settings.configuration):
+        _check_arguments(_find_publisher(settings.type), "publisher", settings.type, settings.configuration)
+    else:
+        make_publisher(settings).close()
+
+
+def _find_publisher(type_name: str) -> type[Publisher]:
+    found = publisher_registry.find_built_in(type_name)
+    if found is not None:
+        return found
+    publisher_registry.refuse_unknown(type_name)
+    imported = registry.import_object(type_name, "publisher")
+    return _subclass_of(Publisher, imported, f"The publisher '{type_name}'")  # type: ignore[type-abstract]
 
 
 def _find_subscriber(type_name: str) -> type[Subscriber]:

@@ -7,8 +7,9 @@ For authors of sources:
 - relay: stands between a source and a provider, counts requests and injects faults.
 - hostile: a provider with wrong responses of every kind.
 
-For authors of storages:
+For authors of storages and publishers:
 - storage_contract: the test suite of every storage.
+- publisher_contract: the test suite of every publisher.
 - faults: ports that fail at their Nth operation.
 
 A simulated season, also for `ingestify demo`:

@@ -42,6 +42,7 @@ def test_the_keys_of_a_section_are_known_by_its_path() -> None:
         "quarantine",
         "retention",
         "event_subscribers",
+        "event_publishers",
         "tables",
     ]
     assert known_keys(("sources", "any", "rate_limit")) == ["requests_per_second"]

@@ -171,7 +171,7 @@ class EventLog:
         return row is not None and tuple(row) == written
 
     @retried
-    def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
+    def read(self, after_position: int, limit: int, *, has_history: bool = True) -> list[DatasetEvent]:
         """Return events after a position, in commit order."""
         columns = self._log.c
         statement = (
@@ -185,7 +185,19 @@ class EventLog:
             # Only the first row's payload can belong to an event before this page.
             earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
             epochs = find_epochs(connection, self._database, self._epochs) or []
-            return self._complete(connection, [_in_epoch(one, epochs) for one in _events_of(rows, earlier)])
+            events = [_in_epoch(one, epochs) for one in _events_of(rows, earlier)]
+            return self._complete(connection, events) if has_history else events
+
+    @retried
+    def find_datasets(self, positions: Sequence[int]) -> dict[int, str]:
+        """Return the id of the dataset of each event that is in the log."""
+        columns = self._log.c
+        found: dict[int, str] = {}
+        with self._database.read("read its event log") as connection:
+            for some in chunks(positions):
+                statement = sa.select(columns.position, columns.dataset_id).where(columns.position.in_(some))
+                found.update((row.position, row.dataset_id) for row in connection.execute(statement))
+        return found
 
     def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
         """Add the earlier revisions of the datasets that the lake still has.

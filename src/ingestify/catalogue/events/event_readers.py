@@ -76,6 +76,15 @@ class EventReaders:
             return bool(gone.rowcount)
 
     @retried
+    def switch_off(self, reader_name: str, reason: str) -> None:
+        """Note that a reader gets no more events, and why; an empty reason: it gets them again."""
+        known = self._reader.c.reader_name == reader_name
+        with self._database.write("switch an event reader off or on", SaveError) as connection:
+            connection.execute(
+                self._reader.update().where(known).values(switched_off=storable(reason, _LONGEST_ERROR) or None)
+            )
+
+    @retried
     def list_readers(self) -> list[EventReaderState]:
         """Return all readers by name."""
         failure, log = self._failure.c, self._log.c
@@ -90,6 +99,7 @@ class EventReaders:
                     row.position,
                     connection.scalar(sa.select(sa.func.count()).where(log.position > row.position)) or 0,
                     tuple(failed.get(row.reader_name, ())),
+                    row.switched_off or "",
                 )
                 for row in readers
             ]

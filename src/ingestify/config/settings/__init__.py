@@ -6,6 +6,7 @@ ingestion_plans    ingestion_plans and fetch policies
 dataset_types      dataset_types
 checks             checks and quarantine
 subscribers        event_subscribers
+publishers         event_publishers
 tables             tables
 class_settings     the class and configuration that several sections have
 contradictions     contradictions between sections
@@ -30,6 +31,7 @@ from ingestify.config.settings.lake import (
     MetadataOptions,
     RetentionSettings,
 )
+from ingestify.config.settings.publishers import PublisherSettings
 from ingestify.config.settings.sources import RateLimitSettings, RetrySettings, SourceSettings, TimeoutSettings
 from ingestify.config.settings.subscribers import SubscriberSettings
 from ingestify.config.settings.tables import OwnTableSettings, TableSettings
@@ -47,6 +49,7 @@ __all__ = [
     "MainSettings",
     "MetadataOptions",
     "OwnTableSettings",
+    "PublisherSettings",
     "QuarantineSettings",
     "RateLimitSettings",
     "RetentionSettings",
@@ -83,7 +86,9 @@ class Settings(Section):
     event_subscribers: tuple[SubscriberSettings, ...] = Field(
         default=(), description="The classes that are told of events."
     )
-
+    event_publishers: tuple[PublisherSettings, ...] = Field(
+        default=(), description="The publishers, which pass events on to other systems."
+    )
     tables: TableSettings = Field(default=TableSettings(), description="The columnar tables of the lake.")
 
     @model_validator(mode="after")

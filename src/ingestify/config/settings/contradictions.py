@@ -13,7 +13,7 @@ Contradiction = tuple[tuple[str | int, ...], str]
 
 
 def find_contradictions(document: Mapping[str, object]) -> list[Contradiction]:
-    """Return the contradictions: a plan with an unknown source, or a dataset type that is defined twice.
+    """Return the contradictions: a plan with an unknown source, a dataset type or a publisher that is there twice.
 
     Args:
         document: The file's mappings and lists. Parts with a wrong shape are skipped.
@@ -36,6 +36,12 @@ def find_contradictions(document: Mapping[str, object]) -> list[Contradiction]:
             problem = f"the dataset type '{dataset_type}' of '{provider}' is there a second time."
             found.append((("dataset_types", index), problem))
         seen.add((provider, dataset_type))
+    names_seen: set[object] = set()
+    for index, entry in _entries(document, "event_publishers"):
+        name = entry.get("name")
+        if isinstance(name, str) and name in names_seen:
+            found.append((("event_publishers", index, "name"), f"there is a second publisher '{name}'."))
+        names_seen.add(name)
     return found
 
 

@@ -16,8 +16,18 @@ __all__ = ["EventLogPort", "EventReadersPort"]
 class EventLogPort(Protocol):
     """The event log of a catalogue."""
 
-    def read(self, after_position: int, limit: int) -> list[DatasetEvent]:
-        """Return logged events after a position, in commit order."""
+    def read(self, after_position: int, limit: int, *, has_history: bool = True) -> list[DatasetEvent]:
+        """Return logged events after a position, in commit order.
+
+        Args:
+            after_position: Of the last event that is not wanted.
+            limit: The most events.
+            has_history: With the earlier revisions of the datasets; otherwise with the last one, and those of the
+                current files.
+        """
+
+    def find_datasets(self, positions: Sequence[int]) -> dict[int, str]:
+        """Return the id of the dataset of each event that is in the log."""
 
     def get_last_position(self) -> int:
         """Return the position of the newest event in the log; 0 if there is none."""
@@ -49,6 +59,9 @@ class EventReadersPort(Protocol):
 
     def advance(self, reader_name: str, seen: int | None, position: int) -> bool:
         """Move a reader forward if its position is still `seen`; None: if it is new. Returns whether it was."""
+
+    def switch_off(self, reader_name: str, reason: str) -> None:
+        """Note that a reader gets no more events, and why; an empty reason: it gets them again."""
 
     def list_readers(self) -> list[EventReaderState]:
         """Return all readers, by name."""

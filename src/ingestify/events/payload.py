@@ -1,0 +1,254 @@
+"""The payload of a message about an event of the log, and the message itself.
+
+The payload is for readers outside of ingestify: within a version, keys are only added.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import TypedDict, cast
+
+from ingestify.clock import as_utc
+from ingestify.domain.dataset import Dataset
+from ingestify.domain.events import (
+    DatasetEvent,
+    RevisionAccepted,
+    RevisionDiscarded,
+    RevisionInvalidated,
+    RevisionRejected,
+    RevisionWithdrawn,
+)
+from ingestify.domain.file import File
+from ingestify.domain.json_value import JsonValue
+from ingestify.domain.message import Message
+from ingestify.domain.revision import Revision
+
+__all__ = [
+    "PAYLOAD_VERSION",
+    "DatasetPayload",
+    "EventPayload",
+    "FilePayload",
+    "RevisionPayload",
+    "make_message",
+    "make_payload",
+]
+
+PAYLOAD_VERSION = 1
+"""The version in `type` and `dataschema`. A key that is removed, or means something else, makes a new version."""
+
+
+class FilePayload(TypedDict):
+    """A current file of the dataset.
+
+    Attributes:
+        file_id: `{data_feed_key}__{data_spec_version}`.
+        data_serialization_format: `json`, `csv`, `jsonl`, `zip`, `mp4`, …
+        size: The provider's bytes.
+        sha256: Of the provider's bytes, hexadecimal.
+        storage_path: The object's path below the `file_url` of the lake.
+        storage_compression_method: How the object is compressed: `zstd`, `gzip` or `none`.
+        storage_size: The bytes of the object.
+        modified_at: When the provider changed it; null: it does not say.
+        revision_id: The revision that brought it.
+    """
+
+    file_id: str
+    data_feed_key: str
+    data_spec_version: str
+    data_serialization_format: str
+    size: int
+    sha256: str
+    content_type: str | None
+    storage_path: str
+    storage_compression_method: str
+    storage_size: int
+    modified_at: str | None
+    revision_id: int
+
+
+class RevisionPayload(TypedDict):
+    """The last revision of the dataset.
+
+    Attributes:
+        changed_file_ids: The files that came with it.
+        removed_file_ids: The files that the provider does not have any more.
+    """
+
+    revision_id: int
+    state: str
+    created_at: str
+    changed_file_ids: Sequence[str]
+    removed_file_ids: Sequence[str]
+
+
+class _DatasetHead(TypedDict):
+    dataset_id: str
+    bucket: str
+    provider: str
+    dataset_type: str
+    identifier: Mapping[str, JsonValue]
+    name: str
+    state: str
+    created_at: str
+    updated_at: str
+    last_modified_at: str | None
+    missing_feeds: Sequence[str]
+    revision: RevisionPayload | None
+
+
+class DatasetPayload(_DatasetHead, total=False):
+    """The dataset right after the event; for a deleted dataset, as it last was.
+
+    Attributes:
+        revision: The last one; null: it has none.
+        files: The current files, if the publisher says `include_files`.
+        metadata: What the provider says of the dataset, if the publisher says `include_metadata`.
+    """
+
+    files: Sequence[FilePayload]
+    metadata: Mapping[str, JsonValue]
+
+
+class _EventHead(TypedDict):
+    event_type: str
+    occurred_at: str
+    lake_id: str
+    epoch: int
+    position: int
+    dataset: DatasetPayload
+
+
+class EventPayload(_EventHead, total=False):
+    """What happened in the lake.
+
+    Attributes:
+        position: The event's number in the log; `(lake_id, epoch, position)` identifies it for ever.
+        reason: Why a revision was invalidated.
+        reasons: Why a bundle was rejected.
+        entry_id: The entry of the quarantine.
+        decided_by: Who accepted or discarded it; `note` is what that person said.
+        state: What became of an entry that was withdrawn.
+    """
+
+    reason: str
+    reasons: Sequence[str]
+    entry_id: str
+    decided_by: str
+    note: str
+    state: str
+
+
+_OWN: dict[type[DatasetEvent], tuple[str, ...]] = {
+    RevisionInvalidated: ("reason",),
+    RevisionRejected: ("reasons", "entry_id"),
+    RevisionAccepted: ("entry_id", "decided_by", "note"),
+    RevisionDiscarded: ("entry_id", "decided_by", "note"),
+    RevisionWithdrawn: ("entry_id", "state"),
+}
+"""The fields of each kind of event beside those of every event."""
+
+
+def make_payload(event: DatasetEvent, *, include_metadata: bool = True, include_files: bool = True) -> EventPayload:
+    """Return the payload of a logged event: JSON values."""
+    assert event.position is not None, "a logged event has a position"
+    payload = {
+        "event_type": event.event_type,
+        "occurred_at": _text(event.occurred_at),
+        "lake_id": event.lake_id,
+        "epoch": event.epoch,
+        "position": event.position,
+        "dataset": _dataset(event.dataset, include_metadata=include_metadata, include_files=include_files),
+        **{name: getattr(event, name) for name in _OWN.get(type(event), ())},
+    }
+    return cast("EventPayload", payload)
+
+
+def _dataset(dataset: Dataset, *, include_metadata: bool, include_files: bool) -> DatasetPayload:
+    last = dataset.revisions[-1] if dataset.revisions else None
+    payload: DatasetPayload = {
+        "dataset_id": dataset.dataset_id,
+        "bucket": dataset.bucket,
+        "provider": dataset.provider,
+        "dataset_type": dataset.dataset_type,
+        "identifier": dict(dataset.identifier),
+        "name": dataset.name,
+        "state": dataset.state.value,
+        "created_at": _text(dataset.created_at),
+        "updated_at": _text(dataset.updated_at),
+        "last_modified_at": None if dataset.last_modified_at is None else _text(dataset.last_modified_at),
+        "missing_feeds": list(dataset.missing_feeds),
+        "revision": None if last is None else _revision(last),
+    }
+    if include_files:
+        current = dataset.current_revision
+        payload["files"] = [] if current is None else [_file(file) for file in current.modified_files]
+    if include_metadata:
+        payload["metadata"] = dataset.metadata
+    return payload
+
+
+def _revision(revision: Revision) -> RevisionPayload:
+    return {
+        "revision_id": revision.revision_id,
+        "state": revision.state.value,
+        "created_at": _text(revision.created_at),
+        "changed_file_ids": [file.file_id for file in revision.modified_files],
+        "removed_file_ids": list(revision.removed_file_ids),
+    }
+
+
+def _file(file: File) -> FilePayload:
+    return {
+        "file_id": file.file_id,
+        "data_feed_key": file.data_feed_key,
+        "data_spec_version": file.data_spec_version,
+        "data_serialization_format": file.data_serialization_format,
+        "size": file.size,
+        "sha256": file.tag,
+        "content_type": file.content_type,
+        "storage_path": file.storage_path,
+        "storage_compression_method": file.storage_compression_method,
+        "storage_size": file.storage_size,
+        "modified_at": None if file.modified_at is None else _text(file.modified_at),
+        "revision_id": file.revision_id,
+    }
+
+
+def make_message(event: DatasetEvent, *, include_metadata: bool = True, include_files: bool = True) -> Message:
+    """Return the message about a logged event."""
+    import msgspec
+
+    dataset = event.dataset
+    payload = make_payload(event, include_metadata=include_metadata, include_files=include_files)
+    version = f"v{PAYLOAD_VERSION}"
+    fields = {name: str(value) for name, value in dataset.identifier.items()}
+    fields |= {
+        "event_type": event.event_type,
+        "bucket": dataset.bucket,
+        "provider": dataset.provider,
+        "dataset_type": dataset.dataset_type,
+        "dataset_id": dataset.dataset_id,
+    }
+    return Message(
+        id=f"{event.lake_id}/{event.epoch}/{event.position}",
+        source=f"urn:ingestify:lake:{event.lake_id}",
+        type=f"ingestify.{event.event_type}.{version}",
+        time=payload["occurred_at"],
+        key=dataset.dataset_id,
+        dataschema=f"urn:ingestify:event:{event.event_type}:{version}",
+        extensions={
+            "partitionkey": dataset.dataset_id,
+            "sequence": f"{event.position:020d}",
+            "lakeid": event.lake_id,
+            "epoch": event.epoch,
+            "provider": dataset.provider,
+            "datasettype": dataset.dataset_type,
+        },
+        fields=fields,
+        data=msgspec.json.encode(payload),
+    )
+
+
+def _text(moment: dt.datetime) -> str:
+    return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -1,0 +1,394 @@
+"""The relay of one publisher: reads the event log with a cursor, and passes its events on as messages.
+
+At least once: the cursor moves after every message of a batch was acknowledged. Nothing is queued in memory: the relay
+reads the next batch when the one before is acknowledged.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import random
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+from ingestify.clock import monotonic, wait_for
+from ingestify.domain.condition import Answers, DatasetCondition
+from ingestify.domain.event_reader import FailedEvent, StartAt
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.message import Message
+from ingestify.domain.ports import Catalogue
+from ingestify.domain.publisher import Publisher
+from ingestify.errors import (
+    ConfigurationError,
+    MessagesRefused,
+    PublishError,
+    PublisherSwitchedOff,
+    PublishUnavailable,
+)
+from ingestify.events.consumer import find_start
+from ingestify.events.cursor import ReaderCursor, error_text, position_of
+from ingestify.events.payload import make_message
+from ingestify.failpoints import failpoint
+from ingestify.progress.printable import PrintableLogger
+from ingestify.remedies import remedy
+
+__all__ = ["PublishRules", "Relay", "RelayResult", "reader_name_of"]
+
+logger = PrintableLogger(__name__)
+
+_PAGE = 500
+"""How many events are read at a time."""
+
+_MOST_BYTES = 4 << 20
+"""The most bytes of the payloads of one call of `publish`; a larger message goes alone."""
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 60.0
+_LONGEST_ASKED_PAUSE = 3600.0
+
+_TRIES_OF_A_FAULT = 3
+"""After so many errors that no publisher should raise, the messages go one by one, to find the one that causes them."""
+
+
+def reader_name_of(publisher_name: str) -> str:
+    """Return the name of a publisher's cursor among the readers of the event log."""
+    return f"publisher {publisher_name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PublishRules:
+    """Which events a publisher gets, and what is in their messages.
+
+    Attributes:
+        events: The types; None: all.
+        where: Only events of datasets that meet this condition, as they were right after the event.
+        include_metadata: With what the provider says of the dataset.
+        include_files: With the current files of the dataset.
+        holds: After a message is refused, later ones of its dataset wait among the dead letters too.
+        start_at: Where a new publisher begins.
+    """
+
+    events: frozenset[str] | None = None
+    where: DatasetCondition | None = None
+    include_metadata: bool = True
+    include_files: bool = True
+    holds: bool = False
+    start_at: StartAt = "beginning"
+
+
+@dataclasses.dataclass(slots=True)
+class RelayResult:
+    """What a relay did.
+
+    Attributes:
+        name: Of the publisher.
+        published: How many messages were acknowledged.
+        refused: How many became dead letters.
+        passed_over: How many events the publisher's settings leave out.
+        position: That of the last event that it is done with.
+        error: Why it ended before the end of the log; None: it did not, or it was stopped.
+    """
+
+    name: str
+    published: int = 0
+    refused: int = 0
+    passed_over: int = 0
+    position: int = 0
+    error: Exception | None = None
+
+
+class _Stopped(Exception):
+    """The relay was stopped while it waited."""
+
+
+class Relay:
+    """Passes events of the log on to one publisher. One process at a time does this for a publisher's name.
+
+    Args:
+        catalogue: The catalogue with the event log.
+        name: The name of the publisher.
+        publisher: Speaks the protocol of the other system. The caller closes it.
+        rules: Which events it gets.
+    """
+
+    def __init__(self, catalogue: Catalogue, name: str, publisher: Publisher, rules: PublishRules) -> None:
+        self._catalogue = catalogue
+        self._name = name
+        self._publisher = publisher
+        self._rules = rules
+        self._answers = Answers(rules.where)
+        self._stop = threading.Event()
+        self._cursor = ReaderCursor(
+            catalogue,
+            reader_name_of(name),
+            f"publisher '{name}'",
+            f"publishes for '{name}'",
+            "wait for its end, or stop it.",
+        )
+        self._held: set[str] = set()
+        """The datasets whose messages wait, as one before them was refused."""
+        self._patience: float | None = 0.0
+        self._result = RelayResult(name)
+
+    def stop(self) -> None:
+        """End `run` after the current call of the publisher. Any thread may call it."""
+        self._stop.set()
+
+    def run(self, *, poll_interval: float | None = None, patience: float | None = 60.0) -> RelayResult:
+        """Pass on all events up to the end of the log.
+
+        Args:
+            poll_interval: Seconds between queries for new events, until `stop()`, which also lets it wait while another
+                process publishes for this name. None: return at the log's end.
+            patience: For how many seconds a system that takes no messages is tried again, since its first refusal.
+                None: for ever; then an error of the configuration is tried again too, as somebody may mend it.
+
+        Returns:
+            What it did. An error of the other system is in it, and not raised.
+
+        Raises:
+            StoreError: Another process publishes for this name and there is no interval, somebody moved the cursor, or
+                the catalogue fails.
+        """
+        self._patience = patience
+        result = self._result = RelayResult(self._name)
+        lock = self._cursor.take_lock(poll_interval, self._stop)
+        if lock is None:
+            return result
+        try:
+            self._begin()
+            self._pass_all(poll_interval)
+        except _Stopped:
+            pass
+        except (PublishError, ConfigurationError) as error:
+            result.error = error
+        finally:
+            result.position = self._cursor.had
+            lock.release()
+        self._answers.tell()
+        return result
+
+    def _begin(self) -> None:
+        if self._cursor.find() is None:
+            self._cursor.start(find_start(self._catalogue, self._rules.start_at))
+        reason = self._find_switched_off()
+        if reason:
+            raise PublisherSwitchedOff(
+                f"The publisher '{self._name}' is switched off: {reason} "
+                f"{remedy('publish switch-on', self._name)} switches it on again."
+            )
+
+    def _find_switched_off(self) -> str:
+        name = reader_name_of(self._name)
+        return next((one.switched_off for one in self._catalogue.event_readers.list_readers() if one.name == name), "")
+
+    def _pass_all(self, poll_interval: float | None) -> None:
+        while not self._stop.is_set():
+            failed = self._cursor.find_failed()
+            self._retry_requested(failed)
+            events = self._catalogue.event_log.read(self._cursor.had, _PAGE, has_history=False)
+            if events:
+                self._pass_on(events)
+                for one in failed:
+                    if not one.is_parked and self._cursor.had < one.position <= position_of(events[-1]):
+                        self._cursor.forget_failure(one.position)
+                self._cursor.had = position_of(events[-1])
+                self._cursor.save()
+            elif poll_interval is None:
+                return
+            else:
+                self._cursor.check_unmoved()
+                self._stop.wait(poll_interval)
+
+    # ---- events to messages ----------------------------------------------------------------------------
+
+    def _pass_on(self, events: Sequence[DatasetEvent]) -> None:
+        """Pass on new events. Each was acknowledged or is a dead letter when it returns."""
+        messages = {position_of(event): self._message(event) for event in events if self._wants(event)}
+        self._result.passed_over += len(events) - len(messages)
+        self._deliver(messages)
+
+    def _wants(self, event: DatasetEvent) -> bool:
+        if self._rules.events is not None and event.event_type not in self._rules.events:
+            return False
+        return self._answers.holds(lambda condition: condition.matches_dataset(event.dataset))
+
+    def _message(self, event: DatasetEvent) -> Message:
+        rules = self._rules
+        return make_message(event, include_metadata=rules.include_metadata, include_files=rules.include_files)
+
+    def _retry_requested(self, failed: Sequence[FailedEvent]) -> None:
+        """Pass on the dead letters that somebody wants to have sent again."""
+        requested = {one.position for one in failed if is_requested(one, self._cursor.had)}
+        self._held = set()
+        if self._rules.holds:
+            dead = [one.position for one in failed if one.is_parked]
+            self._held.update(self._catalogue.event_log.find_datasets(dead).values())
+        for some in _parts(sorted(requested), _PAGE):
+            messages = {}
+            for position in some:
+                events = self._catalogue.event_log.read(position - 1, 1, has_history=False)
+                if events and events[0].position == position:
+                    messages[position] = self._message(events[0])
+                else:
+                    logger.warning("The publisher '%s': the event %d is not in the log any more.", self._name, position)
+                    self._cursor.forget_failure(position)
+            self._deliver(messages)
+            for position in messages.keys() - self._refused_now:
+                self._cursor.forget_failure(position)
+
+    # ---- delivering ------------------------------------------------------------------------------------
+
+    def _deliver(self, messages: Mapping[int, Message]) -> None:
+        """Deliver messages by position, and note those that are refused.
+
+        Raises:
+            _Stopped: Somebody stopped the relay.
+            PublishError: The other system took nothing for as long as the relay is patient.
+        """
+        self._refused_now: set[int] = set()
+        for some in self._rounds(messages):
+            allowed = {position: one for position, one in some.items() if one.key not in self._held}
+            for position in some.keys() - allowed.keys():
+                self._note_refusal(position, some[position], "it waits for an earlier message of its dataset", False)
+            refused = self._publish(allowed) if allowed else {}
+            for position, one in allowed.items():
+                if one.id in refused:
+                    self._note_refusal(position, one, refused[one.id], True)
+            self._result.published += sum(one.id not in refused for one in allowed.values())
+
+    def _note_refusal(self, position: int, message: Message, reason: str, is_first: bool) -> None:
+        self._cursor.note_failure(position, PublishError(reason), 1, is_parked=True)
+        self._refused_now.add(position)
+        self._result.refused += 1
+        if self._rules.holds:
+            self._held.add(message.key)
+        if is_first:
+            logger.error(
+                "The publisher '%s': the message of event %d is a dead letter, and the others go on: %s. "
+                "%s lists them.",
+                self._name,
+                position,
+                reason.rstrip("."),
+                remedy("publish dead-letters"),
+            )
+
+    def _rounds(self, messages: Mapping[int, Message]) -> Iterator[dict[int, Message]]:
+        """Split messages into calls of the publisher, by number and bytes.
+
+        A round has one message of each dataset, unless the publisher keeps the order by itself: so no message is sent
+        before the one before it, of the same dataset, was acknowledged.
+        """
+        if self._publisher.keeps_order and not self._rules.holds:
+            rounds = [dict(messages)]
+        else:
+            seen: dict[str, int] = {}
+            rounds = []
+            for position, message in messages.items():
+                number = seen[message.key] = seen.get(message.key, -1) + 1
+                if number == len(rounds):
+                    rounds.append({})
+                rounds[number][position] = message
+        for one in rounds:
+            part: dict[int, Message] = {}
+            size = 0
+            for position, message in one.items():
+                if part and (len(part) >= self._publisher.batch_size or size + len(message.data) > _MOST_BYTES):
+                    yield part
+                    part, size = {}, 0
+                part[position] = message
+                size += len(message.data)
+            if part:
+                yield part
+
+    def _publish(self, messages: Mapping[int, Message]) -> dict[str, str]:
+        """Call the publisher until each message is acknowledged or refused. Returns the refused ids, each with why."""
+        waiting = dict(messages)
+        first = min(waiting)
+        began = monotonic()
+        failures = faults = 0
+        while not self._stop.is_set():
+            try:
+                is_faulty = faults >= _TRIES_OF_A_FAULT
+                refused = self._publish_one_by_one(waiting) if is_faulty else self._call(list(waiting.values()))
+            except PublisherSwitchedOff as error:
+                self._catalogue.event_readers.switch_off(reader_name_of(self._name), str(error))
+                raise
+            except (PublishError, ConfigurationError) as error:
+                failure: Exception = error
+            except Exception as error:  # noqa: BLE001 - the edge to the code of a publisher
+                failure = error
+                faults += 1
+            else:
+                if failures:
+                    self._cursor.forget_failure(first)
+                    logger.info("The publisher '%s' delivers again.", self._name)
+                return refused
+            if isinstance(failure, PublishUnavailable) and failure.acknowledged:
+                waiting = {at: one for at, one in waiting.items() if one.id not in failure.acknowledged}
+            failures += 1
+            began = monotonic() if failures == 1 else began
+            self._pause(failure, failures, monotonic() - began, first)
+        raise _Stopped
+
+    def _publish_one_by_one(self, waiting: Mapping[int, Message]) -> dict[str, str]:
+        """Deliver messages alone, after a publisher failed in a way that it should not. Returns those that fail."""
+        refused: dict[str, str] = {}
+        for message in waiting.values():
+            try:
+                refused |= self._call([message])
+            except (PublishError, ConfigurationError):
+                raise
+            except Exception as error:  # noqa: BLE001 - the edge to the code of a publisher
+                refused[message.id] = error_text(error)
+        return refused
+
+    def _call(self, messages: Sequence[Message]) -> dict[str, str]:
+        """Call the publisher once. Returns the refused ids, each with why."""
+        failpoint("publish.sent")
+        refused: dict[str, str] = {}
+        try:
+            self._publisher.publish(messages)
+        except MessagesRefused as error:
+            refused = error.refused
+        failpoint("publish.acknowledged")
+        return refused
+
+    def _pause(self, error: Exception, failures: int, seconds: float, first: int) -> None:
+        """Note a failure, and wait before the next attempt.
+
+        Raises:
+            PublishError: The relay is patient no longer.
+        """
+        text = self._cursor.note_failure(first, error, failures, is_parked=False)
+        if failures == 1:
+            logger.warning("The publisher '%s' does not deliver: %s. It is tried again.", self._name, text)
+            logger.debug("the publisher's traceback", exc_info=error)
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10))
+        pause *= random.uniform(0.75, 1.25)  # noqa: S311 - no secret: several relays should not come at once
+        asked = error.retry_after if isinstance(error, PublishUnavailable) else None
+        pause = max(pause, min(asked or 0.0, _LONGEST_ASKED_PAUSE))
+        is_wrong = isinstance(error, ConfigurationError)
+        if self._patience is not None and (is_wrong or seconds + pause > self._patience):
+            if isinstance(error, (PublishError, ConfigurationError)):
+                raise error
+            raise PublishUnavailable(f"The publisher '{self._name}' failed: {text}") from error
+        if wait_for(self._stop, pause):
+            raise _Stopped
+
+
+def _parts(positions: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    remaining = iter(positions)
+    while part := tuple(itertools.islice(remaining, size)):
+        yield part
+
+
+def is_requested(failed: FailedEvent, position: int) -> bool:
+    """Return whether somebody wants to have a dead letter sent again.
+
+    Args:
+        failed: The failure.
+        position: The cursor of the publisher.
+    """
+    return not failed.is_parked and failed.position <= position

@@ -1,0 +1,6 @@
+"""Publishers: each speaks the protocol of one system, and knows nothing of the event log.
+
+- `registry`: from `type:` of the config file to a class.
+- `template`: topics such as `football.{provider}`, filled with the fields of a message.
+- `json_lines`: a file, or stdout.
+"""

@@ -1,0 +1,74 @@
+"""A file of CloudEvents, one in each line; or stdout.
+
+Format: each line is a CloudEvent in the JSON format, https://jsonlines.org.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingestify.domain.message import Message
+from ingestify.domain.publisher import Publisher
+from ingestify.durable_folders import sync_folder
+from ingestify.errors import ConfigurationError, PublishUnavailable
+
+__all__ = ["JsonLines"]
+
+
+class JsonLines(Publisher):
+    """Appends each message to a file, and syncs it; or writes it to stdout.
+
+    Args:
+        path: The file, which is made if it is not there, with its folder; a relative path is below the current folder.
+            Left out: stdout.
+    """
+
+    keeps_order = True
+
+    def __init__(self, path: str | None = None) -> None:
+        if path is not None and (not isinstance(path, str) or not path.strip()):
+            raise ConfigurationError(f"path is {path!r}; write the path of a file, or leave it out for stdout.")
+        self.is_persistent = path is not None  # type: ignore[misc] # stdout keeps nothing
+        self._path = None if path is None else Path(path).expanduser()
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        """Write messages, and sync the file. It is opened anew each time, so that it can be rotated."""
+        lines = b"".join(message.structured() + b"\n" for message in messages)
+        try:
+            if self._path is None:
+                sys.stdout.buffer.write(lines)
+                sys.stdout.buffer.flush()
+            elif lines:
+                _append(self._path, lines)
+        except BrokenPipeError:
+            raise PublishUnavailable("Nobody reads stdout any more.") from None
+        except OSError as error:
+            raise PublishUnavailable(f"{self._path or 'stdout'}: {error.strerror or error}") from error
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """Append whole lines to a file. A line that a killed process left half written is ended first."""
+    is_new = not path.exists()
+    if is_new:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":
+                lines = b"\n" + lines
+        remaining = memoryview(lines)
+        try:
+            while remaining:
+                remaining = remaining[file.write(remaining) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(size)
+            raise
+    if is_new:
+        sync_folder(str(path.parent))

@@ -1,0 +1,144 @@
+"""The publishers of a config.yaml: publishing, status, replay, dead letters."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestify import MessagesRefused, Publisher, PublisherSwitchedOff, Publishing, get_engine
+from ingestify.errors import ConfigurationError
+from ingestify.main.configuration import check_config
+from ingestify.testing.season import Season
+from ingestify.testing.simulator import Simulator
+
+CONFIG = """
+main: {{metadata_url: "sqlite:///catalog.db", file_url: "file://files"}}
+sources: {{open: {{type: ingestify.statsbomb_github, configuration: {{base_url: "{base_url}"}}}}}}
+ingestion_plans: [{{source: open, dataset_type: match, selectors: [{{competition_id: 43, season_id: 106}}]}}]
+event_publishers:
+  - {{name: file, type: ingestify.json_lines, configuration: {{path: "{folder}/out.jsonl"}}, events: [revision_added]}}
+  - {{name: bus, type: {module}.{kind}}}
+  - {{name: idle, type: ingestify.json_lines, enabled: false}}
+"""
+
+
+class Refusing(Publisher):
+    refused: tuple[str, ...] = ("1",)
+
+    def publish(self, messages: Any) -> None:
+        refused = {one.id: "too large" for one in messages if one.id.rpartition("/")[2] in self.refused}
+        if refused:
+            raise MessagesRefused(refused)
+
+
+class Gone(Publisher):
+    def publish(self, messages: Any) -> None:
+        raise PublisherSwitchedOff("410 Gone.")
+
+
+@pytest.fixture(scope="module")
+def provider() -> Any:
+    with Simulator(Season(matches=2, seed=3, competition_id=43, season_id=106)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def config(tmp_path: Path, provider: Any) -> Any:
+    def write(kind: str) -> Path:
+        path = tmp_path / "config.yaml"
+        text = CONFIG.format(base_url=provider.base_url, folder=tmp_path, module=__name__, kind=kind)
+        path.write_text(text)
+        with get_engine(path) as engine:
+            engine.load()
+        return path
+
+    return write
+
+
+def test_each_publisher_gets_the_events_and_one_that_fails_does_not_stop_the_others(config, tmp_path):
+    with Publishing.from_config(config("Gone")) as publishing:
+        assert publishing.names == ["file", "bus"]
+        (before, *_) = publishing.status()
+        assert (before.position, before.behind, before.is_enabled) == (None, 4, True)
+        assert before.lag_seconds > 0
+        assert before.type == "ingestify.json_lines"
+        file, bus = publishing.publish()
+        assert (file.published, file.passed_over, file.error) == (2, 2, None)
+        assert isinstance(bus.error, PublisherSwitchedOff)
+        file_state, bus_state, idle = publishing.status()
+        assert (file_state.position, file_state.behind, file_state.lag_seconds) == (4, 0, 0)
+        assert bus_state.switched_off == "410 Gone."
+        assert not idle.is_enabled
+        assert file_state.holder == ""
+        assert publishing.switch_on("bus")
+        assert not publishing.switch_on("bus")
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [one["type"] for one in lines] == ["ingestify.revision_added.v1"] * 2
+
+
+def test_a_replay_sends_the_same_ids_again(config, tmp_path):
+    with Publishing.from_config(config("Gone")) as publishing:
+        publishing.publish("file")
+        assert publishing.replay("file", "beginning") == 0
+        publishing.publish("file")
+    ids = [json.loads(line)["id"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert ids[:2] == ids[2:]
+
+
+def test_dead_letters_are_listed_retried_and_discarded(config, monkeypatch, caplog):
+    caplog.set_level(logging.CRITICAL)
+    with Publishing.from_config(config("Refusing")) as publishing:
+        (result,) = publishing.publish("bus")
+        assert (result.published, result.refused) == (3, 1)
+        (dead,) = publishing.iter_dead_letters()
+        assert (dead.publisher, dead.position, dead.is_requested) == ("bus", 1, False)
+        assert dead.event is not None
+        assert dead.event.event_type == "dataset_created"
+        assert "too large" in dead.error
+        assert publishing.status()[1].dead_letters == 1
+        with pytest.raises(ConfigurationError, match="has no dead letter of the event 2; it has 1"):
+            publishing.retry_dead_letters("bus", [2])
+        assert publishing.retry_dead_letters("bus") == 1
+        assert next(publishing.iter_dead_letters("bus")).is_requested
+        publishing.publish("bus")
+        assert not next(publishing.iter_dead_letters("bus")).is_requested
+        monkeypatch.setattr(Refusing, "refused", ())
+        publishing.retry_dead_letters("bus", [1])
+        assert publishing.publish("bus")[0].published == 1
+        assert not list(publishing.iter_dead_letters())
+        publishing.replay("bus", 2)
+        monkeypatch.setattr(Refusing, "refused", ("3", "4"))
+        publishing.publish("bus")
+        assert publishing.discard_dead_letters("bus", [3]) == 1
+        assert [one.position for one in publishing.iter_dead_letters()] == [4]
+
+
+def test_a_publisher_that_is_not_there_is_refused(config):
+    with Publishing.from_config(config("Gone")) as publishing:
+        for call in (publishing.publish, publishing.switch_on, publishing.retry_dead_letters):
+            with pytest.raises(ConfigurationError, match=r"There is no publisher 'fil'.*'file'"):
+                call("fil")
+        with pytest.raises(ConfigurationError, match="poll_interval"):
+            publishing.publish(poll_interval=0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("{name: a, type: ingestify.kafkaa}", "no publisher type 'ingestify.kafkaa'"),
+        ("{name: a, type: ingestify.json_lines, configuration: {pat: x}}", "pat"),
+        ("{name: a, type: ingestify.json_lines, events: [revision_aded]}", "revision_added"),
+        ("{name: a b, type: ingestify.json_lines}", "name"),
+        ("{name: file, type: ingestify.json_lines}", "second publisher 'file'"),
+        ("{name: a, type: pathlib.Path}", "must be a subclass of ingestify.Publisher"),
+    ],
+)
+def test_wrong_settings_are_refused_by_config_check(config, wrong, message):
+    path = config("Gone")
+    path.write_text(path.read_text() + f"  - {wrong}\n")
+    with pytest.raises(ConfigurationError, match=message):
+        check_config(path)
