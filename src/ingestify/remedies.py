@@ -28,6 +28,10 @@ _PYTHON = {
     "verify --repair": "engine.verify(repair=True)",
     "gc": "engine.collect_garbage()",
     "restored": "engine.store.identity.restore()",
+    "publish": "publishing.publish()",
+    "publish dead-letters": "publishing.iter_dead_letters()",
+    "publish status": "publishing.status()",
+    "publish switch-on": "publishing.switch_on({})",
     "tables build": "engine.build_tables()",
     "adopt": "ingestify.adopt(…)",
     "adopt --yes": "ingestify.adopt(…, dry_run=False)",
@@ -43,7 +47,7 @@ _BY_PLANS = ("run", "plan", "sync-indexes")
 
 _WITHOUT_LAKE = ("init",)
 
-_OF_ALL_BUCKETS = ("adopt", "gc", "restored", "events", "sync-indexes", "sources")
+_OF_ALL_BUCKETS = ("adopt", "gc", "restored", "events", "publish", "sync-indexes", "sources")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

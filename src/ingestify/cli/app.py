@@ -43,6 +43,7 @@ COMMANDS = {
     "restored": ("ingestify.cli.restored", "Begin a new epoch after the lake was restored from a backup."),
     "quarantine": ("ingestify.cli.quarantine", "Show what failed its checks, and decide about it."),
     "events": ("ingestify.cli.events", "Show the event log and its readers, and move a reader."),
+    "publish": ("ingestify.cli.publish", "Pass the events of the lake on to other systems."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
     "sources": ("ingestify.cli.sources", "List the sources and what their providers have; try one out."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),

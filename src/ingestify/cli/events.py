@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.console import Console
-from ingestify.cli.options import NamedLake, console_options, json_option, lake_options
+from ingestify.cli.options import LogPlace, NamedLake, console_options, json_option, lake_options
 from ingestify.cli.output import time_text, write_line
 from ingestify.documents.datasets import EventDocument, ReaderDocument, event_document, reader_document
 from ingestify.domain.event_reader import EventReaderState, FailedEvent, StartAt
@@ -28,28 +26,6 @@ __all__ = ["events_command"]
 _AT_ONCE = 500
 
 _reader = click.argument("reader_name", metavar="READER")
-
-
-class _Start(click.ParamType[Any]):
-    """`beginning`, `now`, `end`, `1234`, `2026-01-31T12:00Z`."""
-
-    name = "place"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StartAt:
-        text = str(value).strip().lower()
-        if text in ("beginning", "now", "end"):
-            return "beginning" if text == "beginning" else "end"
-        if text.isascii() and text.isdigit():
-            return int(text)
-        try:
-            return dt.datetime.fromisoformat(str(value).strip())
-        except ValueError:
-            self.fail(
-                f"'{value}' is no place in the log: write beginning, now, a position such as 1234, or a moment such as "
-                f"2026-01-31T12:00Z.",
-                param,
-                ctx,
-            )
 
 
 @click.group("events")
@@ -116,7 +92,7 @@ def _failed_text(failed: FailedEvent) -> str:
 @click.option(
     "--to",
     "start",
-    type=_Start(),
+    type=LogPlace(),
     required=True,
     metavar="PLACE",
     help="beginning, now, the position after which it goes on, or a moment such as 2026-01-31T12:00Z.",

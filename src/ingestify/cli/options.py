@@ -17,6 +17,7 @@ from ingestify.cli.console import Console
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format, set_up_logging
 from ingestify.clock import length_of_time, moment_of
 from ingestify.domain.dataset import DatasetState
+from ingestify.domain.event_reader import StartAt
 from ingestify.masking import mask_url
 from ingestify.remedies import at_lake, quoted
 from ingestify.store.reading.call_options import find_option
@@ -80,6 +81,29 @@ class Age(click.ParamType[dt.timedelta]):
                 f"'{value}' is no length of time: write a number and s, m, h or d, such as 24h or 7d.", param, ctx
             )
         return length
+
+
+class LogPlace(click.ParamType[Any]):
+    """A place in the event log: `beginning`, `now`, `end`, `1234`, `2026-01-31T12:00Z`."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StartAt:
+        """Return the place."""
+        text = str(value).strip().lower()
+        if text in ("beginning", "now", "end"):
+            return "beginning" if text == "beginning" else "end"
+        if text.isascii() and text.isdigit():
+            return int(text)
+        try:
+            return dt.datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            self.fail(
+                f"'{value}' is no place in the log: write beginning, now, a position such as 1234, or a moment such as "
+                f"2026-01-31T12:00Z.",
+                param,
+                ctx,
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

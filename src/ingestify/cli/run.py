@@ -30,7 +30,9 @@ from ingestify.cli.options import (
     parse_filters,
 )
 from ingestify.cli.progress import RunView
+from ingestify.cli.published import publish_after
 from ingestify.cli.run_outcome import tell_outcome
+from ingestify.documents.publishing import PublishedLine
 from ingestify.documents.runs import JobLine, LeftOutLine, PlannedLine, RefetchLine, RunEndLine, TaskLine, run_end_line
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
@@ -90,7 +92,12 @@ _KEYS = ("state",)
     is_flag=True,
     help="Also request hosts that asked to be left alone until later, and forget that they asked.",
 )
-@json_option("JSON Lines on stdout.", LeftOutLine, RefetchLine, JobLine, TaskLine, RunEndLine)
+@click.option(
+    "--publish",
+    is_flag=True,
+    help="Afterwards, pass the events of the lake on to the event_publishers, as 'ingestify publish' does.",
+)
+@json_option("JSON Lines on stdout.", LeftOutLine, RefetchLine, JobLine, TaskLine, PublishedLine, RunEndLine)
 @console_options
 @filter_arguments(*_KEYS)
 def run_command(
@@ -99,6 +106,7 @@ def run_command(
     source: str | None,
     refetched: tuple[str, ...],
     disable_events: bool,
+    publish: bool,
     console: Console,
     **options: Unpack[RunArguments],
 ) -> int:
@@ -110,7 +118,10 @@ def run_command(
     """
     filters = _with_refetch(filters, parse_filters(refetched, _KEYS))
     options["refetch"] = bool(refetched)
-    return _run(lake, filters, console, source=source, disable_events=disable_events, **options)
+    if publish and options["dry_run"]:
+        raise click.UsageError("--publish and --dry-run do not go together: a dry run causes no event.")
+    publishes = publish_after(lake, console) if publish else None
+    return _run(lake, filters, console, publishes, source=source, disable_events=disable_events, **options)
 
 
 @click.command("plan")
@@ -132,6 +143,7 @@ def _run(
     lake: NamedLake,
     filters: dict[str, Any],
     console: Console,
+    publishes: Callable[[int], int] | None = None,
     *,
     source: str | None,
     disable_events: bool,
@@ -147,6 +159,8 @@ def _run(
             view.tell_refetch(count_datasets(engine.store, engine.store.dataset_filter(**filters)))
         report = execute(engine, view, source=source, **options, **filters)
     code = exit_code(report)
+    if publishes is not None and code != EXIT_INTERRUPTED:
+        code = publishes(code)
     if report.created_lake and not console.as_json:
         console.tell(f"Created the lake in {report.created_lake}.")
     if console.as_json:

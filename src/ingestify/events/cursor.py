@@ -125,9 +125,9 @@ class ReaderCursor:
             f"such as with {remedy('events reset')}. Start it again, and it goes on from there."
         )
 
-    def note_failure(self, position: int, error: Exception, failures: int, *, is_parked: bool) -> str:
+    def note_failure(self, position: int, error: Exception | str, failures: int, *, is_parked: bool) -> str:
         """Save a failure. Returns its text, without secrets."""
-        text = error_text(error)
+        text = error_text(error) if isinstance(error, Exception) else mask_text(" ".join(error.split()))
         failed = FailedEvent(position, failures, is_parked, text, now())
         self._catalogue.event_readers.save_failure(self._reader_name, failed)
         return text

@@ -191,7 +191,8 @@ class Relay:
             if events:
                 self._pass_on(events)
                 for one in failed:
-                    if not one.is_parked and self._cursor.had < one.position <= position_of(events[-1]):
+                    is_passed = self._cursor.had < one.position <= position_of(events[-1])
+                    if is_passed and one.position not in self._refused_now:
                         self._cursor.forget_failure(one.position)
                 self._cursor.had = position_of(events[-1])
                 self._cursor.save()
@@ -259,7 +260,7 @@ class Relay:
             self._result.published += sum(one.id not in refused for one in allowed.values())
 
     def _note_refusal(self, position: int, message: Message, reason: str, is_first: bool) -> None:
-        self._cursor.note_failure(position, PublishError(reason), 1, is_parked=True)
+        reason = self._cursor.note_failure(position, reason, 1, is_parked=True)
         self._refused_now.add(position)
         self._result.refused += 1
         if self._rules.holds:

@@ -8,7 +8,7 @@ from ingestify.config.reader import read_settings
 from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
 from ingestify.config.settings import Settings
 from ingestify.engine.report.health import WatchedPlan
-from ingestify.errors import SecretError
+from ingestify.errors import ConfigurationError, SecretError
 from ingestify.main.adapters import check_catalogue, make_storage
 from ingestify.main.older_place import refuse_lake_by_current_folder
 from ingestify.main.parts import (
@@ -24,7 +24,7 @@ from ingestify.sources.own_modules import make_importable
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import is_vault_url
 
-__all__ = ["check_config", "watched_plans"]
+__all__ = ["check_config", "check_publishers", "watched_plans"]
 
 
 def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
@@ -80,6 +80,21 @@ def _check_classes(settings: Settings) -> None:
         check_subscriber(subscriber)
     for publisher in settings.event_publishers:
         check_publisher(publisher)
+
+
+def check_publishers(path: Path) -> None:
+    """Check the publishers of a configuration that are enabled. Nothing is connected to.
+
+    Raises:
+        ConfigurationError: There is none, or the settings of one are wrong.
+    """
+    settings = read_settings(path)
+    make_importable(str(path.absolute().parent))
+    enabled = [one for one in settings.event_publishers if one.enabled]
+    if not enabled:
+        raise ConfigurationError(f"{path} names no event_publishers that are enabled, so nobody gets events.")
+    for one in enabled:
+        check_publisher(one)
 
 
 def _secrets_text(count: int, looked_up: bool) -> str:

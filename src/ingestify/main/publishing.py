@@ -24,6 +24,7 @@ from ingestify.main.adapters import open_catalogue
 from ingestify.main.opening import catalogue_address
 from ingestify.main.parts import make_key_types, make_publisher
 from ingestify.main.place import Place, find_place
+from ingestify.sources.own_modules import make_importable
 from ingestify.suggestion import did_you_mean
 from ingestify.vaults.lookup import SecretLookup
 
@@ -94,6 +95,7 @@ class Publishing:
 
     def __init__(self, place: Place) -> None:
         settings = None if place.config is None else read_settings(place.config)
+        make_importable(str(place.base))
         self._settings: dict[str, PublisherSettings] = (
             {} if settings is None else {one.name: one for one in settings.event_publishers}
         )
@@ -140,6 +142,9 @@ class Publishing:
         if poll_interval is not None and not 0 < poll_interval <= threading.TIMEOUT_MAX:
             raise ConfigurationError(f"poll_interval: {poll_interval} is no number of seconds above 0.")
         chosen = [self._find(name) for name in dict.fromkeys(names or self.names)]
+        if not chosen:
+            raise ConfigurationError("The config file names no event_publishers that are enabled; see docs/events.md.")
+        self._catalogue.event_log.get_last_position()  # one error, and not one for each publisher, if there is no lake
         results: dict[str, RelayResult] = {}
         with contextlib.ExitStack() as stack:
             relays = []
@@ -237,9 +242,16 @@ class Publishing:
     # ---- dead letters ----------------------------------------------------------------------------------
 
     def iter_dead_letters(self, *names: str) -> Iterator[DeadLetter]:
-        """Iterate over the dead letters of publishers, by position; no name: of all."""
+        """Iterate over the dead letters of publishers, by position; no name: of all.
+
+        Raises:
+            ConfigurationError: Neither the settings nor the lake know such a publisher.
+        """
         readers = {one.name: one for one in self._catalogue.event_readers.list_readers()}
-        for state in self.status():
+        states = self.status()
+        for name in set(names).difference(state.name for state in states):
+            self._find(name)
+        for state in states:
             reader = readers.get(reader_name_of(state.name))
             if reader is None or (names and state.name not in names):
                 continue

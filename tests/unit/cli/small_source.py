@@ -7,7 +7,20 @@ import time
 
 import polars as pl
 
-from ingestify import BundleCheck, BundleType, DatasetResource, DraftFile, FetchPolicy, RecordKey, Source, Subscriber
+from ingestify import (
+    BundleCheck,
+    BundleType,
+    DatasetResource,
+    DraftFile,
+    FetchPolicy,
+    MessagesRefused,
+    Publisher,
+    PublisherSwitchedOff,
+    PublishUnavailable,
+    RecordKey,
+    Source,
+    Subscriber,
+)
 
 KEYS = {
     "events": RecordKey("id", noun="event", kind="type", who="player", minute=lambda one: str(one["minute"])),
@@ -105,3 +118,35 @@ class WithHeatmap(Source):
                 ),
             )
         yield resource
+
+
+class Picky(Publisher):
+    """Refuses the message of event 2 for a reason."""
+
+    def __init__(self, reason="it has 2 MB, and 1 MB is the most"):
+        self.reason = reason
+
+    def publish(self, messages):
+        refused = {one.id: self.reason for one in messages if one.id.endswith("/2")}
+        if refused:
+            raise MessagesRefused(refused)
+
+
+class Gone(Publisher):
+    """Wants no messages."""
+
+    def __init__(self, reason="410 Gone."):
+        self.reason = reason
+
+    def publish(self, messages):
+        raise PublisherSwitchedOff(self.reason)
+
+
+class Down(Publisher):
+    """Takes no messages at the moment."""
+
+    def __init__(self, reason="connection refused"):
+        self.reason = reason
+
+    def publish(self, messages):
+        raise PublishUnavailable(self.reason)

@@ -72,6 +72,22 @@ USES = {
         "events readers",
         "events forget nobody",
     ],
+    "publish": [
+        "publish status",
+        "run -q --publish",
+        "publish status",
+        "publish status --json",
+        "publish dead-letters",
+        "publish dead-letters --json",
+        "publish retry picky",
+        "publish --give-up-after 1s",
+        "publish --publisher picky --replay-from beginning --json",
+        "publish discard picky 2 --yes",
+        "publish retry picky",
+        "publish switch-on gone",
+        "publish switch-on gone",
+        "publish --publisher pickie",
+    ],
     "status": ["status", "run -q", "status", "status --stale 1h", "status --stale 1h --runs 1 --json"],
     "sources": [
         "sources check small",
@@ -142,6 +158,10 @@ def test_a_command_says_what_it_said(name, command, monkeypatch):
     if name == "tables":
         own = "{name: numbers, function: tests.unit.cli.small_source:make_frame}"
         command.configure("ingestion_plans:", f"tables: {{own: [{own}], build: [numbers]}}\ningestion_plans:")
+    if name == "publish":
+        named = (("picky", "events: [dataset_created, revision_added]"), ("gone", "where: match_id == 11"))
+        lines = [f"- {{name: {one}, type: tests.unit.cli.small_source.{one.title()}, {rest}}}" for one, rest in named]
+        command.configure("ingestion_plans:", "\n".join(["event_publishers:", *lines, "ingestion_plans:"]))
     if name == "sync-indexes":
         kind = "- {provider: small, dataset_type: match, identifier_index: true, identifier_keys: {match_id: {}}}"
         command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")

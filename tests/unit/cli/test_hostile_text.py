@@ -206,6 +206,24 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("events reset", reader, "--to", "now", "--yes")
     watched("events forget", reader, "--yes")
     watched("events forget", reader, "--yes")
+    for kind in ("Picky", "Down", "Gone"):
+        reason = json.dumps(EVIL)
+        one = f"{{name: {kind}, type: tests.unit.cli.small_source.{kind}, configuration: {{reason: {reason}}}}}"
+        text = config.read_text()
+        config.write_text(text + ("" if "event_publishers:" in text else "event_publishers:\n") + f"  - {one}\n")
+    watched("publish send", "--publisher", "Picky")
+    watched("publish", "--publisher", "Gone", "--publisher", "Down", "--give-up-after", "0s")
+    watched.objects("publish send", "--publisher", "Gone")
+    watched("publish status")
+    assert {one["name"] for one in watched.objects("publish status")} == {"Picky", "Down", "Gone"}
+    watched("publish dead-letters")
+    assert watched.objects("publish dead-letters")
+    watched("publish retry", "Picky", shows=False)
+    watched("publish retry", EVIL)
+    watched("publish discard", "Picky")
+    watched("publish discard", "Picky", "--yes", shows=False)
+    watched("publish switch-on", "Gone", shows=False)
+    watched("publish switch-on", EVIL)
     watched("restored", "--yes", shows=False)
 
     watched("tables build")

@@ -252,6 +252,14 @@ def test_later_messages_of_its_dataset_can_wait_with_it_and_a_retry_sends_them_i
     assert [one for one in bus.positions if one in own] == own
 
 
+def test_a_dead_letter_that_a_replay_delivers_is_one_no_more(lake):
+    second = f"/{lake.events[1].position}"
+    relay(lake, Bus(refuses=lambda one: "too large" if one.id.endswith(second) else None)).run()
+    lake.catalogue.event_readers.set_position(READER, 0)
+    assert relay(lake, Bus()).run().published == 6
+    assert not lake.failed()
+
+
 def retry(lake, *positions):
     for one in lake.failed():
         if one.position in positions:
