@@ -223,11 +223,12 @@ def make_request(
     accept_encoding: str = "gzip",
     conditional_headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
+    body: bytes | None = None,
     cookies: Any = None,
     timeout: Any = None,
     verify: Any = True,
 ) -> OutgoingRequest:
-    """Return a GET request, or with a form a POST.
+    """Return a GET request, or with a form or a body a POST.
 
     Args:
         url: http or https.
@@ -239,6 +240,7 @@ def make_request(
         accept_encoding: Sent whatever `headers` has, as the client decodes no other encoding.
         conditional_headers: If-None-Match and If-Modified-Since.
         form: Sent as the body, `application/x-www-form-urlencoded`. No log and no message shows its values.
+        body: Sent as it is, with the Content-Type of `headers`.
         cookies: Sent as the header Cookie, after one of `headers`.
         timeout: See `way_of`.
         verify: See `way_of`.
@@ -270,8 +272,8 @@ def make_request(
         secrets += [*pair, encoded]
         hide(pair[1])
 
-    body = None if form is None else urllib.parse.urlencode(form).encode()
     if form is not None:
+        body = urllib.parse.urlencode(form).encode()
         own["Content-Type"] = "application/x-www-form-urlencoded"
         secrets += form.values()
     bare = {"User-Agent": user_agent, "Accept": "*/*", "Accept-Encoding": accept_encoding}

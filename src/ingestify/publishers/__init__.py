@@ -2,5 +2,9 @@
 
 - `registry`: from `type:` of the config file to a class.
 - `template`: topics such as `football.{provider}`, filled with the fields of a message.
+- `arguments`: checks of settings.
+- `delivery`: a call that takes several requests.
+- `post`: requests to one URL.
 - `json_lines`: a file, or stdout.
+- `webhook`: a POST with a signature.
 """
