@@ -29,6 +29,7 @@ from tests.integration.storage import servers
 from tests.integration.storage.conftest import credentials, moto  # noqa: F401 - fixtures
 from tests.integration.storage.relay import Exchange, Relay
 from tests.support.command_line import Command, CommandLine, Ended, shared_command_line
+from tests.support.relay_points import RELAY_POINTS
 from tests.support.sizes import sizes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
@@ -133,7 +134,7 @@ def live_through(
     return done
 
 
-_ON_THE_WAY = [name for name in NAMES if not name.startswith(("delete.", "partial.", "tables."))]
+_ON_THE_WAY = [name for name in NAMES if not name.startswith(("delete.", "partial.", "tables.", *RELAY_POINTS))]
 """What a run comes by."""
 
 

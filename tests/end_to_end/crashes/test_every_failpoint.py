@@ -15,12 +15,13 @@ from ingestify.failpoints import NAMES
 from tests.end_to_end.crashes.audit import audit
 from tests.end_to_end.crashes.season import ChangingSeason
 from tests.support.command_line import CommandLine
+from tests.support.relay_points import RELAY_POINTS
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 
 _DELETING = [name for name in NAMES if name.startswith(("delete.", "removal."))]
 # Those of an adoption are in test_adoption_killed, those of tables in test_tables_killed.
-_ELSEWHERE = ("partial.", "adoption.", "tables.")
+_ELSEWHERE = ("partial.", "adoption.", "tables.", *RELAY_POINTS)
 _RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith(_ELSEWHERE)]
 
 

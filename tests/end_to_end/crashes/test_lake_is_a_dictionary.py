@@ -39,6 +39,7 @@ from ingestify.failpoints import NAMES, installed
 from ingestify.store.maintenance.verification import Verification
 from tests.end_to_end.crashes.audit import audit
 from tests.support.command_line import shared_command_line
+from tests.support.relay_points import RELAY_POINTS
 from tests.support.sizes import sizes
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
@@ -89,8 +90,9 @@ class DictionarySource(Source):
 '''
 
 FEEDS = ("events", "lineups")
-RUNNING = [name for name in NAMES if name.split(".")[0] not in ("adoption", "delete", "partial", "fetch", "tables")]
-FALLIBLE = [name for name in NAMES if name.startswith(("staging.", "publish."))] + ["commit.begun", "commit.written"]
+_ELSEWHERE = ("adoption.", "delete.", "partial.", "fetch.", "tables.", *RELAY_POINTS)
+RUNNING = [name for name in NAMES if not name.startswith(_ELSEWHERE)]
+FALLIBLE = [name for name in RUNNING if name.startswith(("staging.", "publish."))] + ["commit.begun", "commit.written"]
 matches = st.integers(1, 4)
 feeds = st.sampled_from(FEEDS)
 
