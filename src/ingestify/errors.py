@@ -78,6 +78,10 @@ class IngestifyError(Exception):
 
     unreached: str = ""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Python's own way calls __init__ with the message alone.
+        return _made_again, (type(self), self.args, self.__dict__)
+
     def _render_traceback_(self) -> list[str]:
         """Return the lines that a notebook shows: the caller's own code and the message. IPython calls this.
 
@@ -89,6 +93,13 @@ class IngestifyError(Exception):
         if cause:
             cause += ["", *map(_quoted, traceback.format_exception_only(self.__cause__)), ""]
         return [*cause, *callers_lines(self), _quoted(f"{type(self).__name__}: {self}")]
+
+
+def _made_again(kind: type[IngestifyError], arguments: tuple[object, ...], state: dict[str, object]) -> IngestifyError:
+    """Return the error that another process raised."""
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 def _quoted(message: str) -> str:
@@ -223,9 +234,6 @@ class LockError(LoadError):
         super().__init__(message)
         self.lacking = tuple(lacking)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.lacking)
-
 
 class PublishError(IngestifyError):
     """Messages could not be passed on to another system."""
@@ -276,9 +284,6 @@ class ExportError(IngestifyError):
     def __init__(self, message: str, paths: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.paths = tuple(paths)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (str(self), self.paths)
 
 
 class StopProcessing(IngestifyError):

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import logging
+import pickle
 
 import pytest
 
 from ingestify import DatasetResource, Source, debug_source, get_engine
-from ingestify.errors import IngestifyError, SourceError
+from ingestify.errors import ExportError, HostLeftAlone, IngestifyError, LockError, MissingExtraError, SourceError
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MissingExtraError("kloppy", "To load it"),
+        HostLeftAlone("it asked to wait", reason="a wait", url="https://x", status=429, is_wait=True),
+        LockError("it lacks a file", ["one"]),
+        ExportError("in the way", ["two"]),
+    ],
+)
+def test_an_error_of_another_process_has_all_that_it_had(error: IngestifyError) -> None:
+    error.add_note("It happened there.")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.__dict__) == (type(error), str(error), error.__dict__)
 
 
 def shown(error: IngestifyError) -> str:

@@ -690,9 +690,12 @@ class IngestionEngine:
                 `iter_datasets`.
 
         Raises:
-            ConfigurationError: An invalid filter; raised by the call itself.
+            ConfigurationError: An invalid filter, or no function; raised by the call itself. Or the function cannot be
+                sent to another process, as it uses a lock or an open file from outside.
             LockError: The lock cannot be read, or the lake lacks some of its bytes.
         """
+        if not callable(function):
+            raise ConfigurationError(f"engine.map: {function!r} is no function; give one that takes a dataset.")
         datasets = self.iter_datasets(lock=lock, progress=False, **filters)
         return map_datasets(function, datasets, executor, progress)
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import pickle
 import queue
 import signal
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, Generic, TypeVar
 
 from ingestify.domain.dataset import Dataset
-from ingestify.errors import LoadError
+from ingestify.errors import ConfigurationError, LoadError
 from ingestify.progress.display import Display
 from ingestify.progress.printable import PrintableLogger
+from ingestify.tracebacks import from_own_code
 
 __all__ = ["MapResult", "map_datasets"]
 
@@ -70,6 +73,9 @@ def map_datasets(
         datasets: The datasets; read one by one.
         executor: Calls the function; it is not shut down. None: a process for each core, for this call.
         progress: Whether to show how many were worked on; None: if a person watches.
+
+    Raises:
+        ConfigurationError: The function cannot be sent to another process.
     """
     mapping = _Mapping(function, iter(datasets))
     display = Display(progress)
@@ -87,7 +93,7 @@ class _Mapping(Generic[R]):
     """One call of `map_datasets`."""
 
     def __init__(self, function: Callable[[Dataset], R], datasets: Iterator[Dataset]) -> None:
-        self._function = function
+        self._function = _Function(function)
         self._datasets = datasets
         self._done = 0
         self.failed = 0
@@ -113,6 +119,7 @@ class _Mapping(Generic[R]):
         import loky  # a seventh of a second
 
         workers = loky.cpu_count()
+        self._require_sendable()
         while True:
             suspects: list[Dataset] = []
             with _Processes(loky, workers) as executor:
@@ -126,6 +133,20 @@ class _Mapping(Generic[R]):
                 return
             for dataset in suspects:
                 yield self._run_alone(loky, dataset)
+
+    def _require_sendable(self) -> None:
+        """Raise a ConfigurationError if the function, or the first dataset, cannot be sent to another process."""
+        from loky.backend.reduction import dumps
+
+        for first in itertools.islice(self._datasets, 1):
+            try:
+                dumps((self._function, first))
+            except Exception as error:  # whatever its objects raise
+                raise ConfigurationError(
+                    f"The function cannot be sent to another process: {_text(error)}. Make inside of the function what "
+                    f"it needs, or give engine.map a ThreadPoolExecutor."
+                ) from error
+            self._datasets = itertools.chain([first], self._datasets)
 
     def _run_alone(self, loky: Any, dataset: Dataset) -> MapResult[R]:
         with _Processes(loky, 1) as executor:
@@ -173,9 +194,54 @@ class _Mapping(Generic[R]):
         if error is None:
             return MapResult(dataset, None, future.result())
         self.failed += 1
-        self.first_failure = self.first_failure or f"{dataset}: {type(error).__name__}: {error}"
+        self.first_failure = self.first_failure or f"{dataset}: {_text(error)}"
         error.add_note(f"It happened at {dataset}.")
         return MapResult(dataset, error)
+
+
+class _Function(Generic[R]):
+    """The function of a caller. In another process, it raises only errors that can be sent back."""
+
+    def __init__(self, function: Callable[[Dataset], R]) -> None:
+        self._function = function
+
+    def __call__(self, dataset: Dataset) -> R:
+        return self._function(dataset)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _SentFunction, (self._function,)
+
+
+class _SentFunction(_Function[R]):
+    """The function in another process."""
+
+    def __call__(self, dataset: Dataset) -> R:
+        try:
+            return super().__call__(dataset)
+        except BaseException as error:
+            if _can_be_sent(error):
+                raise
+            instead = LoadError(_text(error))
+            instead.add_note("".join(traceback.format_tb(from_own_code(error.__traceback__))))
+            raise instead from None
+
+
+def _can_be_sent(error: BaseException) -> bool:
+    """Whether it can be pickled and made again. If not, the process would seem to have died."""
+    from loky.backend.reduction import dumps
+
+    try:
+        str(pickle.loads(dumps(error)))
+    except Exception:  # noqa: BLE001 - whatever its methods raise
+        return False
+    return True
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - whatever its own code raises
+        return f"{type(error).__name__}, whose message cannot be made"
 
 
 class _Processes:

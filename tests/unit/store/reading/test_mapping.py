@@ -11,7 +11,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 import pytest
 
 from ingestify import DatasetResource, IntegrityError, Source, get_dev_engine, get_engine
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
 
 CHANGED = dt.datetime(2024, 5, 1, 18, 30, tzinfo=dt.UTC)
 
@@ -94,6 +94,76 @@ def test_a_process_that_dies_costs_only_its_dataset(engine):
         number: number for number in (0, 1, 2, 4, 5)
     }
     assert "died" in str(results[3].error)
+
+
+class NeedsTwo(Exception):
+    """Python makes it anew of its message alone, which is not enough."""
+
+    def __init__(self, what, why):
+        super().__init__(f"{what}, as {why}")
+
+
+class HasLock(Exception):
+    def __init__(self):
+        super().__init__("it is locked")
+        self.lock = threading.Lock()
+
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+def fail_strangely(dataset):
+    match dataset.identifier["match_id"]:
+        case 1:
+            raise NeedsTwo("no shots", "it rained")
+        case 2:
+            raise HasLock
+        case 3:
+            raise Mute
+        case 4:
+            raise MissingExtraError("kloppy", "To load it")
+        case 5:
+            return threading.Lock()
+    return "fine"
+
+
+@pytest.mark.slow
+def test_an_error_that_cannot_be_sent_back_is_told_by_another(engine, capfd):
+    results = {result.dataset.identifier["match_id"]: result for result in engine.map(fail_strangely)}
+    assert results[0].value == "fine"
+    assert (type(results[1].error), str(results[1].error)) == (LoadError, "NeedsTwo: no shots, as it rained")
+    assert "fail_strangely" in "".join(results[1].error.__notes__)
+    assert str(results[2].error) == "HasLock: it is locked"
+    assert "Mute" in str(results[3].error)
+    assert (type(results[4].error), results[4].error.extra) == (MissingExtraError, "kloppy")
+    assert "pickle" in str(results[5].error)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_in_a_thread_an_error_stays_what_it_is(engine):
+    with ThreadPoolExecutor(2) as threads:
+        found = {result.dataset.identifier["match_id"]: result.error for result in engine.map(fail_strangely, threads)}
+    assert [type(found[number]) for number in range(1, 5)] == [NeedsTwo, HasLock, Mute, MissingExtraError]
+
+
+@pytest.mark.slow
+def test_a_function_that_cannot_be_sent_is_refused_once(engine):
+    lock = threading.Lock()
+    with pytest.raises(ConfigurationError, match=r"cannot be sent to another process.*_thread\.lock"):
+        list(engine.map(lambda one: lock))
+    with pytest.raises(ConfigurationError, match="5 is no function"):
+        engine.map(5)
+
+
+@pytest.mark.slow
+def test_a_function_may_map_too(engine, lake):
+    def count(dataset):
+        with get_engine(lake) as inner:
+            return sum(result.value for result in inner.map(lambda one: one.identifier["match_id"], progress=False))
+
+    assert [result.value for result in engine.map(count, match_id=[1, 2])] == [15, 15]
 
 
 def test_threads_need_no_other_process(lake):
