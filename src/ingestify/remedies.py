@@ -33,6 +33,8 @@ _PYTHON = {
     "publish status": "publishing.status()",
     "publish switch-on": "publishing.switch_on({})",
     "tables build": "engine.build_tables()",
+    "tables build --rebuild": "engine.build_tables({}, rebuild=True)",
+    "tables verify --make-rows": "engine.verify_tables(make_rows=True)",
     "adopt": "ingestify.adopt(…)",
     "adopt --yes": "ingestify.adopt(…, dry_run=False)",
     "sources competitions": "engine.competitions({})",
@@ -114,7 +116,7 @@ def remedy(command: str, *arguments: str) -> str:
     if command in _WITHOUT_LAKE:
         return f"'{' '.join(('ingestify', command, *arguments))}'"
     if _lake is None and command in _PYTHON:
-        call = _PYTHON[command].format(", ".join(f'"{argument}"' for argument in arguments))
+        call = _PYTHON[command].format(", ".join(f'"{argument}"' for argument in arguments)).replace("(, ", "(")
         return call.replace("engine.", "target.", 1) if for_target else call
     lake = _Lake("--lake …") if for_target else _lake or _Lake()
     if not lake.has_plans and command.split()[0] in _BY_PLANS:

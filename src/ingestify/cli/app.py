@@ -12,7 +12,7 @@ import click
 from ingestify._version import __version__
 from ingestify.cli.exit_codes import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED
 from ingestify.cli.logs import write_stderr, write_stderr_block
-from ingestify.cli.output import OutputLost, abandon_stdout, flush
+from ingestify.cli.output import OutputLost, abandon_stdout, flush, giving_stdout_back
 from ingestify.errors import ConfigurationError, IngestifyError, StopProcessing
 from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text
@@ -101,9 +101,9 @@ def run_command_line(arguments: list[str]) -> int:
     """Run one command and return its exit code. Errors are printed to stderr, tracebacks only with --debug."""
     code = EXIT_OK
     try:
-        with at_command_line():
+        with at_command_line(), giving_stdout_back():
             code = _run(arguments)
-        flush()
+            flush()
     except OutputLost as lost:
         return _give_up_output(lost, code)
     return code

@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import shlex
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_code
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import console_options
-from ingestify.cli.output import flush, write_line
+from ingestify.cli.output import flush, stdout, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
 from ingestify.domain.run import RunReport
@@ -227,7 +226,7 @@ def _say_what_next(folder: Path) -> None:
 
 def _write_title(text: str) -> None:
     write_line("")
-    if may_move_cursor(sys.stdout):
-        click.secho(text, bold=True)
+    if may_move_cursor(stdout()):
+        click.secho(text, stdout(), bold=True)
     else:
         write_line(text)  # click writes an escape code even where nothing is to be bold

@@ -15,6 +15,7 @@ import click
 
 from ingestify.cli.console import Console
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format, set_up_logging
+from ingestify.cli.output import keep_stdout_for_data
 from ingestify.clock import length_of_time, moment_of
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.event_reader import StartAt
@@ -278,6 +279,7 @@ def console_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def command(*arguments: Any, quiet: bool, verbose: bool, debug: bool, as_json: bool = False, **options: Any) -> Any:
         set_up_logging(quiet=quiet, verbose=verbose, debug=debug)
+        keep_stdout_for_data()
         return function(*arguments, console=Console(quiet, verbose, as_json), **options)
 
     return _with_options(

@@ -1,4 +1,7 @@
-"""Writes data to stdout: lines and JSON. OutputLost is raised if that fails."""
+"""Writes data to stdout: lines and JSON. OutputLost is raised if that fails.
+
+While a command works, nobody else writes there: what a user's source or function prints goes to stderr.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 from ingestify.documents.document import as_json
 from ingestify.progress.printable import JSON_UNSAFE, printable
@@ -17,7 +21,10 @@ __all__ = [
     "OutputLost",
     "abandon_stdout",
     "flush",
+    "giving_stdout_back",
     "json_text",
+    "keep_stdout_for_data",
+    "stdout",
     "time_text",
     "write_document",
     "write_fields",
@@ -26,6 +33,12 @@ __all__ = [
     "write_line",
 ]
 
+
+_data: TextIO | None = None
+"""Where data goes while a command works; None: to `sys.stdout`."""
+
+_given: contextlib.ExitStack | None = None
+"""What gives stdout back; None: no command line runs."""
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
@@ -49,6 +62,61 @@ def _translated() -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputLost(error) from error
+
+
+def keep_stdout_for_data() -> None:
+    """Let only this module write to stdout, until `giving_stdout_back` ends; what others print there goes to stderr.
+
+    Processes that begin meanwhile print there, too.
+    """
+    global _data
+    if _given is None or _data is not None:  # no command line, or a command of a command
+        return
+    theirs = sys.stdout
+    _given.callback(setattr, sys, "stdout", theirs)
+    _data = _given.enter_context(_moved_away(theirs))
+    sys.stdout = sys.stderr
+
+
+@contextlib.contextmanager
+def giving_stdout_back() -> Iterator[None]:
+    """Undo `keep_stdout_for_data` at the end of the block."""
+    global _data, _given
+    before, _given = (_data, _given), contextlib.ExitStack()
+    try:
+        yield
+    finally:
+        _given.close()
+        _data, _given = before
+
+
+@contextlib.contextmanager
+def _moved_away(theirs: TextIO) -> Iterator[TextIO]:
+    """Yield a stream that writes where stdout wrote, whose descriptor is that of stderr until the block ends."""
+    try:
+        descriptor, errors = theirs.fileno(), sys.stderr.fileno()
+    except (OSError, ValueError):  # a stream without one, which only Python's own code writes to
+        yield theirs
+        return
+    flush()
+    kept = os.dup(descriptor)
+    os.dup2(errors, descriptor)
+    is_direct = getattr(theirs, "line_buffering", False) or getattr(theirs, "write_through", False)
+    data = open(  # noqa: SIM115 - it is closed below
+        kept, "w", buffering=1 if is_direct else -1, encoding=theirs.encoding, errors=theirs.errors, closefd=False
+    )
+    try:
+        yield data
+    finally:
+        os.dup2(kept, descriptor)
+        with contextlib.suppress(OSError):  # it was flushed, or its error was told
+            data.close()
+        os.close(kept)
+
+
+def stdout() -> TextIO:
+    """Return the stream that data is written to."""
+    return sys.stdout if _data is None else _data
 
 
 def write_line(line: str) -> None:
@@ -84,7 +152,7 @@ def write_document(text: str) -> None:
 
 def _write(text: str) -> None:
     with _translated():
-        sys.stdout.write(text + "\n")
+        stdout().write(text + "\n")
 
 
 def json_text(document: object) -> str:
@@ -96,7 +164,7 @@ def json_text(document: object) -> str:
 
 
 def _escaped(line: str) -> str:
-    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    unicode = (stdout().encoding or "").lower().startswith("utf")
     return (JSON_UNSAFE if unicode else _NOT_PLAIN).sub(lambda found: json.dumps(found[0])[1:-1], line)
 
 
@@ -107,14 +175,14 @@ def flush() -> None:
         OutputLost: It cannot be written.
     """
     with _translated():
-        sys.stdout.flush()
+        stdout().flush()
 
 
 def abandon_stdout() -> None:
     """Discard the buffered and all further output. Otherwise Python would report the error again at exit."""
     with contextlib.suppress(OSError, ValueError):  # one without a descriptor needs nothing
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stdout().fileno())
         os.close(nowhere)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from ingestify.cli.console import Console
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.offer import competitions_command, matches_command
 from ingestify.cli.options import console_options, json_option, source_argument
-from ingestify.cli.output import write_json, write_line
+from ingestify.cli.output import stdout, write_json, write_line
 from ingestify.cli.source_check import check_command
 from ingestify.config.ownership import check_found_folder
 from ingestify.documents.sources import SourceDocument, source_document
@@ -62,7 +61,7 @@ def list_command(console: Console) -> None:
         for one in descriptions:
             write_json(source_document(one))
         return
-    if sys.stdout.isatty():
+    if stdout().isatty():
         for one in descriptions:
             write_line(one.type)
             licence = f" Licence: {one.licence}." if one.licence else ""

@@ -134,8 +134,8 @@ def _make_executor(path: str | None) -> Executor | None:
 @bucket_option
 @json_option("One JSON object for each table.", TableDocument)
 @console_options
-def list_command(lake: NamedLake, console: Console) -> None:
-    """List the tables that are built, and those that a build would make."""
+def list_command(lake: NamedLake, console: Console) -> int:
+    """List the tables that are built, and those that a build would make. The exit code is 3 if one cannot be read."""
     with lake.open_engine(disable_events=True) as engine:
         states = engine.tables.states()
     for state in states:
@@ -144,10 +144,13 @@ def list_command(lake: NamedLake, console: Console) -> None:
         console.tell(f"No table is built; {remedy('tables build')} builds them.")
     if any(state.problems for state in states):
         console.tell(f"{remedy('tables build --retry-failed')} tries the failed ones again.")
+    return EXIT_SOME_FAILED if any(state.fault for state in states) else EXIT_OK
 
 
 def _write_state(state: TableState) -> None:
-    if not state.is_built:
+    if state.fault:
+        write_line(f"{state.name:<24} {state.fault}")
+    elif not state.is_built:
         write_line(f"{state.name:<24} not built")
     else:
         behind = (
@@ -162,7 +165,11 @@ def _write_state(state: TableState) -> None:
 @tables_command.command("verify", short_help="Compare tables with the lake.")
 @lake_options
 @bucket_option
-@click.option("--make-rows", is_flag=True, help="Make the rows of all datasets again, and compare how many there are.")
+@click.option(
+    "--make-rows",
+    is_flag=True,
+    help="Make the rows of all datasets again, and compare how many there are. Also read all of each file.",
+)
 @_executor
 @json_option("JSON Lines: one for each fault, and one at the end.", TableFaultLine, TablesVerifiedEndLine)
 @console_options

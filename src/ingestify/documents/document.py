@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import math
 import re
 from collections.abc import Mapping
@@ -42,8 +43,9 @@ def filled(shape: type[_Shape], value: object, /, **others: object) -> _Shape:
 def as_json(value: object) -> JsonValue:
     """Return a document, or another value, with the types of JSON.
 
-    A time becomes a text as in ISO 8601, and a value of any other type its `str`. NaN and infinities become None. Half
-    of a surrogate pair becomes U+FFFD, as strict parsers refuse it even as an escape.
+    A time becomes a text as in ISO 8601, bytes become hexadecimal digits, a decimal becomes a number, and a value of
+    any other type its `str`. NaN and infinities become None. Half of a surrogate pair becomes U+FFFD, as strict parsers
+    refuse it even as an escape.
     """
     if isinstance(value, str):
         return value if value.isascii() else _HALF.sub("\ufffd", value)
@@ -55,6 +57,10 @@ def as_json(value: object) -> JsonValue:
         return {_key(key): as_json(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [as_json(one) for one in value]
+    if isinstance(value, decimal.Decimal):
+        return as_json(int(value) if value.is_finite() and value == value.to_integral_value() else float(value))
+    if isinstance(value, bytes):
+        return value.hex()
     return as_json(value.isoformat() if isinstance(value, dt.datetime) else str(value))
 
 

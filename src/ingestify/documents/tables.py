@@ -92,6 +92,7 @@ class TableDocument(TypedDict):
         size: How many bytes its files have.
         changed_at: When it was last written; null: it is not built.
         behind: How many events of the lake are newer than the table; null: that is unknown.
+        fault: Why it cannot be read; empty: it can.
     """
 
     table: str
@@ -102,14 +103,15 @@ class TableDocument(TypedDict):
     changed_at: dt.datetime | None
     behind: int | None
     problems: list[TableProblemDocument]
+    fault: str
 
 
 class TableFaultLine(TypedDict):
     """A difference between a table and the lake.
 
     Attributes:
-        kind: `lacking`, `extra`, `other version`, `mixed`, `row count` or `file`.
-        where: The dataset, or the file.
+        kind: `lacking`, `extra`, `other version`, `mixed`, `row count`, `file` or `unreadable`.
+        where: The dataset, the file, or the whole table.
     """
 
     event: Literal["table_fault"]

@@ -65,7 +65,7 @@ def open_tables(store: DatasetStore, settings: Settings | None, folder: Path, lo
             resolve_lake_url(wanted.url, "tables.url", folder, SecretLookup()),
             None if settings is None else settings.main.file_options,
             folder,
-            store.bucket,
+            store,
         )
     )
     return LakeTables(store, place, own, wanted.build, loader_of)
@@ -74,37 +74,43 @@ def open_tables(store: DatasetStore, settings: Settings | None, folder: Path, lo
 def _place_beside_files(store: DatasetStore) -> TablePlace:
     storage = store.storage
     if isinstance(storage, LocalStorage):
-        return _local_place(storage.root / _FOLDER / encode_component(store.bucket))
+        return _local_place(storage.root / _FOLDER / encode_component(store.bucket), store)
     if isinstance(storage, CloudStorage):
-        return _cloud_place(storage.address, storage.options, f"{_FOLDER}/{encode_component(store.bucket)}")
+        return _cloud_place(storage.address, storage.options, f"{_FOLDER}/{encode_component(store.bucket)}", store)
     return NoPlace(
         f"There is no place for tables in {storage!r}. Name one in config.yaml: url below tables, such as "
         f"file://database/tables/."
     )
 
 
-def _place_of_url(url: str, file_options: FileOptions | None, folder: Path, bucket: str) -> TablePlace:
+def _place_of_url(url: str, file_options: FileOptions | None, folder: Path, store: DatasetStore) -> TablePlace:
+    bucket = encode_component(store.bucket)
     if is_cloud_url(url):
         options = CloudOptions() if file_options is None else cloud_options(file_options, folder)
-        return _cloud_place(CloudAddress.parse(url), options, encode_component(bucket))
+        return _cloud_place(CloudAddress.parse(url), options, bucket, store)
     if not url.lower().startswith("file://"):
         raise ConfigurationError(
             f"tables.url: '{mask_url(url)}' is no place for tables; use file://, s3://, gs:// or az://."
         )
-    return _local_place(local_path(url) / encode_component(bucket))
+    return _local_place(local_path(url) / bucket, store)
 
 
-def _local_place(root: Path) -> TablePlace:
+def _local_place(root: Path, store: DatasetStore) -> TablePlace:
     if _REFUSED.search(root.as_posix()):
         return NoPlace(
             f"There can be no tables in {str(root)!r}: Delta Lake opens no folder with one of [ ] ^ | \\ or a control "
             f"character in its path. Name another one in config.yaml: url below tables, such as file://database/tables/."
         )
-    return TablePlace(str(root), LocalTableFolders(root))
+    return TablePlace(str(root), LocalTableFolders(root), lambda: _lake_id(store))
 
 
-def _cloud_place(address: CloudAddress, options: CloudOptions, below: str) -> TablePlace:
+def _cloud_place(address: CloudAddress, options: CloudOptions, below: str, store: DatasetStore) -> TablePlace:
     prefix = "/".join(filter(None, (address.prefix, below)))
     there = msgspec.structs.replace(address, prefix=prefix)
     folders = CloudTableFolders(there, options)
-    return TablePlace(str(there), folders, folders.storage_options)
+    return TablePlace(str(there), folders, lambda: _lake_id(store), folders.storage_options)
+
+
+def _lake_id(store: DatasetStore) -> str:
+    lake = store.catalogue.lake.find()
+    return "" if lake is None else lake.lake_id

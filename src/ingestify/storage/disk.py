@@ -9,18 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ingestify.disk_remedies import find_disk_remedy
 from ingestify.errors import LakeUnwritable, StoreError
 
 __all__ = ["begin_sync", "make_disk_error", "translated"]
-
-_REMEDIES = {
-    errno.ENOSPC: "the disk is full: make room, then run again; nothing that was committed is lost",
-    errno.EDQUOT: "your quota on this disk is used up: make room, then run again; nothing committed is lost",
-    errno.EROFS: "the disk is mounted read-only: mount it for writing, or choose another file_url",
-    errno.EACCES: "this user may not write there: change the folder's permissions, or choose another file_url",
-    errno.EPERM: "this user may not write there: change the folder's permissions, or choose another file_url",
-    errno.ENAMETOOLONG: "the path is too long for this file system: choose a shorter file_url",
-}
 
 _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors that another file would have too."""
@@ -28,7 +20,7 @@ _HOPELESS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, er
 
 def make_disk_error(action: str, path: Path | str, error: OSError) -> StoreError:
     """Return the error to raise, with a remedy; `action` is `write`, `read`, `sync` or `delete`."""
-    remedy = _REMEDIES.get(error.errno or 0, "look at the disk, then run again")
+    remedy = find_disk_remedy(error.errno, "file_url") or "look at the disk, then run again"
     kind = LakeUnwritable if action == "write" and error.errno in _HOPELESS else StoreError
     return kind(f"Cannot {action} {path}: {error.strerror or error}; {remedy}.")
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingestify.disk_remedies import find_disk_remedy
 from ingestify.errors import ConfigurationError, StoreError
+from ingestify.locked_file import LockedFile
 from ingestify.masking import hide, mask_text
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 from ingestify.storage.cloud_clients import make_client
@@ -18,10 +22,19 @@ if TYPE_CHECKING:
 __all__ = ["CloudTableFolders", "LocalTableFolders"]
 
 _LOG = "_delta_log"
+_CLAIM = ".claim"
+"""A file that the process locks that writes to the folder."""
+
 _BUCKET = ("bucket", "container_name")
 _CREDENTIALS = ("access_key_id", "secret_access_key", "token")
 _NAMES = {"endpoint_url_s3": "endpoint_url", "token": "session_token"}
 """Options that deltalake has under other names."""
+
+
+_OF_A_TABLE = re.compile(
+    rf"{_LOG}/.+|(dataset_id=[^/]+/)?(part-\d+-[0-9a-f-]{{36}}-?[^/]*\.parquet(#\d+)?|\..*\.crc|\.DS_Store|{re.escape(_CLAIM)})"
+)
+"""The path of each file below the folder of a table; `#` is in the names of files that were not finished."""
 
 
 class LocalTableFolders:
@@ -33,20 +46,66 @@ class LocalTableFolders:
     def names(self) -> list[str]:
         """Return the names of the folders, sorted."""
         try:
-            return sorted(one.name for one in self._root.iterdir() if (one / _LOG).is_dir())
+            return sorted(one.name for one in self._root.iterdir() if (one / _LOG).is_dir() or (one / _CLAIM).is_file())
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise StoreError(f"The tables in {self._root} cannot be listed: {error.strerror}.") from error
+            raise StoreError(f"The tables in {self._root} cannot be listed: {error.strerror or error}.") from error
+
+    def find_stranger(self, name: str) -> str | None:
+        """Return a file in a folder that is of no table; None: there is none."""
+        return next((one for one in self._paths(name) if not _OF_A_TABLE.fullmatch(one)), None)
+
+    def read_log(self, name: str) -> Iterator[bytes]:
+        """Yield the commits of a table as they are."""
+        for path in (self._root / name / _LOG).glob("*.json"):
+            with _translated("read", path):
+                content = path.read_bytes()
+            yield content
 
     def remove(self, name: str) -> None:
-        """Remove a folder with all its files; the log first, without which the others are no table."""
-        try:
-            for folder in (self._root / name / _LOG, self._root / name):
-                if folder.exists():
-                    shutil.rmtree(folder)
-        except OSError as error:
-            raise StoreError(f"The table in {self._root / name} cannot be removed: {error.strerror}.") from error
+        """Remove the files of a table; the log first, without which the others are no table."""
+        folder = self._root / name
+        with _translated("removed", folder, is_writing=True):
+            for path in sorted(self._paths(name), key=lambda one: not one.startswith(_LOG)):
+                if _OF_A_TABLE.fullmatch(path):
+                    (folder / path).unlink(missing_ok=True)
+            for inside, _, _ in os.walk(folder, topdown=False):
+                with contextlib.suppress(OSError):  # a file of somebody else is in it
+                    Path(inside).rmdir()
+
+    def claim(self, name: str) -> LockedFile | None:
+        """Say that this process writes to a folder, until it closes what this returns, or ends."""
+        folder = self._root / name
+        with _translated("written", folder, is_writing=True):
+            folder.mkdir(parents=True, exist_ok=True)
+            return LockedFile.take(folder / _CLAIM, create=True)
+
+    def is_claimed(self, name: str) -> bool | None:
+        """Whether a process writes to a folder; None: that is unknown."""
+        path = self._root / name / _CLAIM
+        if not path.exists():
+            return None
+        with _translated("read", path):
+            claim = LockedFile.take(path, create=False)
+        if claim is not None:
+            claim.close()
+        return claim is None
+
+    def _paths(self, name: str) -> Iterator[str]:
+        for folder, _, files in os.walk(self._root / name):
+            inside = Path(folder).relative_to(self._root / name)
+            yield from ((inside / file).as_posix() for file in files)
+
+
+@contextlib.contextmanager
+def _translated(done: str, path: Path, *, is_writing: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = find_disk_remedy(error.errno, "url below tables") if is_writing else ""
+        told = "; ".join(filter(None, (error.strerror or str(error), remedy)))
+        raise StoreError(f"{path} cannot be {done}: {told}.") from error
 
 
 class CloudTableFolders:
@@ -65,24 +124,58 @@ class CloudTableFolders:
         """Return the names of the folders, sorted."""
         import obstore
 
-        try:
+        with self._translated("The tables in {} cannot be listed"):
             return sorted(prefix.strip("/") for prefix in obstore.list_with_delimiter(self._client)["common_prefixes"])
-        except (obstore.exceptions.BaseError, OSError) as error:
-            told = mask_text(str(error).partition("\n")[0])
-        raise StoreError(f"The tables in {self._address} cannot be listed: {told}")
+
+    def find_stranger(self, name: str) -> str | None:
+        """Return an object in a folder that is of no table; None: there is none."""
+        return next((one for one in self._paths(name) if not _OF_A_TABLE.fullmatch(one)), None)
+
+    def read_log(self, name: str) -> Iterator[bytes]:
+        """Yield the commits of a table as they are."""
+        import obstore
+
+        for path in self._paths(name):
+            if path.startswith(f"{_LOG}/") and path.endswith(".json"):
+                with self._translated(f"The table '{name}' in {{}} cannot be read"):
+                    content = bytes(obstore.get(self._client, f"{name}/{path}").bytes())
+                yield content
 
     def remove(self, name: str) -> None:
-        """Remove a folder with all its files; the log first, without which the others are no table."""
+        """Remove the files of a table; the log first, without which the others are no table."""
+        import obstore
+
+        paths = list(filter(_OF_A_TABLE.fullmatch, self._paths(name)))
+        with self._translated(f"The table '{name}' in {{}} cannot be removed"):
+            for is_log in (True, False):
+                some = [f"{name}/{path}" for path in paths if path.startswith(f"{_LOG}/") is is_log]
+                if some:
+                    obstore.delete(self._client, some)
+
+    def claim(self, name: str) -> None:
+        """Return None: an object store has no locks."""
+
+    def is_claimed(self, name: str) -> None:
+        """Return None: that is unknown."""
+
+    def _paths(self, name: str) -> Iterator[str]:
+        import obstore
+
+        with self._translated(f"The table '{name}' in {{}} cannot be listed"):
+            for some in obstore.list(self._client, prefix=name):
+                yield from (one["path"].removeprefix(f"{name}/") for one in some)
+
+    @contextlib.contextmanager
+    def _translated(self, problem: str) -> Iterator[None]:
         import obstore
 
         try:
-            for folder in (f"{name}/{_LOG}", name):
-                for some in obstore.list(self._client, prefix=folder):
-                    obstore.delete(self._client, [one["path"] for one in some])
+            yield
             return
         except (obstore.exceptions.BaseError, OSError) as error:
             told = mask_text(str(error).partition("\n")[0])
-        raise StoreError(f"The table '{name}' in {self._address} cannot be removed: {told}")
+        # Outside of the handler: the error may quote a key, which the traceback would show.
+        raise StoreError(f"{problem.format(self._address)}: {told}")
 
 
 def _delta_options(client: Client, address: CloudAddress) -> dict[str, str]:

@@ -7,6 +7,7 @@ compares versions, and goes on.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import time
@@ -23,7 +24,7 @@ from ingestify.store.dataset_store import DatasetStore
 from ingestify.tables.batch import Batch, own_types
 from ingestify.tables.columns import Columns
 from ingestify.tables.definition import TableDefinition
-from ingestify.tables.delta import Overtaken, Stamp, TablePlace, version_of
+from ingestify.tables.delta import Overtaken, Stamp, TablePlace, UnreadableTable, version_of
 from ingestify.tables.make_rows import Rows
 from ingestify.tables.pending import LakeMoment, Pending, find_touched, iter_datasets, may_concern
 from ingestify.tables.problems import Problems
@@ -74,11 +75,15 @@ def build_tables(
     counts = _Counts()
     if moment.lake_id or moment.position:
         with moving(lambda: counts.text):
-            for build in builds:
-                build.begin(is_anew=is_anew, retries=retries)
-            _make_all(iter_made(store, _iter_work(store, builds, loader_of, counts), executor), builds, counts)
-            for build in builds:
-                build.finish()
+            try:
+                for build in builds:
+                    build.begin(is_anew=is_anew, retries=retries)
+                _make_all(iter_made(store, _iter_work(store, builds, loader_of, counts), executor), builds, counts)
+                for build in builds:
+                    build.finish()
+            finally:
+                for build in builds:
+                    build.leave()
             problems.tidy()
     return TablesBuilt([build.report for build in builds], time.monotonic() - began)
 
@@ -113,7 +118,8 @@ def _make_all(made: Iterator[Made], builds: Sequence[_TableBuild], counts: _Coun
                     build.add(one.work.dataset, one.rows_of(build.definition))
     except KeyboardInterrupt:
         for build in builds:
-            build.flush()  # what is finished is kept
+            if not build.is_beside:
+                build.flush()  # what is finished is kept
         raise
 
 
@@ -150,11 +156,18 @@ class _TableBuild:
 
     def begin(self, *, is_anew: bool, retries: bool) -> None:
         """Find out what the table lacks. The snapshot is older than what is read of the lake from now on."""
-        self._table.load()
-        if self._table.exists:
-            self._refuse_other_lake()
-            if is_anew or not self._table.is_made_by(self._stamp.made_by):
-                self._begin_anew()
+        try:
+            self._table.load()
+        except UnreadableTable:
+            if not is_anew:
+                raise
+            self._table.remove()
+            self.report.is_whole = True
+        if not self._table.exists:
+            self._table.require_own()  # there may be other files in the folder
+            self.report.is_new = True
+        elif is_anew or not self._table.is_made_by(self._stamp.made_by):
+            self._begin_anew()
         failed = {one.dataset_id: one.version for one in self._problems.find(self.definition.name)}
         position = self._folder.find_position(self._moment.cursor[0]) if self._folder.exists else None
         touched = find_touched(self._store, self._moment, position)
@@ -166,17 +179,15 @@ class _TableBuild:
         names = self._folder.schema() if self._folder.exists else {}
         return Batch(self.definition.name, {name.lower(): name for name in names})
 
-    def _refuse_other_lake(self) -> None:
-        if not self._table.is_of_lake(self._moment.lake_id):
-            raise StoreError(
-                f"The table '{self.definition.name}' in {self._place} has the rows of another lake. Give this lake "
-                f"another place (url below tables in config.yaml), or remove that table."
-            )
-
     def _begin_anew(self) -> None:
         """Write into a table beside the old one, of this build alone: several may make the table anew at once."""
         self.report.is_whole = True
         self._folder = self._place.new_folder(self.definition.name)
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether the rows are written into a table that will take the place of the old one."""
+        return self._folder is not self._table
 
     def add(self, dataset: Dataset, rows: Rows) -> None:
         """Add the rows of a dataset, and commit the batch if it is large enough."""
@@ -189,15 +200,23 @@ class _TableBuild:
         self.pending.end()
         self.flush(is_last=True)
         self._problems.forget(self.definition.name, self.pending.solved)
-        if self._folder is not self._table:
+        if self.is_beside:
             failpoint("tables.made_anew")
             self._try(self._take_the_place, self._table.load)
             failpoint("tables.exchanged")
-            self._folder.remove()
-            self._place.remove_new_folders(self.definition.name, older_than=_KILLED_AFTER)
-        if self.report.is_changed:
+        self._place.remove_new_folders(self.definition.name, older_than=_KILLED_AFTER)
+        if self.report.is_changed or self.report.is_new:
+            if self._table.load() is None:
+                raise StoreError(f"The table '{self.definition.name}' was removed while it was built; build it again.")
             self._table.tidy()
             failpoint("tables.tidied")
+
+    def leave(self) -> None:
+        """Remove the table beside the old one: it has taken its place, or the build has failed."""
+        if self.is_beside:
+            folder, self._folder = self._folder, self._table
+            with contextlib.suppress(StoreError):  # a later build removes it
+                folder.remove()
 
     def _take_the_place(self) -> None:
         schema = self._folder.schema()

@@ -16,7 +16,7 @@ from ingestify.store.reading.data_frame import library
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["as_json", "with_plain_types"]
+__all__ = ["as_json", "with_plain_types", "with_text_for_csv"]
 
 
 def with_plain_types(frame: pl.DataFrame) -> pl.DataFrame:
@@ -24,6 +24,17 @@ def with_plain_types(frame: pl.DataFrame) -> pl.DataFrame:
     polars = library("polars")
     kept = (polars.Int64, polars.Float64, polars.Boolean, polars.String, polars.Date, polars.Null)
     columns = [_plain(polars, column) for column in frame.iter_columns() if column.dtype not in kept]
+    return frame.with_columns(columns) if columns else frame
+
+
+def with_text_for_csv(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with text in place of what CSV cannot hold. Numbers keep all digits."""
+    polars = library("polars")
+    columns = [
+        _plain(polars, column)
+        for column in frame.iter_columns()
+        if column.dtype.is_nested() or column.dtype in (polars.Object, polars.Binary, polars.Duration)
+    ]
     return frame.with_columns(columns) if columns else frame
 
 
@@ -45,7 +56,7 @@ def _finite(value: object) -> object:
 
 def _plain(polars: Any, column: Any) -> Any:
     kind = column.dtype
-    if kind.is_integer():
+    if kind.is_integer() or (kind.is_decimal() and kind.scale == 0):
         whole = column.cast(polars.Int64, strict=False)
         return whole if whole.null_count() == column.null_count() else column.cast(polars.String)
     if kind.is_float() or kind.is_decimal():
@@ -56,7 +67,9 @@ def _plain(polars: Any, column: Any) -> Any:
         return in_utc.dt.cast_time_unit("us")
     if kind == polars.Duration:
         return column.dt.total_microseconds() / 1e6
-    if kind.is_nested() or kind in (polars.Object, polars.Binary):
+    if kind == polars.Binary:
+        return column.bin.encode("hex")
+    if kind.is_nested() or kind == polars.Object:
         texts = [None if value is None else as_json(value) for value in column.to_list()]
         return polars.Series(column.name, texts, polars.String)
     return column.cast(polars.String)

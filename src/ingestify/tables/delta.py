@@ -16,14 +16,16 @@ import hashlib
 import re
 import urllib.parse
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ingestify.clock import now
+from ingestify.disk_remedies import find_disk_problem
 from ingestify.domain.dataset import Dataset
 from ingestify.errors import ConfigurationError, MissingExtraError, StoreError
 from ingestify.masking import mask_text, mask_url
+from ingestify.remedies import remedy
 from ingestify.store.reading.data_frame import library
 
 if TYPE_CHECKING:
@@ -33,11 +35,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DeltaFolder",
+    "ForeignTable",
     "NoPlace",
     "Overtaken",
     "Stamp",
     "TableFolders",
     "TablePlace",
+    "UnreadableTable",
     "Version",
     "cast",
     "version_of",
@@ -107,14 +111,41 @@ def _number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
+class UnreadableTable(StoreError):
+    """The log of a table, or a file of it, cannot be read."""
+
+
+class ForeignTable(StoreError):
+    """The table is of another lake or program."""
+
+
+class Claim(Protocol):
+    """Says that a process writes to a folder, until it ends."""
+
+    def remove(self) -> None:
+        """End the claim."""
+
+
 class TableFolders(Protocol):
     """The folders of the tables of a lake's bucket."""
 
     def names(self) -> list[str]:
         """Return the names of all folders, sorted."""
 
+    def find_stranger(self, name: str) -> str | None:
+        """Return a file in a folder that is of no table; None: there is none."""
+
+    def read_log(self, name: str) -> Iterator[bytes]:
+        """Yield the commits of a table as they are, in any order; nothing if there is no table."""
+
     def remove(self, name: str) -> None:
-        """Remove a folder with all its files; harmless if there is none."""
+        """Remove the files of a table, and no others; harmless if there is none."""
+
+    def claim(self, name: str) -> Claim | None:
+        """Say that this process writes to a folder; None: others cannot be told."""
+
+    def is_claimed(self, name: str) -> bool | None:
+        """Whether a process writes to a folder; None: that is unknown."""
 
 
 class TablePlace:
@@ -123,12 +154,20 @@ class TablePlace:
     Args:
         url: The folder that has a folder for each table: a path, or the URL of an object store.
         folders: Lists and removes these folders.
+        find_lake_id: Returns the id of the lake whose rows the tables have.
         storage_options: The options of the object store for deltalake and polars. They may have secrets.
     """
 
-    def __init__(self, url: str, folders: TableFolders, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        folders: TableFolders,
+        find_lake_id: Callable[[], str],
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
         self.url = url.rstrip("/")
         self.folders = folders
+        self.find_lake_id = find_lake_id
         self.storage_options = dict(storage_options or {})
 
     def __repr__(self) -> str:
@@ -149,15 +188,22 @@ class TablePlace:
 
     def new_folder(self, name: str) -> DeltaFolder:
         """Return a folder for a table that will take the place of another one; nobody else writes into it."""
-        return self.folder(f"_new_{name}-{uuid.uuid4().hex}")
+        folder = self.folder(f"_new_{name}-{uuid.uuid4().hex}")
+        folder.claim = self.folders.claim(folder.name)
+        return folder
 
     def remove_new_folders(self, name: str, older_than: dt.timedelta = dt.timedelta(0)) -> None:
-        """Remove what builds that were killed have left of a table that was to take the place of another one."""
+        """Remove what builds that were killed have left of a table that was to take the place of another one.
+
+        Args:
+            name: The name of the table.
+            older_than: How long nobody has written there, where it is unknown whether the build was killed.
+        """
         for one in self.folders.names():
-            if one.startswith(f"_new_{name}-"):
-                folder = self.folder(one)
-                if folder.load() is None or now() - folder.figures()["changed_at"] >= older_than:
-                    folder.remove()
+            is_claimed = self.folders.is_claimed(one) if one.startswith(f"_new_{name}-") else True
+            folder = self.folder(one)
+            if is_claimed is False or (is_claimed is None and folder.is_older(older_than)):
+                folder.remove()
 
     def names(self) -> list[str]:
         """Return the names of the tables that are built, sorted; `problems` may be one of them."""
@@ -201,6 +247,8 @@ class DeltaFolder:
     def __init__(self, place: TablePlace, name: str) -> None:
         self.name = name
         self.url = f"{place.url}/{name}"
+        self.claim: Claim | None = None
+        """Of this process, on a folder that it writes alone."""
         self._place = place
         self._table: DeltaTable | None = None
 
@@ -210,15 +258,57 @@ class DeltaFolder:
     # ---- reading ---------------------------------------------------------------------------------------
 
     def load(self) -> DeltaTable | None:
-        """Load the newest snapshot and return it; None: there is no table."""
+        """Load the newest snapshot and return it; None: there is no table.
+
+        Raises:
+            UnreadableTable: The log is damaged, or the place cannot be read.
+            ForeignTable: The table is not of this lake.
+        """
         deltalake = _deltalake()
         self._table = None
-        with _translated(f"the table '{self.name}' cannot be read"):
+        with self._reading():
             try:
-                self._table = _table_class()(self.url, storage_options=self._place.storage_options)
+                found = _table_class()(self.url, storage_options=self._place.storage_options)
             except deltalake.exceptions.TableNotFoundError:
                 return None
+            mark = found.transaction_version(_LAKE)
+        if mark != _number(self._place.find_lake_id()):
+            raise self._foreign()
+        self._table = found
         return self._table
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return _translated(f"the table '{self.name}' cannot be read", UnreadableTable, self._remedy)
+
+    @property
+    def _remedy(self) -> str:
+        again = remedy("tables build --rebuild", *([] if self.name == "problems" else [self.name]))
+        return f". If files of it are damaged or gone, {again} makes it anew."
+
+    def unreadable(self, told: str) -> UnreadableTable:
+        """Return the error for a file of the table that another program cannot read."""
+        return UnreadableTable(f"The table '{self.name}' cannot be read: {told}{self._remedy}")
+
+    def _foreign(self) -> ForeignTable:
+        return ForeignTable(
+            f"The table '{self.name}' in {mask_url(self._place.url)} has the rows of another lake or program, and "
+            f"stays as it is. Give this lake another place (url below tables in config.yaml), or move that folder away."
+        )
+
+    def require_own(self) -> None:
+        """Raise a StoreError if anything in the folder is not of a table of this lake, as far as that can be read."""
+        stranger = self._place.folders.find_stranger(self.name)
+        if stranger is not None:
+            raise StoreError(
+                f"{mask_url(self.url)} has files that are of no table, such as '{stranger}'; it stays as it is. Move "
+                f"these away, or give the tables another place (url below tables in config.yaml)."
+            )
+        try:
+            self.load()
+        except UnreadableTable:
+            mark = str(_number(self._place.find_lake_id())).encode()
+            if not any(mark in commit for commit in self._place.folders.read_log(self.name)):
+                raise self._foreign() from None
 
     @property
     def table(self) -> DeltaTable:
@@ -231,17 +321,14 @@ class DeltaFolder:
         """Whether there was a table when the snapshot was loaded."""
         return self._table is not None
 
-    def is_of_lake(self, lake_id: str) -> bool:
-        """Whether the rows are of that lake."""
-        return self.table.transaction_version(_LAKE) == _number(lake_id)
-
     def is_made_by(self, made_by: str) -> bool:
         """Whether all rows were made by that function in that version."""
-        return self.table.transaction_version(_ROWS) == _number(made_by)
+        return self.find_position(_ROWS) == _number(made_by)
 
     def find_position(self, cursor_name: str) -> int | None:
         """Return the position of the event log up to which the table is complete; None: it is unknown."""
-        return self.table.transaction_version(cursor_name)
+        with self._reading():  # it looks into the log again
+            return self.table.transaction_version(cursor_name)
 
     def schema(self) -> dict[str, pl.DataType]:
         """Return the columns and their types."""
@@ -266,7 +353,7 @@ class DeltaFolder:
         Args:
             dataset_ids: Only these datasets; None: all.
         """
-        with _translated(f"the table '{self.name}' cannot be read"):
+        with self._reading():
             if self.is_partitioned:
                 found = self._contents_of_partitions()
                 return found if dataset_ids is None else {key: found[key] for key in dataset_ids if key in found}
@@ -282,7 +369,7 @@ class DeltaFolder:
         polars = library("polars")
         counted: dict[str, dict[Version, int]] = {}
         columns = (_ID, "revision", "lake_updated_at")
-        with _translated(f"the table '{self.name}' cannot be read"):
+        with self._reading():
             rows = polars.scan_delta(self.table).group_by(columns).len().collect(engine="streaming")
         for dataset_id, revision, updated_at, count in rows.iter_rows():
             version = Version(revision, updated_at)
@@ -291,21 +378,39 @@ class DeltaFolder:
 
     def figures(self) -> dict[str, Any]:
         """Return the numbers of `rows` and `files`, the `size` of these in bytes, and `changed_at`."""
-        files = library("polars").DataFrame(self.table.get_add_actions(flatten=True))
+        with self._reading():
+            files = library("polars").DataFrame(self.table.get_add_actions(flatten=True))
+            changed_at = self._find_change()
         rows, size = (int(files[name].sum()) if files.height else 0 for name in ("num_records", "size_bytes"))
-        (last,) = self.table.history(limit=1)
-        changed_at = dt.datetime.fromtimestamp(last["timestamp"] / 1000, tz=dt.UTC)
         return {"rows": rows, "files": files.height, "size": size, "changed_at": changed_at}
 
-    def iter_damaged(self) -> Iterator[tuple[str, str]]:
-        """Yield the files that are not there, or have another number of rows than the log says, and what is wrong."""
-        files = library("polars").DataFrame(self.table.get_add_actions(flatten=True))
+    def _find_change(self) -> dt.datetime | None:
+        """Return when the last commit was made; None: nothing in the log says it."""
+        last = next((one["timestamp"] for one in self.table.history(limit=1) if "timestamp" in one), None)
+        return None if last is None else dt.datetime.fromtimestamp(last / 1000, tz=dt.UTC)
+
+    def is_older(self, age: dt.timedelta) -> bool:
+        """Whether nobody has written to the table for so long."""
+        changed_at = self._find_change() if self.load() is not None else None
+        return changed_at is None or now() - changed_at >= age
+
+    def iter_damaged(self, *, reads_all: bool) -> Iterator[tuple[str, str]]:
+        """Yield the files that are not there, or have another number of rows than the log says, and what is wrong.
+
+        Args:
+            reads_all: Read all of each file, and not only its end.
+        """
+        with self._reading():
+            files = library("polars").DataFrame(self.table.get_add_actions(flatten=True))
+            fragments = list(self.table.to_pyarrow_dataset().get_fragments())
         expected = dict(files.select("path", "num_records").iter_rows()) if files.height else {}
-        for fragment in self.table.to_pyarrow_dataset().get_fragments():
+        for fragment in fragments:
             path = urllib.parse.unquote(fragment.path)
             said = next((count for name, count in expected.items() if path.endswith(urllib.parse.unquote(name))), None)
             try:
                 found = fragment.metadata.num_rows
+                if reads_all:
+                    found = sum(batch.num_rows for batch in fragment.to_batches(batch_readahead=2))
             except (OSError, ValueError) as error:
                 yield fragment.path, f"it cannot be read: {_one_line(error)}"
                 continue
@@ -331,14 +436,14 @@ class DeltaFolder:
 
     def read_rows(self) -> list[dict[str, Any]]:
         """Return the rows of a small table."""
-        with _translated(f"the table '{self.name}' cannot be read"):
+        with self._reading():
             rows: list[dict[str, Any]] = library("polars").scan_delta(self.table).collect().to_dicts()
         return rows
 
     def find_largest(self, columns: Sequence[str]) -> dict[str, int]:
         """Return the largest absolute value of each column of whole numbers."""
         polars = library("polars")
-        with _translated(f"the table '{self.name}' cannot be read"):
+        with self._reading():
             wanted = [polars.col(one).cast(polars.Int128).abs().max() for one in columns]
             found = polars.scan_delta(self.table).select(wanted).collect(engine="streaming")
         return {name: value or 0 for name, value in found.row(0, named=True).items()}
@@ -462,7 +567,14 @@ class DeltaFolder:
             self.table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False)
 
     def remove(self) -> None:
-        """Remove the table with all its files."""
+        """Remove the table with all its files.
+
+        Raises:
+            StoreError: It is not of this lake, has files of others, or cannot be removed.
+        """
+        if self.claim is not None:
+            self.claim.remove()
+        self.require_own()
         self._place.folders.remove(self.name)
         self._table = None
 
@@ -533,14 +645,14 @@ def _deltalake() -> Any:
 
 
 @contextlib.contextmanager
-def _translated(problem: str) -> Iterator[None]:
+def _translated(problem: str, kind: type[StoreError] = StoreError, then: str = "") -> Iterator[None]:
     """Raise a StoreError, which says what the problem is, in place of an error of deltalake, polars or the system."""
     deltalake = _deltalake()
     polars = library("polars")
     try:
         yield
     except (deltalake.exceptions.DeltaError, polars.exceptions.PolarsError, OSError, ValueError) as error:
-        told = f"{type(error).__name__}: {_one_line(error)}"
+        told = find_disk_problem(error, "url below tables") or f"{type(error).__name__}: {_one_line(error)}"
     except BaseException as error:  # a damaged file lets Rust panic, which is no Exception in Python
         if type(error).__name__ != "PanicException":
             raise
@@ -548,10 +660,11 @@ def _translated(problem: str) -> Iterator[None]:
     else:
         return
     # Outside of the handler: the error of an object store may quote a key, which the traceback would show.
-    raise StoreError(f"{problem[0].upper()}{problem[1:]}: {told}")
+    raise kind(f"{problem[0].upper()}{problem[1:]}: {told}{then}")
 
 
 def _one_line(error: BaseException) -> str:
     """Return the message without the colours and arrows of deltalake, and without Python's traceback in it."""
     text = re.sub(r"\x1b\[[0-9;]*m|↳", " ", str(error).partition("Detail: Python exception")[0])
-    return mask_text(" ".join(text.split()))[:_LONGEST_MESSAGE]
+    text = text.partition(": ParsedLogPath {")[0].partition("Resolved plan until failure")[0]
+    return mask_text(" ".join(text.split()))[:_LONGEST_MESSAGE].rstrip(".")

@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from ingestify.domain.ports import DatasetFilter
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, StoreError
 from ingestify.progress.line import ShowProgress, unshown
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
@@ -107,12 +107,7 @@ class LakeTables:
         """
         frame = read_matches(self._store).lazy() if name == MATCHES else scan_table(self.place, name)
         if frame is None:
-            built = [MATCHES, *self.place.names()]
-            hint = did_you_mean(name, built) or "."
-            raise ConfigurationError(
-                f"The table '{name}' is not built{hint} There are {', '.join(built)}; {remedy('tables build')} builds "
-                f"more."
-            )
+            raise self._not_built(name, [MATCHES, *self.place.names()])
         return filtered(frame, name, filters)
 
     def sql(self, query: str, parameters: SqlParameters | None = None) -> pl.DataFrame:
@@ -129,6 +124,8 @@ class LakeTables:
         moving: ShowProgress = unshown,
     ) -> TablesBuilt:
         """Bring tables to the state of the lake; see `building.build_tables`."""
+        if is_anew and not names:
+            Problems(self.place, LakeMoment.of(self._store).lake_id).remove_if_unreadable()
         return build_tables(
             self._store,
             self.place,
@@ -164,34 +161,46 @@ class LakeTables:
         )
 
     def states(self) -> TableStates:
-        """Return the tables that are built, and those that a build would make."""
+        """Return the tables that are built, and those that a build would make. One may have a `fault`."""
         moment = LakeMoment.of(self._store)
-        problems = Problems(self.place, moment.lake_id).find()
         names = {*self.place.names(), *(one.name for one in self.find_definitions())} - {PROBLEMS}
-        return TableStates(
-            self._state(name, moment, [one for one in problems if one.table == name]) for name in sorted(names)
-        )
+        found = TableStates()
+        problems: list[TableProblem] = []
+        try:
+            problems = Problems(self.place, moment.lake_id).find()
+        except StoreError as error:
+            found.append(TableState(PROBLEMS, is_built=True, fault=str(error)))
+        for name in sorted(names):
+            found.append(self._state(name, moment, [one for one in problems if one.table == name]))
+        return found
 
     def _state(self, name: str, moment: LakeMoment, problems: list[TableProblem]) -> TableState:
         folder = self.place.folder(name)
-        if folder.load() is None:
-            return TableState(name, is_built=False, problems=problems)
-        position = folder.find_position(moment.cursor[0])
-        behind = None if position is None else max(moment.position - position, 0)
-        return TableState(name, is_built=True, **folder.figures(), behind=behind, problems=problems)
+        try:
+            if folder.load() is None:
+                return TableState(name, is_built=False, problems=problems)
+            position = folder.find_position(moment.cursor[0])
+            behind = None if position is None else max(moment.position - position, 0)
+            return TableState(name, is_built=True, **folder.figures(), behind=behind, problems=problems)
+        except StoreError as error:
+            return TableState(name, is_built=True, problems=problems, fault=str(error))
 
     def drop(self, names: Collection[str]) -> list[str]:
         """Remove tables with all their files, and their problems. Returns the names.
 
         Raises:
             ConfigurationError: A table is not built; then none was removed.
+            StoreError: A folder has files that are not of a table of this lake; then none was removed. Or it cannot be
+                removed.
         """
         self.require_built(names)
         problems = Problems(self.place, LakeMoment.of(self._store).lake_id)
         for name in names:
+            self.place.folder(name).require_own()
+        for name in names:
+            problems.forget(name)
             self.place.folder(name).remove()
             self.place.remove_new_folders(name)
-            problems.forget(name)
         return list(names)
 
     def require_built(self, names: Collection[str]) -> None:
@@ -199,6 +208,9 @@ class LakeTables:
         built = [name for name in self.place.names() if name != PROBLEMS]
         for name in names:
             if name not in built:
-                hint = did_you_mean(name, built) or "."
-                there = f" There are {', '.join(built)}." if built else ""
-                raise ConfigurationError(f"The table '{name}' is not built{hint}{there}")
+                raise self._not_built(name, built)
+
+    def _not_built(self, name: str, built: Sequence[str]) -> ConfigurationError:
+        hint = did_you_mean(name, built) or "."
+        there = f" There are {', '.join(built)}; {remedy('tables build')} builds more." if built else ""
+        return ConfigurationError(f"The table '{name}' is not built{hint}{there}")

@@ -138,6 +138,12 @@ def _with_own_columns(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     if reserved:
         raise LoadError(f"The frame has a column '{reserved[0]}', which each table has already: give it another name.")
     named = {f"identifier.{name}" if name in frame.columns else name: value for name, value in own.items()}
+    twice = next((name for name in named if name in frame.columns), None)
+    if twice is not None:
+        raise LoadError(
+            f"The frame has a column '{twice}' and one with the name of the key, which takes that name: rename one of "
+            f"them."
+        )
     literals = (_literal(polars, value).alias(name) for name, value in named.items())
     return frame.select(*literals, polars.all()).head(frame.height)  # of no column at all, polars makes one row
 

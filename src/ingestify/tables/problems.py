@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ingestify.domain.dataset import Dataset
 from ingestify.errors import StoreError
 from ingestify.store.reading.data_frame import library
-from ingestify.tables.delta import Overtaken, Stamp, TablePlace, Version, version_of
+from ingestify.tables.delta import Overtaken, Stamp, TablePlace, UnreadableTable, Version, version_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -93,6 +93,13 @@ class Problems:
 
         if dataset_ids is None or dataset_ids:
             self._change(lambda old: [one for one in old if not is_gone(one)])
+
+    def remove_if_unreadable(self) -> None:
+        """Remove the table if it is damaged, as all tables are to be made anew."""
+        try:
+            self.find()
+        except UnreadableTable:
+            self._folder.remove()
 
     def tidy(self) -> None:
         """Remove old files, if this object has written new ones."""

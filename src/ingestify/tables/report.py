@@ -26,6 +26,7 @@ class BuiltTable:
         failed: The datasets that rows could not be made of in this build.
         rows: How many rows were written.
         is_whole: Whether the table was made anew, with all of its rows.
+        is_new: Whether there was no table before.
     """
 
     name: str
@@ -35,6 +36,7 @@ class BuiltTable:
     failed: list[TableProblem] = dataclasses.field(default_factory=list)
     rows: int = 0
     is_whole: bool = False
+    is_new: bool = False
 
     @property
     def is_changed(self) -> bool:
@@ -57,7 +59,7 @@ class BuiltTable:
         parts = [f"{counted(count, 'dataset')} {text}" for count, text in done[:1]]
         parts += [f"{count:,} {text}" for count, text in done[1:]]
         rows = f" · {counted(self.rows, 'row')}" if self.rows else ""
-        nothing = "no rows" if self.is_whole else "unchanged"
+        nothing = "no rows" if self.is_whole or self.is_new else "unchanged"
         return f"{self.name}{' (anew)' if self.is_whole else ''}: {', '.join(parts) or nothing}{rows}"
 
 
@@ -111,6 +113,7 @@ class TableState:
         changed_at: When the last commit was made; None: it is not built.
         behind: How many events of the lake came after what it has; None: that is unknown.
         problems: The datasets that it could not be made of.
+        fault: Why it cannot be read; empty: it can.
     """
 
     name: str
@@ -121,6 +124,7 @@ class TableState:
     changed_at: dt.datetime | None = None
     behind: int | None = None
     problems: Sequence[TableProblem] = ()
+    fault: str = ""
 
 
 class TableStates(list[TableState]):
@@ -136,8 +140,15 @@ class TableStates(list[TableState]):
 
 
 def _cells(state: TableState) -> tuple[object, ...]:
-    if not state.is_built:
-        return state.name, "not built", None, None, None, len(state.problems) or None
+    if state.fault or not state.is_built:
+        return (
+            state.name,
+            "cannot be read" if state.fault else "not built",
+            None,
+            None,
+            None,
+            len(state.problems) or None,
+        )
     behind = "unknown" if state.behind is None else state.behind
     return state.name, f"{state.rows:,}", size(state.size), state.changed_at, behind, len(state.problems) or None
 
@@ -147,7 +158,7 @@ class TableFault:
     """A difference between a table and the lake.
 
     Attributes:
-        kind: `lacking`, `extra`, `other version`, `mixed`, `row count` or `file`.
+        kind: `lacking`, `extra`, `other version`, `mixed`, `row count`, `file` or `unreadable`.
         where: The dataset, or the file.
         what: What is wrong.
     """

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
+from ingestify.locked_file import LockedFile
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.data_frame import library
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["SqlParameters", "run_sql"]
 
 SqlParameters = Sequence[Any] | Mapping[str, Any]
+
+_SPILL = "ingestify-sql-"
+_CLAIM = ".claim"
+"""A file that the process of a query locks."""
 
 _RAW = re.compile(r"""\braw"?\s*\.\s*"?(\w+)""", re.IGNORECASE)
 _SCHEMA = "raw"
@@ -57,14 +64,17 @@ def run_sql(
         StoreError: The lake or a table cannot be read.
     """
     duckdb = _duckdb()
-    with tempfile.TemporaryDirectory(prefix="ingestify-sql-") as spill, duckdb.connect() as connection:
+    with _spill_folder() as spill, duckdb.connect() as connection:
         _check(duckdb, connection, query)
         connection.execute("set TimeZone = 'UTC'")
         with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets, which has no bar
             connection.execute("set enable_progress_bar = false")  # it writes to stdout
         connection.execute(f"set temp_directory = {_quoted(spill)}")
         offered = _Offered(connection, store, place, find_feeds)
-        files = list(offered.offer(query))
+        try:
+            files = list(offered.offer(query))
+        except duckdb.Error as error:  # DuckDB reads the ends of the files
+            raise _translated(duckdb, error, offered) from error
         connection.execute(f"set allowed_directories = {_listed([spill + '/'])}")
         connection.execute(f"set allowed_paths = {_listed(files)}")
         connection.execute("set enable_external_access = false")
@@ -79,6 +89,24 @@ def run_sql(
                 f"query: {error}"
             ) from error
     return _with_whole_numbers(result)
+
+
+@contextlib.contextmanager
+def _spill_folder() -> Iterator[str]:
+    """Make a folder for what memory does not hold. Those of processes that were killed are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_SPILL}*/{_CLAIM}"):
+        with contextlib.suppress(OSError):  # it is somebody else's
+            claim = LockedFile.take(left, create=False)
+            if claim is not None:  # nobody has it
+                claim.close()
+                shutil.rmtree(left.parent, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SPILL) as folder:
+        claim = LockedFile.take(Path(folder) / _CLAIM, create=True)
+        try:
+            yield folder
+        finally:
+            if claim is not None:
+                claim.close()
 
 
 def _interruptible(connection: Any, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
@@ -117,6 +145,7 @@ class _Offered:
         self._place = place
         self._built = [name for name in place.names() if name != MATCHES]
         self._find_feeds = find_feeds
+        self._files: dict[str, list[str]] = {}
 
     @functools.cached_property
     def _feeds(self) -> dict[str, tuple[str, str]]:
@@ -141,13 +170,21 @@ class _Offered:
         table = self._place.find(name)
         if table is None:
             return []  # it was dropped at this moment
-        files = [] if "://" in self._place.url else table.file_uris()
+        files = self._files[name] = [] if "://" in self._place.url else table.file_uris()
         if files:
             # DuckDB reads Parquet itself three times as fast as what polars or Arrow read for it.
             self._connection.execute(f'create view "{name}" as {_select(table, files)}')
         else:
             self._connection.register(name, scan_table(self._place, name))
         return files
+
+    def find_unreadable(self, error: Exception) -> Exception | None:
+        """Return the error that a table cannot be read; None: the error is about no file of a table."""
+        told = str(error).partition("\n")[0]
+        for name, files in self._files.items():
+            if any(file in told for file in files):
+                return self._place.folder(name).unreadable(told)
+        return None
 
     def __str__(self) -> str:
         built = ", ".join(self._built) or f"none yet ({remedy('tables build')} builds them)"
@@ -178,12 +215,21 @@ def _check(duckdb: Any, connection: Any, query: str) -> None:
 
 
 def _translated(duckdb: Any, error: Exception, offered: _Offered) -> Exception:
+    unreadable = offered.find_unreadable(error)
+    if unreadable is not None:
+        return unreadable
     if isinstance(error, duckdb.CatalogException):  # its own suggestions are tables of DuckDB
         said = str(error).partition("\n")[0].removeprefix("Catalog Error: ")
         return ConfigurationError(f"{said} {offered}")
     if isinstance(error, (duckdb.BinderException, duckdb.ParserException, duckdb.InvalidInputException)):
         return ConfigurationError(str(error))
-    return LoadError(f"DuckDB cannot execute it: {error}")
+    # An error of no kind comes from the middle of a file that is damaged, and does not name it.
+    which = (
+        f". A file may be damaged: {remedy('tables verify --make-rows')} says which"
+        if type(error) is duckdb.Error
+        else ""
+    )
+    return LoadError(f"DuckDB cannot execute it: {error}{which}")
 
 
 def _names(query: str, name: str) -> bool:

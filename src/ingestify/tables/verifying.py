@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 
 from ingestify.domain.dataset import Dataset
+from ingestify.errors import StoreError
 from ingestify.progress.formatting import counted
 from ingestify.progress.line import ShowProgress, unshown
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.tables.definition import TableDefinition
-from ingestify.tables.delta import TablePlace, Version, version_of
+from ingestify.tables.delta import ForeignTable, TablePlace, UnreadableTable, Version, version_of
 from ingestify.tables.make_rows import Rows
 from ingestify.tables.pending import LakeMoment, find_touched, iter_datasets
 from ingestify.tables.problems import Problems
@@ -39,8 +39,8 @@ def verify_tables(
         place: Where the tables are.
         definitions: The tables; those that are not built are left out.
         loader_of: See `LoaderOf`.
-        makes_rows: Make the rows of all datasets again, and compare how many there are. Without it, rows are made only
-            of datasets that have none.
+        makes_rows: Make the rows of all datasets again, and compare how many there are; also read all of each file.
+            Without it, rows are made only of datasets that have none, and only the end of each file is read.
         executor: Makes the rows; None: a process for each core.
         moving: Shows the progress.
         on_fault: Called with each fault when it is found.
@@ -49,23 +49,18 @@ def verify_tables(
         StoreError: The lake or a table cannot be read.
     """
     moment = LakeMoment.of(store)
-    built = [one for one in (_Table(store, place, each, moment) for each in definitions) if one.folder.load()]
-    tables = [one for one in built if not one.damages]  # of the others, the rows cannot be read
-    verification = _Verification(tables, loader_of, makes_rows=makes_rows, on_fault=on_fault)
+    verification = _Verification(loader_of, makes_rows=makes_rows, on_fault=on_fault)
     with moving(lambda: f"{counted(len(verification.seen), 'dataset')} compared"):
-        for table in built:
-            verification.tell(table.damages)
-        for table in tables:
-            table.begin()
+        for definition in definitions:
+            verification.open(_Table(store, place, definition, moment))
         for made in iter_made(store, verification.iter_work(iter_datasets(store, None)), executor):
             verification.compare_rows(made)
-        for table in tables:
-            verification.tell(table.end(verification.seen))
+        verification.end()
     return TablesVerified(
         verification.faults,
-        [one.definition.name for one in built],
+        verification.names,
         len(verification.seen),
-        sum(table.rows for table in tables),
+        sum(table.rows for table in verification.tables),
         len(verification.behind),
     )
 
@@ -75,22 +70,24 @@ class _Verification:
 
     Attributes:
         faults: What was found.
+        names: The tables that are built.
+        tables: Those that can be read.
         seen: The datasets of the lake.
         behind: Those that changed since the last build.
     """
 
     def __init__(
         self,
-        tables: Sequence[_Table],
         loader_of: LoaderOf,
         *,
         makes_rows: bool,
         on_fault: Callable[[TableFault], object],
     ) -> None:
         self.faults: list[TableFault] = []
+        self.names: list[str] = []
+        self.tables: list[_Table] = []
         self.seen: set[str] = set()
         self.behind: set[str] = set()
-        self._tables = tables
         self._loader_of = loader_of
         self._makes_rows = makes_rows
         self._on_fault = on_fault
@@ -100,12 +97,31 @@ class _Verification:
             self.faults.append(fault)
             self._on_fault(fault)
 
+    def open(self, table: _Table) -> None:
+        """Add a table. If it cannot be read, or a file of it, that is its fault."""
+        try:
+            if table.folder.load() is None:
+                return
+            damages = table.find_damages(reads_all=self._makes_rows)
+            if not damages:
+                table.begin()
+                self.tables.append(table)
+        except (UnreadableTable, ForeignTable) as error:
+            damages = [table.unreadable(error)]
+        self.names.append(table.definition.name)
+        self.tell(damages)
+
+    def end(self) -> None:
+        """All datasets were compared: what is left in the tables is of none."""
+        for table in self.tables:
+            self.tell(table.end(self.seen))
+
     def iter_work(self, datasets: Iterable[Dataset]) -> Iterator[Work]:
         """Compare the versions of datasets, and yield those whose rows have to be made."""
         for dataset in datasets:
             self.seen.add(dataset.dataset_id)
             loader = self._loader_of(dataset)
-            doubtful = [table.definition for table in self._tables if self._is_doubtful(table, dataset, loader)]
+            doubtful = [table.definition for table in self.tables if self._is_doubtful(table, dataset, loader)]
             if doubtful:
                 yield Work(dataset, tuple(doubtful), loader)
 
@@ -118,7 +134,7 @@ class _Verification:
         return is_for and table.is_doubtful(dataset, makes_rows=self._makes_rows)
 
     def compare_rows(self, made: Made) -> None:
-        for table in self._tables:
+        for table in self.tables:
             if table.definition in made.work.tables:
                 self.tell(table.compare_rows(made.work.dataset, made.rows_of(table.definition)))
 
@@ -137,10 +153,13 @@ class _Table:
         self._failed: dict[str, Version] = {}
         self._counts: dict[str, dict[Version, int]] = {}
 
-    @functools.cached_property
-    def damages(self) -> list[TableFault]:
-        """The damaged files."""
-        return [self._fault("file", path, what) for path, what in self.folder.iter_damaged()]
+    def find_damages(self, *, reads_all: bool) -> list[TableFault]:
+        """Return the damaged files."""
+        return [self._fault("file", path, what) for path, what in self.folder.iter_damaged(reads_all=reads_all)]
+
+    def unreadable(self, error: StoreError) -> TableFault:
+        """Return the fault that it cannot be read."""
+        return self._fault("unreadable", "the whole table", str(error))
 
     def begin(self) -> None:
         """Read what the table has. The snapshot is older than what is read of the lake."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import subprocess
 import sys
 
 import pytest
@@ -124,3 +125,54 @@ def test_json_is_one_line_for_whoever_takes_other_characters_for_ends_of_lines()
     text = json_text(value)
     assert len(text.splitlines()) == 1
     assert json.loads(text) == value
+
+
+LOUD = """
+import os
+
+import polars as pl
+
+from ingestify import DatasetResource, Source
+
+
+class Loud(Source):
+    provider = "loud"
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, **_):
+        print("the source prints")
+        resource = DatasetResource({"match_id": 1}, "match", name="one")
+        yield resource.add_file(None, "events", json_content=[1])
+
+
+def make_frame(files, dataset):
+    print("the function prints")
+    os.system("echo a process of it prints")
+    return pl.DataFrame({"number": [1]})
+"""
+
+LOUD_CONFIG = """
+main: {metadata_url: "sqlite:///catalog.db", file_url: "file://files/"}
+sources: {loud: {type: loud.Loud}}
+ingestion_plans: [{source: loud, dataset_type: match}]
+tables: {build: [numbers], own: [{name: numbers, function: "loud:make_frame"}]}
+"""
+
+
+@pytest.mark.slow
+def test_what_code_of_a_user_prints_goes_to_stderr(tmp_path):
+    (tmp_path / "loud.py").write_text(LOUD)
+    (tmp_path / "config.yaml").write_text(LOUD_CONFIG)
+
+    def run(*arguments: str) -> tuple[list[str], str]:
+        command = [sys.executable, "-m", "ingestify.cli", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines(), done.stderr
+
+    lines, err = run("run", "--json")
+    assert [json.loads(line)["event"] for line in lines][-1] == "run_ended"
+    assert "the source prints" in err
+    lines, err = run("tables", "build", "--json")
+    assert [json.loads(line)["event"] for line in lines] == ["table_built", "tables_built"]
+    assert "the function prints\na process of it prints" in err
+    assert run("tables", "build", "--rebuild")[0] == ["numbers (anew): 1 dataset added · 1 row"]
+    assert run("--version")[0] != []

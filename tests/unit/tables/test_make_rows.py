@@ -262,3 +262,14 @@ def test_the_table_of_matches_has_a_row_with_what_the_catalogue_knows():
         "created_at": dataset.created_at,
     }.items() <= row.items()
     assert '"match_week":"7"' in row["metadata"]
+
+
+def test_a_key_is_named_if_it_leaves_no_name_for_that_of_the_dataset():
+    problem = rows_of(pl.DataFrame({"match_id": [1], "identifier.match_id": [2]})).problem
+    assert problem.startswith("The frame has a column 'identifier.match_id' and one with the name of the key")
+
+
+def test_bytes_are_hexadecimal_digits_and_whole_decimals_keep_all_of_theirs():
+    large = decimal.Decimal(10**20)
+    frame = frame_of(rows_of(pl.DataFrame({"raw": [b"\xaab"], "some": [decimal.Decimal(7)], "large": [large]})))
+    assert frame.select("raw", "some", "large").rows() == [("aa62", 7, str(large))]

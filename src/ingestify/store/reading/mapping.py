@@ -231,7 +231,7 @@ def _can_be_sent(error: BaseException) -> bool:
     from loky.backend.reduction import dumps
 
     try:
-        str(pickle.loads(dumps(error)))
+        str(pickle.loads(dumps(error)))  # noqa: S301 - it was pickled a moment ago
     except Exception:  # noqa: BLE001 - whatever its methods raise
         return False
     return True
