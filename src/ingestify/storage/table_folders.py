@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,19 @@ _BUCKET = ("bucket", "container_name")
 _CREDENTIALS = ("access_key_id", "secret_access_key", "token")
 _NAMES = {"endpoint_url_s3": "endpoint_url", "token": "session_token"}
 """Options that deltalake has under other names."""
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Where deltalake and polars look for the certificates of authorities."""
+
+_GOOGLE_ACCOUNTS = (
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "SERVICE_ACCOUNT",
+)
+_GOOGLE_NOBODY = json.dumps({"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""})
+"""An account that needs no token. Without it, deltalake would request one from a metadata service when it writes."""
 
 
 _OF_A_TABLE = re.compile(
@@ -92,6 +107,9 @@ class LocalTableFolders:
             claim.close()
         return claim is None
 
+    def check(self) -> None:
+        """Do nothing: a folder has what Delta Lake needs."""
+
     def _paths(self, name: str) -> Iterator[str]:
         for folder, _, files in os.walk(self._root / name):
             inside = Path(folder).relative_to(self._root / name)
@@ -107,7 +125,6 @@ def _translated(done: str, path: Path, *, is_writing: bool = False) -> Iterator[
         told = "; ".join(filter(None, (error.strerror or str(error), remedy)))
         raise StoreError(f"{path} cannot be {done}: {told}.") from error
 
-
 class CloudTableFolders:
     """The tables below a folder of a bucket.
 
@@ -118,6 +135,7 @@ class CloudTableFolders:
     def __init__(self, address: CloudAddress, options: CloudOptions) -> None:
         self._address = address
         self._client = make_client(address, options)
+        self._is_checked = False
         self.storage_options = _delta_options(self._client, address)
 
     def names(self) -> list[str]:
@@ -158,6 +176,46 @@ class CloudTableFolders:
     def is_claimed(self, name: str) -> None:
         """Return None: that is unknown."""
 
+    def check(self) -> None:
+        """Raise a StoreError if the store does not do what Delta Lake needs; it is tried with a small object.
+
+        A commit is an object that must not exist yet. Where the store replaces it, a build removes the commit of
+        another one, and nobody notices. Readers ask for parts of objects.
+        """
+        if self._is_checked:
+            return
+        import obstore
+
+        name = f"_probe-{uuid.uuid4().hex}"
+        with self._translated("The tables in {} cannot be written"):
+            obstore.put(self._client, name, b"01")
+            try:
+                lacks = list(self._find_lacks(name))
+            finally:
+                obstore.delete(self._client, name)
+        if lacks:
+            raise StoreError(
+                f"The object store of {self._address} cannot keep tables: {' and '.join(lacks)}. Give them another "
+                f"place (url below tables), such as a folder."
+            )
+        self._is_checked = True
+
+    def _find_lacks(self, name: str) -> Iterator[str]:
+        import obstore
+
+        try:
+            obstore.put(self._client, name, b"01", mode="create")
+        except obstore.exceptions.AlreadyExistsError:
+            pass
+        else:
+            yield "it replaces an object also if it is asked not to (If-None-Match)"
+        try:
+            obstore.get_range(self._client, name, start=1, end=2)
+        except obstore.exceptions.GenericError as error:
+            if "non-partial response" not in str(error):
+                raise
+            yield "it does not answer a request for a part of an object with that part (206)"
+
     def _paths(self, name: str) -> Iterator[str]:
         import obstore
 
@@ -184,11 +242,19 @@ def _delta_options(client: Client, address: CloudAddress) -> dict[str, str]:
     config: Mapping[str, Any] = client.config
     found = {f"{prefix}_{_NAMES.get(name, name)}": str(value) for name, value in config.items() if name not in _BUCKET}
     http: Mapping[str, Any] = client.client_options or {}
-    if "root_certificate" in http:
+    if "root_certificate" in http and not any(map(os.environ.get, _CERTIFICATES)):
         raise ConfigurationError(
-            "file_options.ca_certificate: deltalake cannot take it, so there are no tables in such a lake. Give them "
-            "another place (url below tables), or name the certificate in SSL_CERT_FILE, for all programs."
+            "file_options.ca_certificate: deltalake has no option for it. Name the certificate in the environment "
+            "variable SSL_CERT_FILE too, or give the tables another place (url below tables)."
         )
+    if address.service == "gcs":
+        if "skip_signature" in config:
+            found["google_service_account_key"] = _GOOGLE_NOBODY
+        elif os.environ.get("GOOGLE_BEARER_TOKEN") and not any(map(os.environ.get, _GOOGLE_ACCOUNTS)):
+            raise ConfigurationError(
+                "GOOGLE_BEARER_TOKEN: deltalake takes no token. Name the key of a service account in "
+                "GOOGLE_APPLICATION_CREDENTIALS, or give the tables another place (url below tables)."
+            )
     found.update({name: str(http[name]) for name in ("allow_http", "connect_timeout", "timeout") if name in http})
     provider: Any = client.credential_provider
     if provider is not None:

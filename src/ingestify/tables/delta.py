@@ -147,6 +147,9 @@ class TableFolders(Protocol):
     def is_claimed(self, name: str) -> bool | None:
         """Whether a process writes to a folder; None: that is unknown."""
 
+    def check(self) -> None:
+        """Raise a StoreError if the place cannot keep what Delta Lake needs to be kept."""
+
 
 class TablePlace:
     """The place of the tables of one bucket of a lake.
@@ -455,9 +458,10 @@ class DeltaFolder:
 
         Raises:
             Overtaken: Another build has created it.
-            StoreError: The place cannot be written.
+            StoreError: The place cannot be written, or cannot keep a table.
         """
         deltalake = _deltalake()
+        self._place.folders.check()
         with _translated(f"the table '{self.name}' cannot be created"):
             try:
                 self._table = deltalake.DeltaTable.create(

@@ -11,7 +11,6 @@ from ingestify.storage.cloud import CloudStorage
 from ingestify.storage.cloud_address import CloudAddress, CloudOptions
 
 from . import servers
-from .gcs_xml import GcsXml
 
 _numbers = itertools.count(1)
 
@@ -54,8 +53,8 @@ def rclone() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def gcs() -> Iterator[str]:
-    with servers.fake_gcs() as url, GcsXml(url) as xml:
-        yield xml.url
+    with servers.fake_gcs() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

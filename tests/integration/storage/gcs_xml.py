@@ -1,6 +1,9 @@
-"""What fake-gcs-server lacks of Google's XML API, told to its JSON API: writing, multipart uploads and deleting.
+"""What fake-gcs-server lacks of Google's XML API: writing, multipart uploads and deleting, told to its JSON API; and
+`start-after` of a listing, which it ignores.
 
-Requests: https://cloud.google.com/storage/docs/xml-api/reference-methods. Reading and listing is the server's own.
+Requests: https://cloud.google.com/storage/docs/xml-api/reference-methods. Reading is the server's own.
+
+It is a process, as deltalake waits for some answers while it holds Python's lock: `python -m … URL PORT`.
 """
 
 from __future__ import annotations
@@ -8,9 +11,11 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import sys
 import threading
+import uuid
 from urllib.parse import parse_qs, quote, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 from .relay import Exchange, Relay
 
@@ -22,8 +27,8 @@ class GcsXml(Relay):
 
     keeps_host = False
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    def __init__(self, url: str, port: int) -> None:
+        super().__init__(url, port)
         self._numbers = itertools.count(1)
         self._parts: dict[str, dict[int, bytes]] = {}
         self._parts_lock = threading.Lock()
@@ -34,8 +39,10 @@ class GcsXml(Relay):
         parts = urlsplit(exchange.path)
         bucket, _, name = parts.path.lstrip("/").partition("/")
         query = parse_qs(parts.query, keep_blank_values=True)
-        if bucket in ("storage", "upload") or not name:
+        if bucket in ("storage", "upload"):
             return False
+        if not name:
+            return "start-after" in query and self._list(exchange, query["start-after"][0])
         match exchange.command:
             case "PUT" if "partNumber" in query:
                 self._put_part(exchange, query["uploadId"][0], int(query["partNumber"][0]))
@@ -55,13 +62,30 @@ class GcsXml(Relay):
                 return False
         return True
 
+    def _list(self, exchange: Exchange, after: str) -> bool:
+        """Leave out what comes before, as https://cloud.google.com/storage/docs/xml-api/get-bucket-list says."""
+        status, headers, body = self.forward("GET", exchange.path, dict(exchange.headers.items()), b"")
+
+        def later(entry: re.Match[str]) -> str:
+            return entry[0] if unescape(entry[1]) > after else ""
+
+        text = re.sub(r"<Contents><Key>(.*?)</Key>.*?</Contents>", later, body.decode())
+        headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+        exchange.respond(status, headers, text.encode())
+        return True
+
     def _put(self, exchange: Exchange, bucket: str, name: str, body: bytes) -> None:
+        # With uploadType=media, the server would not look at the condition.
+        path = f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart"
         condition = exchange.headers.get("x-goog-if-generation-match")
-        path = f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={quote(name, safe='')}"
         if condition is not None:
             path += f"&ifGenerationMatch={condition}"
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(body))}
-        status, _, answer = self.forward("POST", path, headers, body)
+        mark = uuid.uuid4().hex
+        head = f"--{mark}\r\nContent-Type: application/json\r\n\r\n{json.dumps({'name': name})}\r\n--{mark}\r\n"
+        head += "Content-Type: application/octet-stream\r\n\r\n"
+        sent = head.encode() + body + f"\r\n--{mark}--".encode()
+        headers = {"Content-Type": f"multipart/related; boundary={mark}", "Content-Length": str(len(sent))}
+        status, _, answer = self.forward("POST", path, headers, sent)
         if status != 200:
             self._refuse(exchange, status)
             return
@@ -113,3 +137,8 @@ class GcsXml(Relay):
     @staticmethod
     def _refuse(exchange: Exchange, status: int, code: str = "NoSuchBucket") -> None:
         exchange.fail(status, code if status == 404 else "PreconditionFailed")
+
+
+if __name__ == "__main__":
+    with GcsXml(sys.argv[1], int(sys.argv[2])):
+        threading.Event().wait()

