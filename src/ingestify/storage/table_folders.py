@@ -125,6 +125,7 @@ def _translated(done: str, path: Path, *, is_writing: bool = False) -> Iterator[
         told = "; ".join(filter(None, (error.strerror or str(error), remedy)))
         raise StoreError(f"{path} cannot be {done}: {told}.") from error
 
+
 class CloudTableFolders:
     """The tables below a folder of a bucket.
 
