@@ -97,6 +97,14 @@ class RelayResult:
     position: int = 0
     error: Exception | None = None
 
+    def add(self, other: RelayResult) -> None:
+        """Add what the same relay did later."""
+        self.published += other.published
+        self.refused += other.refused
+        self.passed_over += other.passed_over
+        self.position = other.position
+        self.error = other.error
+
 
 class _Stopped(Exception):
     """The relay was stopped while it waited."""
@@ -134,6 +142,15 @@ class Relay:
     def stop(self) -> None:
         """End `run` after the current call of the publisher. Any thread may call it."""
         self._stop.set()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped it."""
+        return self._stop.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so long, or until it is stopped. Returns whether it was."""
+        return wait_for(self._stop, seconds)
 
     def run(self, *, poll_interval: float | None = None, patience: float | None = 60.0) -> RelayResult:
         """Pass on all events up to the end of the log.

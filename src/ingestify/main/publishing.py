@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from ingestify.clock import now
+from ingestify.clock import monotonic, now
 from ingestify.config.reader import read_settings
 from ingestify.config.settings import PublisherSettings, Settings
 from ingestify.domain.condition import DatasetCondition
@@ -24,11 +24,17 @@ from ingestify.main.adapters import open_catalogue
 from ingestify.main.opening import catalogue_address
 from ingestify.main.parts import make_key_types, make_publisher
 from ingestify.main.place import Place, find_place
+from ingestify.progress.printable import PrintableLogger
 from ingestify.sources.own_modules import make_importable
 from ingestify.suggestion import did_you_mean
 from ingestify.vaults.lookup import SecretLookup
 
 __all__ = ["DeadLetter", "PublisherState", "Publishing"]
+
+logger = PrintableLogger(__name__)
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,7 +138,8 @@ class Publishing:
             patience: For how many seconds a system that takes no messages is tried again. None: for ever.
 
         Returns:
-            A result for each publisher. An error of one is in its result; it does not stop the others.
+            A result for each publisher. An error of one is in its result; it does not stop the others. With an
+            interval, a publisher begins again after an error.
 
         Raises:
             ConfigurationError: There is no such publisher.
@@ -338,10 +345,32 @@ def _rules(settings: PublisherSettings) -> PublishRules:
 def _run(
     results: dict[str, RelayResult], name: str, relay: Relay, poll_interval: float | None, patience: float | None
 ) -> None:
-    try:
-        results[name] = relay.run(poll_interval=poll_interval, patience=patience)
-    except Exception as error:  # noqa: BLE001 - of this publisher; the others go on
-        results[name] = RelayResult(name, error=error)
+    """Run the relay of one publisher. An error of it does not stop the others.
+
+    A relay that follows the log begins again after an error: the database may be restarted, somebody may move the
+    cursor, or switch the publisher on.
+    """
+    total = results[name] = RelayResult(name)
+    told = ""
+    pause = _FIRST_PAUSE
+    while True:
+        began = monotonic()
+        try:
+            total.add(relay.run(poll_interval=poll_interval, patience=patience))
+        except Exception as error:  # noqa: BLE001 - of this publisher
+            total.error = error
+        if total.error is None or poll_interval is None or relay.is_stopped:
+            return
+        pause = _FIRST_PAUSE if monotonic() - began > _LONGEST_PAUSE else min(_LONGEST_PAUSE, 2 * pause)
+        if str(total.error) != told:
+            told = str(total.error)
+            logger.error("The publisher '%s' ended: %s It begins again.", name, _sentence(told))
+        if relay.wait(pause):
+            return
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _open_catalogue(place: Place, settings: Settings | None) -> Catalogue:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.main.configuration import check_config
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
+from tests.support.passing_time import passing_time  # noqa: F401 - a fixture
 
 CONFIG = """
 main: {{metadata_url: "sqlite:///catalog.db", file_url: "file://files"}}
@@ -78,6 +81,30 @@ def test_each_publisher_gets_the_events_and_one_that_fails_does_not_stop_the_oth
         assert not publishing.switch_on("bus")
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [one["type"] for one in lines] == ["ingestify.revision_added.v1"] * 2
+
+
+def test_a_publisher_that_follows_the_log_begins_again_after_an_error(config, tmp_path, passing_time, caplog):  # noqa: F811
+    with Publishing.from_config(config("Gone")) as publishing:
+        thread = threading.Thread(target=publishing.publish, kwargs={"poll_interval": 0.01})
+        thread.start()
+        _wait_for(lambda: publishing.status()[1].switched_off)
+        _wait_for(lambda: publishing.status()[0].position == 4)
+        publishing.replay("file", 2)  # the relay notices that its cursor was moved
+        _wait_for(lambda: len((tmp_path / "out.jsonl").read_text().splitlines()) == 3)
+        publishing.switch_on("bus")
+        _wait_for(lambda: publishing.status()[1].switched_off)
+        publishing.stop()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert "The publisher 'bus' ended: 410 Gone. It begins again." in caplog.text
+    assert caplog.text.count("is switched off") < 3, "an error that stays is logged once"
+
+
+def _wait_for(condition: Any) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_replay_sends_the_same_ids_again(config, tmp_path):
