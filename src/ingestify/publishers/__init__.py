@@ -6,5 +6,6 @@
 - `delivery`: a call that takes several requests.
 - `post`: requests to one URL.
 - `json_lines`: a file, or stdout.
+- `kafka`: a topic of Kafka.
 - `webhook`: a POST with a signature.
 """

@@ -16,6 +16,7 @@ ENTRY_POINT_GROUP = "ingestify.publishers"
 
 BUILT_IN = {
     "ingestify.json_lines": "ingestify.publishers.json_lines:JsonLines",
+    "ingestify.kafka": "ingestify.publishers.kafka:Kafka",
     "ingestify.webhook": "ingestify.publishers.webhook:Webhook",
 }
 """The built-in types: the value of `type:` to the class."""
