@@ -1,8 +1,8 @@
-"""Writes pages of docs/, and examples/my_provider, from the code, for `make reference`.
+"""Writes pages of docs/, the JSON Schemas of events, and examples/my_provider, from the code, for `make reference`.
 
-The words are those of `ingestify config schema`, of `--help`, of the docstrings in `ingestify.documents`, and of
-`ingestify init --source my_provider`: to change one, change it there. A test compares what is
-written here with the code.
+The words are those of `ingestify config schema`, of `--help`, of the docstrings in `ingestify.documents` and
+`ingestify.events.payload`, and of `ingestify init --source my_provider`: to change one, change it there. A test
+compares what is written here with the code.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import inspect
-import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 import click
+from event_schemas import schema_files, texts_of_keys
 from pydantic import BaseModel
 
 from ingestify.cli.app import app
@@ -187,9 +187,7 @@ def _key_texts(shape: Any) -> dict[str, str]:
     for module in (datasets, keeping, runs, sources, tables):
         for other in vars(module).values():
             if is_typeddict(other) and other.__annotations__.items() <= shape.__annotations__.items():
-                part = inspect.cleandoc(other.__doc__ or "").partition("\nAttributes:\n")[2]
-                found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", part, re.MULTILINE)
-                texts |= {key: " ".join(text.split()) for key, text in found}
+                texts |= texts_of_keys(other)
     return texts
 
 
@@ -255,7 +253,7 @@ def written_files() -> dict[str, str]:
     """Return what is written from the code: path in the repository to text."""
     example = {f"examples/my_provider/{path}": text for path, text in source_project("my_provider").items()}
     pages = {"settings": settings_page(), "commands": commands_page(), "json": json_page()}
-    return {**{f"docs/{name}.md": page for name, page in pages.items()}, **example}
+    return {**{f"docs/{name}.md": page for name, page in pages.items()}, **schema_files(), **example}
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -21,7 +22,9 @@ CODE = [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.txt")]
 
 
 def site_module(name: str) -> ModuleType:
-    """Import a module of docs/site, which is no package."""
+    """Import a module of docs/site, which is no package. Its modules import each other as scripts do."""
+    if str(DOCS / "site") not in sys.path:
+        sys.path.append(str(DOCS / "site"))
     spec = importlib.util.spec_from_file_location(f"docs_site_{name}", DOCS / "site" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -52,6 +55,11 @@ def test_the_example_has_no_file_besides_those_that_init_writes():
     kinds = {Path(path).suffix for path in WRITTEN if path.startswith("examples/")}
     there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "examples" / "my_provider").rglob("*")}
     assert {path for path in there if Path(path).suffix in kinds} == {p for p in WRITTEN if p.startswith("examples/")}
+
+
+def test_there_is_no_schema_of_an_event_besides_those_that_are_written():
+    there = {path.relative_to(ROOT).as_posix() for path in (SOURCE / "events" / "schemas").iterdir()}
+    assert there == {path for path in WRITTEN if "/schemas/" in path}
 
 
 def test_each_domain_event_is_documented():

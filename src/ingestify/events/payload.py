@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import TypedDict, cast
+from typing import Annotated, TypeAlias, TypedDict, cast
 
 from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset
@@ -25,6 +25,7 @@ from ingestify.domain.message import Message
 from ingestify.domain.revision import Revision
 
 __all__ = [
+    "OWN_KEYS",
     "PAYLOAD_VERSION",
     "DatasetPayload",
     "EventPayload",
@@ -37,15 +38,21 @@ __all__ = [
 PAYLOAD_VERSION = 1
 """The version in `type` and `dataschema`. A key that is removed, or means something else, makes a new version."""
 
+Time: TypeAlias = Annotated[str, "date-time"]
+"""A time in UTC as RFC 3339, with microseconds: `2026-01-31T12:00:00.000000Z`."""
+
 
 class FilePayload(TypedDict):
     """A current file of the dataset.
 
     Attributes:
         file_id: `{data_feed_key}__{data_spec_version}`.
+        data_feed_key: The kind of file, such as `events` or `lineups`.
+        data_spec_version: The version of its format, such as `v1`.
         data_serialization_format: `json`, `csv`, `jsonl`, `zip`, `mp4`, …
         size: The provider's bytes.
         sha256: Of the provider's bytes, hexadecimal.
+        content_type: Its media type; null: the provider does not say.
         storage_path: The object's path below the `file_url` of the lake.
         storage_compression_method: How the object is compressed: `zstd`, `gzip` or `none`.
         storage_size: The bytes of the object.
@@ -63,7 +70,7 @@ class FilePayload(TypedDict):
     storage_path: str
     storage_compression_method: str
     storage_size: int
-    modified_at: str | None
+    modified_at: Time | None
     revision_id: int
 
 
@@ -71,13 +78,16 @@ class RevisionPayload(TypedDict):
     """The last revision of the dataset.
 
     Attributes:
+        revision_id: Its number: 0, 1, 2, …
+        state: `VALID`, `VALIDATION_FAILED` or `CONFIRMED`.
+        created_at: When it was committed.
         changed_file_ids: The files that came with it.
         removed_file_ids: The files that the provider does not have any more.
     """
 
     revision_id: int
     state: str
-    created_at: str
+    created_at: Time
     changed_file_ids: Sequence[str]
     removed_file_ids: Sequence[str]
 
@@ -90,9 +100,9 @@ class _DatasetHead(TypedDict):
     identifier: Mapping[str, JsonValue]
     name: str
     state: str
-    created_at: str
-    updated_at: str
-    last_modified_at: str | None
+    created_at: Time
+    updated_at: Time
+    last_modified_at: Time | None
     missing_feeds: Sequence[str]
     revision: RevisionPayload | None
 
@@ -101,6 +111,17 @@ class DatasetPayload(_DatasetHead, total=False):
     """The dataset right after the event; for a deleted dataset, as it last was.
 
     Attributes:
+        dataset_id: A UUID, which stays the same.
+        bucket: The part of the lake that it is in, such as `main`.
+        provider: The provider's name.
+        dataset_type: What it is, such as `match`.
+        identifier: The provider's keys, such as `match_id`, to their values.
+        name: Its name, for people.
+        state: How much of it the provider has: `SCHEDULED`, `PARTIAL`, `COMPLETE` or `MISSING`.
+        created_at: When it came into the lake.
+        updated_at: When it last changed.
+        last_modified_at: The newest time at which a file changed, by the provider's word; null: it gives none.
+        missing_feeds: The feeds that a complete dataset of its type has and that this one lacks.
         revision: The last one; null: it has none.
         files: The current files, if the publisher says `include_files`.
         metadata: What the provider says of the dataset, if the publisher says `include_metadata`.
@@ -112,7 +133,7 @@ class DatasetPayload(_DatasetHead, total=False):
 
 class _EventHead(TypedDict):
     event_type: str
-    occurred_at: str
+    occurred_at: Time
     lake_id: str
     epoch: int
     position: int
@@ -123,12 +144,19 @@ class EventPayload(_EventHead, total=False):
     """What happened in the lake.
 
     Attributes:
+        event_type: What happened, such as `revision_added`.
+        occurred_at: When.
+        lake_id: The id of the lake.
+        epoch: A lake that was restored from a backup begins a new epoch, which uses positions again.
         position: The event's number in the log; `(lake_id, epoch, position)` identifies it for ever.
+        dataset: The dataset right after the event.
         reason: Why a revision was invalidated.
-        reasons: Why a bundle was rejected.
+        reasons: Why a bundle was rejected, a sentence each.
         entry_id: The entry of the quarantine.
-        decided_by: Who accepted or discarded it; `note` is what that person said.
-        state: What became of an entry that was withdrawn.
+        decided_by: Who accepted or discarded it.
+        note: What that person said.
+        state: What became of an entry that was withdrawn: `RESOLVED` (the new files are good) or `SUPERSEDED` (they
+            failed too).
     """
 
     reason: str
@@ -139,14 +167,14 @@ class EventPayload(_EventHead, total=False):
     state: str
 
 
-_OWN: dict[type[DatasetEvent], tuple[str, ...]] = {
-    RevisionInvalidated: ("reason",),
-    RevisionRejected: ("reasons", "entry_id"),
-    RevisionAccepted: ("entry_id", "decided_by", "note"),
-    RevisionDiscarded: ("entry_id", "decided_by", "note"),
-    RevisionWithdrawn: ("entry_id", "state"),
+OWN_KEYS: dict[str, tuple[str, ...]] = {
+    RevisionInvalidated.event_type: ("reason",),
+    RevisionRejected.event_type: ("reasons", "entry_id"),
+    RevisionAccepted.event_type: ("entry_id", "decided_by", "note"),
+    RevisionDiscarded.event_type: ("entry_id", "decided_by", "note"),
+    RevisionWithdrawn.event_type: ("entry_id", "state"),
 }
-"""The fields of each kind of event beside those of every event."""
+"""The keys of each type of event beside those of every event."""
 
 
 def make_payload(event: DatasetEvent, *, include_metadata: bool = True, include_files: bool = True) -> EventPayload:
@@ -159,7 +187,7 @@ def make_payload(event: DatasetEvent, *, include_metadata: bool = True, include_
         "epoch": event.epoch,
         "position": event.position,
         "dataset": _dataset(event.dataset, include_metadata=include_metadata, include_files=include_files),
-        **{name: getattr(event, name) for name in _OWN.get(type(event), ())},
+        **{name: getattr(event, name) for name in OWN_KEYS.get(event.event_type, ())},
     }
     return cast("EventPayload", payload)
 
