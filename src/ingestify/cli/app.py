@@ -12,7 +12,8 @@ import click
 from ingestify._version import __version__
 from ingestify.cli.exit_codes import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED
 from ingestify.cli.logs import write_stderr, write_stderr_block
-from ingestify.cli.output import OutputLost, abandon_stdout, flush, giving_stdout_back
+from ingestify.cli.output import OutputLost, abandon_stdout, flush
+from ingestify.data_stdout import giving_stdout_back
 from ingestify.errors import ConfigurationError, IngestifyError, StopProcessing
 from ingestify.failpoints import VARIABLE, set_from_environment
 from ingestify.masking import mask_text

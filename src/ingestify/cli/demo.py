@@ -16,9 +16,10 @@ from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_code
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import console_options
-from ingestify.cli.output import flush, stdout, write_line
+from ingestify.cli.output import flush, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
+from ingestify.data_stdout import stdout
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError

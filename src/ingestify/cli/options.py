@@ -15,8 +15,8 @@ import click
 
 from ingestify.cli.console import Console
 from ingestify.cli.logs import FORMAT_VARIABLE, choose_format, set_up_logging
-from ingestify.cli.output import keep_stdout_for_data
 from ingestify.clock import length_of_time, moment_of
+from ingestify.data_stdout import keep_stdout_for_data
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.event_reader import StartAt
 from ingestify.masking import mask_url

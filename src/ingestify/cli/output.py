@@ -1,7 +1,4 @@
-"""Writes data to stdout: lines and JSON. OutputLost is raised if that fails.
-
-While a command works, nobody else writes there: what a user's source or function prints goes to stderr.
-"""
+"""Writes data to stdout: lines and JSON. OutputLost is raised if that fails."""
 
 from __future__ import annotations
 
@@ -10,10 +7,9 @@ import datetime as dt
 import json
 import os
 import re
-import sys
 from collections.abc import Iterator
-from typing import TextIO
 
+from ingestify.data_stdout import stdout
 from ingestify.documents.document import as_json
 from ingestify.progress.printable import JSON_UNSAFE, printable
 
@@ -21,10 +17,7 @@ __all__ = [
     "OutputLost",
     "abandon_stdout",
     "flush",
-    "giving_stdout_back",
     "json_text",
-    "keep_stdout_for_data",
-    "stdout",
     "time_text",
     "write_document",
     "write_fields",
@@ -33,12 +26,6 @@ __all__ = [
     "write_line",
 ]
 
-
-_data: TextIO | None = None
-"""Where data goes while a command works; None: to `sys.stdout`."""
-
-_given: contextlib.ExitStack | None = None
-"""What gives stdout back; None: no command line runs."""
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
@@ -62,61 +49,6 @@ def _translated() -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputLost(error) from error
-
-
-def keep_stdout_for_data() -> None:
-    """Let only this module write to stdout, until `giving_stdout_back` ends; what others print there goes to stderr.
-
-    Processes that begin meanwhile print there, too.
-    """
-    global _data
-    if _given is None or _data is not None:  # no command line, or a command of a command
-        return
-    theirs = sys.stdout
-    _given.callback(setattr, sys, "stdout", theirs)
-    _data = _given.enter_context(_moved_away(theirs))
-    sys.stdout = sys.stderr
-
-
-@contextlib.contextmanager
-def giving_stdout_back() -> Iterator[None]:
-    """Undo `keep_stdout_for_data` at the end of the block."""
-    global _data, _given
-    before, _given = (_data, _given), contextlib.ExitStack()
-    try:
-        yield
-    finally:
-        _given.close()
-        _data, _given = before
-
-
-@contextlib.contextmanager
-def _moved_away(theirs: TextIO) -> Iterator[TextIO]:
-    """Yield a stream that writes where stdout wrote, whose descriptor is that of stderr until the block ends."""
-    try:
-        descriptor, errors = theirs.fileno(), sys.stderr.fileno()
-    except (OSError, ValueError):  # a stream without one, which only Python's own code writes to
-        yield theirs
-        return
-    flush()
-    kept = os.dup(descriptor)
-    os.dup2(errors, descriptor)
-    is_direct = getattr(theirs, "line_buffering", False) or getattr(theirs, "write_through", False)
-    data = open(  # noqa: SIM115 - it is closed below
-        kept, "w", buffering=1 if is_direct else -1, encoding=theirs.encoding, errors=theirs.errors, closefd=False
-    )
-    try:
-        yield data
-    finally:
-        os.dup2(kept, descriptor)
-        with contextlib.suppress(OSError):  # it was flushed, or its error was told
-            data.close()
-        os.close(kept)
-
-
-def stdout() -> TextIO:
-    """Return the stream that data is written to."""
-    return sys.stdout if _data is None else _data
 
 
 def write_line(line: str) -> None:

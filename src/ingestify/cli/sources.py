@@ -13,9 +13,10 @@ from ingestify.cli.console import Console
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.offer import competitions_command, matches_command
 from ingestify.cli.options import console_options, json_option, source_argument
-from ingestify.cli.output import stdout, write_json, write_line
+from ingestify.cli.output import write_json, write_line
 from ingestify.cli.source_check import check_command
 from ingestify.config.ownership import check_found_folder
+from ingestify.data_stdout import stdout
 from ingestify.documents.sources import SourceDocument, source_document
 from ingestify.errors import ConfigurationError
 from ingestify.sources.description import (

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ingestify.data_stdout import stdout
 from ingestify.domain.message import Message
 from ingestify.domain.publisher import Publisher
 from ingestify.durable_folders import sync_folder
@@ -40,8 +40,8 @@ class JsonLines(Publisher):
         lines = b"".join(message.structured() + b"\n" for message in messages)
         try:
             if self._path is None:
-                sys.stdout.buffer.write(lines)
-                sys.stdout.buffer.flush()
+                stdout().buffer.write(lines)
+                stdout().buffer.flush()
             elif lines:
                 _append(self._path, lines)
         except BrokenPipeError:

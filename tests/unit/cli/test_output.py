@@ -155,6 +155,7 @@ main: {metadata_url: "sqlite:///catalog.db", file_url: "file://files/"}
 sources: {loud: {type: loud.Loud}}
 ingestion_plans: [{source: loud, dataset_type: match}]
 tables: {build: [numbers], own: [{name: numbers, function: "loud:make_frame"}]}
+event_publishers: [{name: out, type: ingestify.json_lines, events: [dataset_created], start_at: beginning}]
 """
 
 
@@ -176,3 +177,5 @@ def test_what_code_of_a_user_prints_goes_to_stderr(tmp_path):
     assert "the function prints\na process of it prints" in err
     assert run("tables", "build", "--rebuild")[0] == ["numbers (anew): 1 dataset added · 1 row"]
     assert run("--version")[0] != []
+    lines, _ = run("publish", "-q")
+    assert [json.loads(line)["data"]["dataset"]["name"] for line in lines] == ["one"]
