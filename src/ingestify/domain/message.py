@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import string
+import urllib.parse
 from collections.abc import Mapping
 
 __all__ = ["JSON_TYPE", "STRUCTURED_TYPE", "Message"]
@@ -17,6 +19,11 @@ JSON_TYPE = "application/json"
 
 STRUCTURED_TYPE = "application/cloudevents+json; charset=UTF-8"
 """The content type of `structured()`."""
+
+
+_NOT_ENCODED = "".join(set(string.punctuation) - {'"', "%"})
+"""Beside letters and digits. The bindings of HTTP and NATS encode the space, the quote, the percent sign, and what is
+not ASCII (section 3.1.3.2 of both)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,14 +68,19 @@ class Message:
             **self.extensions,
         }
 
-    def headers(self, prefix: str) -> dict[str, str]:
+    def headers(self, prefix: str, *, is_encoded: bool = False) -> dict[str, str]:
         """Return the attributes for the binary mode of a protocol, where `data` is the body.
 
         Args:
             prefix: Before each name: `ce_` in Kafka, `ce-` in HTTP and NATS. `datacontenttype` is left out, as the
                 protocol has its own header for it.
+            is_encoded: Percent-encode the values.
         """
-        return {f"{prefix}{name}": str(value) for name, value in self.attributes.items() if name != "datacontenttype"}
+        return {
+            f"{prefix}{name}": urllib.parse.quote(str(value), _NOT_ENCODED) if is_encoded else str(value)
+            for name, value in self.attributes.items()
+            if name != "datacontenttype"
+        }
 
     def structured(self) -> bytes:
         """Return the whole CloudEvent as JSON, for the structured mode."""

@@ -6,7 +6,7 @@ import math
 
 from ingestify.errors import ConfigurationError
 
-__all__ = ["check_choice", "check_count", "check_seconds", "check_text"]
+__all__ = ["check_choice", "check_count", "check_flag", "check_optional_text", "check_seconds", "check_text"]
 
 
 def check_text(value: object, setting: str, example: str) -> str:
@@ -21,6 +21,11 @@ def check_text(value: object, setting: str, example: str) -> str:
     return value.strip()
 
 
+def check_optional_text(value: object, setting: str, example: str) -> str | None:
+    """Return a text, or None for an argument that is left out; see `check_text`."""
+    return None if value is None else check_text(value, setting, example)
+
+
 def check_seconds(value: object, setting: str, *, most: float = 3600.0) -> float:
     """Return a number of seconds above 0, and up to `most`.
 
@@ -33,14 +38,14 @@ def check_seconds(value: object, setting: str, *, most: float = 3600.0) -> float
     return float(value)  # type: ignore[arg-type]
 
 
-def check_count(value: object, setting: str, *, most: int) -> int:
-    """Return a whole number from 1 to `most`.
+def check_count(value: object, setting: str, *, most: int, least: int = 1) -> int:
+    """Return a whole number from `least` to `most`.
 
     Raises:
         ConfigurationError: It is none.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise ConfigurationError(f"{setting} is {value!r}; it must be a whole number from 1 to {most:,}.")
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ConfigurationError(f"{setting} is {value!r}; it must be a whole number from {least:,} to {most:,}.")
     return value
 
 
@@ -52,4 +57,15 @@ def check_choice(value: object, setting: str, choices: tuple[str, ...]) -> str:
     """
     if not isinstance(value, str) or value not in choices:
         raise ConfigurationError(f"{setting} is {value!r}; it must be {' or '.join(choices)}.")
+    return value
+
+
+def check_flag(value: object, setting: str) -> bool:
+    """Return true or false.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{setting} is {value!r}; it must be true or false.")
     return value
