@@ -5,7 +5,10 @@
 - `arguments`: checks of settings.
 - `delivery`: a call that takes several requests.
 - `post`: requests to one URL.
+- `tls`: settings of TLS.
 - `json_lines`: a file, or stdout.
 - `kafka`: a topic of Kafka.
+- `nats`: NATS JetStream.
+- `redis`: Redis Streams.
 - `webhook`: a POST with a signature.
 """

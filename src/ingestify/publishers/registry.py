@@ -17,6 +17,8 @@ ENTRY_POINT_GROUP = "ingestify.publishers"
 BUILT_IN = {
     "ingestify.json_lines": "ingestify.publishers.json_lines:JsonLines",
     "ingestify.kafka": "ingestify.publishers.kafka:Kafka",
+    "ingestify.nats": "ingestify.publishers.nats:Nats",
+    "ingestify.redis": "ingestify.publishers.redis:Redis",
     "ingestify.webhook": "ingestify.publishers.webhook:Webhook",
 }
 """The built-in types: the value of `type:` to the class."""
