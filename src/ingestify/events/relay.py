@@ -134,6 +134,7 @@ class Relay:
             f"publishes for '{name}'",
             "wait for its end, or stop it.",
         )
+        self._has_warned = False
         self._held: set[str] = set()
         """The datasets whose messages wait, as one before them was refused."""
         self._patience: float | None = 0.0
@@ -183,7 +184,8 @@ class Relay:
         finally:
             result.position = self._cursor.had
             lock.release()
-        self._answers.tell()
+        if result.error is None:
+            self._answers.tell()
         return result
 
     def _begin(self) -> None:
@@ -224,6 +226,7 @@ class Relay:
     def _pass_on(self, events: Sequence[DatasetEvent]) -> None:
         """Pass on new events. Each was acknowledged or is a dead letter when it returns."""
         messages = {position_of(event): self._message(event) for event in events if self._wants(event)}
+        self._check_condition(events)
         self._result.passed_over += len(events) - len(messages)
         self._deliver(messages)
 
@@ -231,6 +234,21 @@ class Relay:
         if self._rules.events is not None and event.event_type not in self._rules.events:
             return False
         return self._answers.holds(lambda condition: condition.matches_dataset(event.dataset))
+
+    def _check_condition(self, events: Sequence[DatasetEvent]) -> None:
+        """Look for a condition that cannot be meant, before the cursor moves.
+
+        Raises:
+            ConfigurationError: It can decide about no dataset.
+        """
+        condition = self._rules.where
+        if condition is None:
+            return
+        self._answers.tell(only_raises=True)
+        known = {key for event in events for key in event.dataset.identifier}
+        if (unknown := condition.identifier_keys - known) and not self._has_warned:
+            logger.warning("The publisher '%s': %s", self._name, condition.unknown_keys(unknown, known))
+            self._has_warned = True
 
     def _message(self, event: DatasetEvent) -> Message:
         rules = self._rules

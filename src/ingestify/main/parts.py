@@ -21,6 +21,7 @@ from ingestify.config.settings import (
 )
 from ingestify.domain.bundle import BundleOverride, BundleTypes
 from ingestify.domain.bundle_check import BundleCheck
+from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
@@ -176,6 +177,11 @@ def make_publisher(settings: PublisherSettings) -> Publisher:
 
 def check_publisher(settings: PublisherSettings) -> None:
     """Check the settings of a publisher as far as that is possible without secrets."""
+    if settings.where is not None:
+        try:
+            DatasetCondition.parse(settings.where)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"event_publishers '{settings.name}': {error}") from error
     if names_secrets(settings.configuration):
         _check_arguments(_find_publisher(settings.type), "publisher", settings.type, settings.configuration)
     else:

@@ -155,6 +155,19 @@ def test_only_the_events_that_are_wanted(lake):
     assert (result.published, result.passed_over, result.position) == (1, 5, lake.events[-1].position)
 
 
+def test_a_condition_that_can_decide_about_no_dataset_is_an_error_and_passes_over_nothing(lake):
+    bus = Bus()
+    result = relay(lake, bus, where=DatasetCondition.parse("match_id > 'abc'")).run()
+    assert isinstance(result.error, ConfigurationError)
+    assert (result.position, lake.catalogue.event_readers.find_position(READER)) == (0, 0)
+    assert relay(lake, bus, where=DatasetCondition.parse("match_id > 0")).run().published == 4
+
+
+def test_a_key_that_no_dataset_has_is_told(lake, caplog):
+    assert relay(lake, Bus(), where=DatasetCondition.parse("mach_id == 1")).run().passed_over == 6
+    assert "no dataset has the identifier key 'mach_id'; did you mean 'match_id'?" in caplog.text
+
+
 def test_a_publisher_without_order_gets_each_dataset_once_in_a_call(lake):
     lake.change()
     bus = Bus(keeps_order=False)

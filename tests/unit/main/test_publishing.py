@@ -161,6 +161,7 @@ def test_a_publisher_that_is_not_there_is_refused(config):
         ("{name: a, type: ingestify.json_lines, events: [revision_aded]}", "revision_added"),
         ("{name: a b, type: ingestify.json_lines}", "name"),
         ("{name: file, type: ingestify.json_lines}", "second publisher 'file'"),
+        ("{name: a, type: ingestify.json_lines, where: match_id >}", "'a': where, column 11"),
         ("{name: a, type: pathlib.Path}", "must be a subclass of ingestify.Publisher"),
     ],
 )
