@@ -10,5 +10,7 @@
 - `kafka`: a topic of Kafka.
 - `nats`: NATS JetStream.
 - `redis`: Redis Streams.
+- `aws`: what those of AWS share; `aws_entries`: the entries of SQS and SNS.
+- `kinesis`, `sns`, `sqs`, `eventbridge`, `aws_lambda`: one service each.
 - `webhook`: a POST with a signature.
 """

@@ -19,6 +19,11 @@ BUILT_IN = {
     "ingestify.kafka": "ingestify.publishers.kafka:Kafka",
     "ingestify.nats": "ingestify.publishers.nats:Nats",
     "ingestify.redis": "ingestify.publishers.redis:Redis",
+    "ingestify.kinesis": "ingestify.publishers.kinesis:Kinesis",
+    "ingestify.sns": "ingestify.publishers.sns:Sns",
+    "ingestify.sqs": "ingestify.publishers.sqs:Sqs",
+    "ingestify.eventbridge": "ingestify.publishers.eventbridge:EventBridge",
+    "ingestify.lambda": "ingestify.publishers.aws_lambda:AwsLambda",
     "ingestify.webhook": "ingestify.publishers.webhook:Webhook",
 }
 """The built-in types: the value of `type:` to the class."""
