@@ -23,7 +23,7 @@ from ingestify.events.payload import OWN_KEYS, PAYLOAD_VERSION, EventPayload
 
 __all__ = ["asyncapi_document", "event_schema", "schema_files", "texts_of_keys"]
 
-_TYPES = {str: "string", int: "integer", bool: "boolean", types.NoneType: "null"}
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
 
 _HEADERS = {
     "specversion": "Always `1.0`.",
@@ -187,6 +187,8 @@ def _value(hint: Any, definitions: dict[str, Any], references: str) -> dict[str,
         return {}
     if origin is Annotated:
         return {**_value(arguments[0], definitions, references), "format": arguments[1]}
+    if origin in (Union, types.UnionType) and all(one in _TYPES for one in arguments):
+        return {"type": [_TYPES[one] for one in arguments]}
     if origin in (Union, types.UnionType):
         some, nothing = (_value(one, definitions, references) for one in arguments)
         assert nothing == {"type": "null"}
@@ -194,7 +196,8 @@ def _value(hint: Any, definitions: dict[str, Any], references: str) -> dict[str,
     if origin is Sequence:
         return {"type": "array", "items": _value(arguments[0], definitions, references)}
     if origin is Mapping:
-        return {"type": "object"}
+        of_values = _value(arguments[1], definitions, references)
+        return {"type": "object", **({"additionalProperties": of_values} if of_values else {})}
     if is_typeddict(hint):
         name = hint.__name__.removesuffix("Payload")
         definitions[name] = {"description": _first_paragraph(hint), **_object(hint, definitions, references)}

@@ -23,6 +23,10 @@
     │   ├── PublishUnavailable  not at the moment
     │   ├── MessagesRefused     some of them never
     │   └── PublisherSwitchedOff  the other system wants no more
+    ├── EventError              a consumer cannot use a message about an event
+    │   ├── MalformedEvent      it is no event of a lake, or broken
+    │   ├── UnknownEvent        its type is newer than this ingestify
+    │   └── EventOfAnotherLake  it happened in another lake than the open one
     ├── StopProcessing          stop cleanly, keep what finished (exit code 2)
     │   └── DeadlineReached     the time that the run was given is over (exit code 6)
     └── FatalError              stop loudly (exit code 1)
@@ -43,6 +47,8 @@ __all__ = [
     "DatasetNotFound",
     "DeadlineReached",
     "DuplicateFile",
+    "EventError",
+    "EventOfAnotherLake",
     "FatalError",
     "FetchError",
     "HostLeftAlone",
@@ -54,6 +60,7 @@ __all__ = [
     "LakeVersionError",
     "LoadError",
     "LockError",
+    "MalformedEvent",
     "MessagesRefused",
     "MissingExtraError",
     "OutcomeUnknown",
@@ -65,6 +72,7 @@ __all__ = [
     "SourceError",
     "StopProcessing",
     "StoreError",
+    "UnknownEvent",
 ]
 
 
@@ -272,6 +280,30 @@ class MessagesRefused(PublishError):
 
 class PublisherSwitchedOff(PublishError):
     """The other system wants no more messages, such as a webhook that answers 410 Gone."""
+
+
+class EventError(IngestifyError):
+    """A consumer cannot use a message about an event of a lake. It would fail again."""
+
+
+class MalformedEvent(EventError):
+    """The message is no event of a lake: it is broken, lacks something, or contradicts itself."""
+
+
+class UnknownEvent(EventError):
+    """The type of the event, or the version of its type, is newer than this ingestify.
+
+    Attributes:
+        type: The type of the CloudEvent, such as `ingestify.revision_added.v2`.
+    """
+
+    def __init__(self, message: str, *, type: str = "") -> None:  # noqa: A002 - what CloudEvents calls it
+        super().__init__(message)
+        self.type = type
+
+
+class EventOfAnotherLake(EventError):
+    """The event happened in another lake than the one that is open."""
 
 
 class ExportError(IngestifyError):

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import ingestify
-from ingestify import DomainEvent
+from ingestify import DomainEvent, consume
 from ingestify.domain import events
 
 from .test_code_in_docs import DOCUMENTS, ROOT
@@ -87,7 +87,8 @@ def test_the_reference_has_exactly_the_public_names():
     of_tests = {name for name in named if name.startswith("ingestify.testing.")}
     public = {f"ingestify.{name}" for name in ingestify.__all__ if name != "__version__"}
     documents = {f"ingestify.documents.{path.stem}" for path in (SOURCE / "documents").glob("[a-z]*.py")}
-    assert sorted(named) == sorted(public | of_tests | documents)
+    of_consumers = {f"ingestify.consume.{name}" for name in consume.__all__}
+    assert sorted(named) == sorted(public | of_tests | documents | of_consumers)
     assert {name.rpartition(".")[0] for name in of_tests} == tools_for_tests()
 
 

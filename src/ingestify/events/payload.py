@@ -20,6 +20,7 @@ from ingestify.domain.events import (
     RevisionWithdrawn,
 )
 from ingestify.domain.file import File
+from ingestify.domain.identifier import Scalar
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.message import Message
 from ingestify.domain.revision import Revision
@@ -97,7 +98,7 @@ class _DatasetHead(TypedDict):
     bucket: str
     provider: str
     dataset_type: str
-    identifier: Mapping[str, JsonValue]
+    identifier: Mapping[str, Scalar]
     name: str
     state: str
     created_at: Time
