@@ -80,7 +80,7 @@ def test_a_bundle_that_never_came_into_the_lake_is_explained(lake, all_messages)
     unknown = dataclasses.replace(rejected, dataset_id="00000000-0000-4000-8000-000000000000")
     with pytest.raises(DatasetNotFound, match="its bundle was in quarantine, and no revision was committed"):
         lake.load(unknown)
-    known = dataclasses.replace(rejected, dataset_id=events[0].dataset_id)
+    known = dataclasses.replace(rejected, dataset_id=event_of(all_messages, "metadata_updated").dataset_id)
     with pytest.raises(LoadError, match="had no revision at the event"):
         lake.load(known)
 
