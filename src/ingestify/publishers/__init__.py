@@ -12,5 +12,6 @@
 - `redis`: Redis Streams.
 - `aws`: what those of AWS share; `aws_entries`: the entries of SQS and SNS.
 - `kinesis`, `sns`, `sqs`, `eventbridge`, `aws_lambda`: one service each.
+- `pubsub`: Google Cloud Pub/Sub.
 - `webhook`: a POST with a signature.
 """

@@ -24,6 +24,7 @@ BUILT_IN = {
     "ingestify.sqs": "ingestify.publishers.sqs:Sqs",
     "ingestify.eventbridge": "ingestify.publishers.eventbridge:EventBridge",
     "ingestify.lambda": "ingestify.publishers.aws_lambda:AwsLambda",
+    "ingestify.pubsub": "ingestify.publishers.pubsub:Pubsub",
     "ingestify.webhook": "ingestify.publishers.webhook:Webhook",
 }
 """The built-in types: the value of `type:` to the class."""
