@@ -9,6 +9,7 @@
 - `json_lines`: a file, or stdout.
 - `kafka`: a topic of Kafka.
 - `nats`: NATS JetStream.
+- `rabbitmq`: an exchange or a queue of RabbitMQ.
 - `redis`: Redis Streams.
 - `aws`: what those of AWS share; `aws_entries`: the entries of SQS and SNS.
 - `kinesis`, `sns`, `sqs`, `eventbridge`, `aws_lambda`: one service each.

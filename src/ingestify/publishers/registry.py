@@ -18,6 +18,7 @@ BUILT_IN = {
     "ingestify.json_lines": "ingestify.publishers.json_lines:JsonLines",
     "ingestify.kafka": "ingestify.publishers.kafka:Kafka",
     "ingestify.nats": "ingestify.publishers.nats:Nats",
+    "ingestify.rabbitmq": "ingestify.publishers.rabbitmq:RabbitMQ",
     "ingestify.redis": "ingestify.publishers.redis:Redis",
     "ingestify.kinesis": "ingestify.publishers.kinesis:Kinesis",
     "ingestify.sns": "ingestify.publishers.sns:Sns",

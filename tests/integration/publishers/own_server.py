@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.integration.storage.servers import free_port, skip
@@ -24,6 +25,7 @@ class OwnServer:
         program: Its name, as on the PATH or in /usr/sbin.
         arguments: Returns its arguments, given the port.
         is_ready: Raises an error, or returns False, while the server takes no requests; given the port.
+        environment: Its environment; None: that of the tests.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class OwnServer:
         program: str,
         arguments: Callable[[int], Sequence[str]],
         is_ready: Callable[[int], bool] = lambda port: True,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
         if found is None:
@@ -41,6 +44,7 @@ class OwnServer:
         self._folder = folder
         self._command = [str(found), *arguments(self.port)]
         self._is_ready = is_ready
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -52,7 +56,13 @@ class OwnServer:
         """Start it, and wait until it takes requests."""
         with (self._folder / "log").open("ab") as output:
             self._process = subprocess.Popen(
-                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         deadline = time.monotonic() + _START_SECONDS
         while True:
@@ -76,9 +86,11 @@ class OwnServer:
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(how)
+        # The whole group: a program may be a script that starts the server.
+        os.killpg(process.pid, how)
         try:
             process.wait(30)
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
