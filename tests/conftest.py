@@ -91,7 +91,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.integration)
         elif folder in SLOW:
             item.add_marker(pytest.mark.slow)
-        if item.get_closest_marker("sampled"):
+        if item.get_closest_marker("sampled") and not item.get_closest_marker("exhaustive"):
             sampled[item.nodeid.partition("[")[0]].append(item)
     for test, parameters in sampled.items():
         (step,) = parameters[0].get_closest_marker("sampled").args

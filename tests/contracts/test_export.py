@@ -42,6 +42,7 @@ def documents_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("suite", OPEN_DATA)
 def test_an_export_of_open_data_is_a_mirror_that_its_source_reads(suite: Any, tmp_path: Path):
     made = suite()

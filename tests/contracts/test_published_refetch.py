@@ -15,6 +15,8 @@ import pytest
 
 from ingestify import IngestionEngine, RevisionState, adopt, get_engine
 
+pytestmark = pytest.mark.sampled(2)  # a lake of one of the versions by turns
+
 VERSIONS = ("0.3.4", "0.19.1")
 
 PLANS = """

@@ -16,15 +16,14 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parent.parent.parent
-NOTEBOOK = ROOT / "examples" / "season.ipynb"
-READING = ROOT / "examples" / "reading.ipynb"
-LEAGUE = ROOT / "examples" / "league.ipynb"
+from tests.support.sizes import sample_and_rest
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    return executed(nbformat.read(NOTEBOOK, as_version=4), tmp_path_factory.mktemp("notebook"))
+    return executed(nbformat.read(EXAMPLES / "season.ipynb", as_version=4), tmp_path_factory.mktemp("notebook"))
 
 
 def executed(notebook: Any, folder: Path) -> list[Any]:
@@ -69,7 +68,7 @@ def test_it_goes_from_nothing_to_a_shot_map(cells: list[Any]) -> None:
     assert "Created the lake in" in ingested
     assert "StatsBomb Public Data User Agreement" in ingested
     assert told(cell_with(cells, "engine.list_datasets(**season)")).startswith("20 datasets")
-    assert any("image/png" in output.data for output in cell_with(cells, "plt.show()").outputs)
+    assert has_picture(cell_with(cells, "plt.show()"))
 
 
 @pytest.mark.slow
@@ -101,29 +100,30 @@ def test_an_error_shows_the_line_of_the_notebook_and_what_to_do(cells: list[Any]
 
 
 @pytest.mark.slow
-def test_the_notebook_about_reading_shows_what_it_showed(tmp_path: Path) -> None:
-    again = executed_as_kept(READING, tmp_path)
-    assert "1 shot's xG changed" in told(cell_with(again, "changes.sentence"))
-
-
-@pytest.mark.slow
-def test_the_notebook_about_sql_shows_what_it_showed(tmp_path: Path) -> None:
-    again = executed_as_kept(LEAGUE, tmp_path)
-    assert "events: 1 dataset replaced" in told(cell_with(again, "provider.correct"))
-    assert any("image/png" in output.data for output in cell_with(again, "plt.show()").outputs)
-
-
-def executed_as_kept(path: Path, folder: Path) -> list[Any]:
-    """The cells with code of a notebook that is kept with its outputs, after they ran again and showed the same."""
-    kept = nbformat.read(path, as_version=4)
-    again = executed(copy.deepcopy(kept), folder)
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    sample_and_rest(
+        [("reading", "changes.sentence", "1 shot's xG changed")],
+        [("league", "provider.correct", "events: 1 dataset replaced")],
+    ),
+)
+def test_a_notebook_that_is_kept_with_its_outputs_shows_them_again(
+    tmp_path: Path, name: str, code: str, said: str
+) -> None:
+    kept = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
+    again = executed(copy.deepcopy(kept), tmp_path)
     assert not [one for cell in again for one in warnings_of(cell)]
-    shown = [words_of(cell) for cell in kept.cells if cell.cell_type == "code"]
-    assert sum(map(bool, shown)) >= 9, "it is kept with its outputs"
-    assert [words_of(cell) for cell in again] == shown
-    return again
+    shown = [cell for cell in kept.cells if cell.cell_type == "code"]
+    assert sum(map(bool, map(words_of, shown))) >= 9, "it is kept with its outputs"
+    assert list(map(words_of, again)) == list(map(words_of, shown))
+    assert list(map(has_picture, again)) == list(map(has_picture, shown))
+    assert said in told(cell_with(again, code))
 
 
 def words_of(cell: Any) -> list[str]:
     """Words and numbers of what a cell shows, without the lines of a table, which libraries draw anew."""
     return re.findall(r"[\w.'-]+", told(cell))
+
+
+def has_picture(cell: Any) -> bool:
+    return any("image/png" in output.get("data", {}) for output in cell.outputs)

@@ -80,6 +80,7 @@ def folders(tmp_path):
     return {path.parent.relative_to(kind).as_posix() for path in kind.rglob("*") if path.is_file()}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("transformation", "of_21", "of_22"),
     [

@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 from ingestify import DatasetResource, DraftFile, IngestionEngine, IngestionPlan, Source, get_engine
 from ingestify.errors import LoadError
 from tests.end_to_end.test_formats_from_deliveries import LOADS, MATCH, REFUSED, TRACKING
+from tests.support.sizes import sample_and_rest
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # kloppy's, of samples that were cut
 
@@ -159,18 +160,21 @@ def test_types_of_formats_that_do_not_go_together_are_an_error(engine: Ingestion
         listed.to_polars(kloppy=True)
 
 
-def test_pandas_has_the_same_values(engine: IngestionEngine, alone: dict[str, Any]) -> None:
-    kinds = {"provider": "tracab"}, {"dataset_type": MATCH, "where": "name != 'statsbomb-match 1'"}
-    for filters in kinds:
-        datasets = [one for one in engine.list_datasets(**filters) if not isinstance(alone[one.dataset_id], LoadError)]
-        together = engine.to_pandas(kloppy=True, **filters)
-        slow = pandas.concat(one_by_one(datasets, alone, "pandas"), ignore_index=True)
-        if "provider" in filters:
-            slow = slow.drop(columns="provider")
-        assert list(together.columns) == list(slow.columns)
-        assert plain(together) == plain(slow)
-        if "provider" not in filters:
-            assert str(together["end_timestamp"].dtype).startswith("timedelta"), "although Wyscout's matches have none"
+@pytest.mark.parametrize(
+    "filters",
+    sample_and_rest([{"provider": "tracab"}], [{"dataset_type": MATCH, "where": "name != 'statsbomb-match 1'"}]),
+    ids=["one provider", "all matches"],
+)
+def test_pandas_has_the_same_values(engine: IngestionEngine, alone: dict[str, Any], filters: dict[str, str]) -> None:
+    datasets = [one for one in engine.list_datasets(**filters) if not isinstance(alone[one.dataset_id], LoadError)]
+    together = engine.to_pandas(kloppy=True, **filters)
+    slow = pandas.concat(one_by_one(datasets, alone, "pandas"), ignore_index=True)
+    if "provider" in filters:
+        slow = slow.drop(columns="provider")
+    assert list(together.columns) == list(slow.columns)
+    assert plain(together) == plain(slow)
+    if "provider" not in filters:
+        assert str(together["end_timestamp"].dtype).startswith("timedelta"), "although Wyscout's matches have none"
 
 
 def plain(frame: pandas.DataFrame) -> list[list[Any]]:

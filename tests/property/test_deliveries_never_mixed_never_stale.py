@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from ingestify import IngestionPlan
 from tests.support.drop import Drop
 
+pytestmark = pytest.mark.sampled(2)  # of the forms of a scenario, each second
+
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 PATTERN = "{match_id}_{data_feed_key}.{data_serialization_format}"
 LONG_AGO = 1_700_000_000

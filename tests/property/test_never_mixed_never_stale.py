@@ -46,6 +46,8 @@ from .model_lake import PLANS, Run, Scenario, Step, Wait, play
 from .model_provider import FEEDS, Change, During, Listing, Traits
 from .rules import HOUR, RULES
 
+pytestmark = pytest.mark.sampled(2)  # of the forms of a scenario, each second
+
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 VALIDATORS = ["strong", "weak", "date", "both", "none", "new etags", "new bodies", "new etags, new bodies"]
 BY_KIND = sample_and_rest(
@@ -157,12 +159,12 @@ def search(invented: st.SearchStrategy[Scenario], examples: int) -> None:
     play_each()
 
 
-@pytest.mark.parametrize("examples", sizes(12, 100))
+@pytest.mark.parametrize("examples", sizes(6, 100))
 def test_whatever_happens_nothing_is_mixed_and_nothing_stays_stale(examples: int) -> None:
     search(scenarios(), examples)
 
 
-@pytest.mark.parametrize("examples", sizes(12, 100))
+@pytest.mark.parametrize("examples", sizes(6, 100))
 def test_no_change_hides_the_next_one(examples: int) -> None:
     search(pairs_of_changes(), examples)
 

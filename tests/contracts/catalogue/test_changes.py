@@ -36,6 +36,8 @@ from tests.support.catalogue_data import (
     with_file,
 )
 
+pytestmark = pytest.mark.sampled(2)  # in a file and in memory by turns
+
 
 class TestApplying:
     def test_a_new_dataset_is_read_again_as_it_was_applied(self, catalogue: Catalogue) -> None:

@@ -68,6 +68,7 @@ def indexes(api: ProviderApi, part: str) -> dict[str, int]:
     return asked
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", APIS)
 @pytest.mark.usefixtures("passing_time")  # Wyscout's rate limit
 def test_the_index_of_ten_matches_is_requested_once(tmp_path: Path, name: str):

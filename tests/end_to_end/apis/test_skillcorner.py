@@ -54,6 +54,7 @@ def test_tracking_is_jsonl_that_kloppy_reads(tmp_path: Path, provider: SkillCorn
     assert all(request.headers["authorization"] == f"Token {provider.token}" for request in provider.requests)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("status", [200, 202, 204])
 def test_data_that_is_not_ready_is_left_out_and_asked_for_later(
     tmp_path: Path, provider: SkillCornerApi, status: int, monkeypatch: pytest.MonkeyPatch

@@ -78,6 +78,7 @@ CASES: dict[str, tuple[Callable[[IngestionEngine, Faults], None], dict[str, Any]
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("matches", "step"), sizes((2, 4), (4, 1)))
 @pytest.mark.parametrize("case", CASES)
 def test_whichever_operation_fails_the_lake_is_whole_and_the_next_run_converges(
@@ -110,6 +111,7 @@ def test_whichever_operation_fails_the_lake_is_whole_and_the_next_run_converges(
         assert number > 5, "there was hardly anything to fail"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("jump", [dt.timedelta(days=-2000), dt.timedelta(days=2000)])
 def test_a_clock_that_jumps_changes_no_data(tmp_path: Path, jump: dt.timedelta):
     with ChangingSeason(matches=4) as season:

@@ -77,6 +77,7 @@ def test_frames_exports_and_locks_of_today_and_of_then(engine: IngestionEngine, 
     assert {str(one.status) for one in engine.check_lock(now_lock)} == {"same"}
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.slow
 def test_kloppys_frames_are_made_by_processes_that_know_no_lake(engine: IngestionEngine) -> None:
     frame = engine.to_polars(kloppy={"event_types": ["shot"]})

@@ -159,6 +159,7 @@ def test_a_backup_that_the_owner_put_there_is_seen(path: Path, start_reader) -> 
     assert reader.look() == [10, 10]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.slow
 @unprivileged_only
 @pytest.mark.parametrize(

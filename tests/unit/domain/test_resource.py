@@ -152,6 +152,7 @@ def test_a_dataset_that_nobody_needs_is_gone_at_once():
         _ = file.dataset_resource
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("copy_of", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
 def test_a_copy_of_a_file_alone_holds_its_dataset(copy_of: Any):
     resource = DatasetResource({"match_id": 1}, "match").add_file(None, "events", url="https://a.example/")

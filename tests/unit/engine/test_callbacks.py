@@ -244,6 +244,7 @@ def calls(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     made.engine.close()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_callback_may_call_the_lake_and_the_engine_again(calls: Calls) -> None:

@@ -158,6 +158,7 @@ def test_a_lock_is_sorted_text_that_names_no_lake(engine, coauthor):
     assert {tuple(one) for one in listed} == {("provider", "dataset_type", "identifier", "revision_at", "files")}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -192,6 +193,7 @@ def test_a_dataset_that_is_twice_in_a_lock_is_refused(engine):
         Lock.parse(json.dumps(content))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "edit",
     [

@@ -588,6 +588,7 @@ def test_what_the_published_package_writes_during_the_adoption_is_told(published
     assert (report.progress.datasets, report.is_whole) == (1, False)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("failpoint", ["adoption.taken", "adoption.logged", "adoption.finished"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_an_interrupted_adoption_goes_on(

@@ -165,6 +165,7 @@ def test_a_certificate_that_is_not_there_is_named(folder):
         s3(anonymous=True, ca_certificate=folder / "nowhere.pem")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.slow
 @pytest.mark.parametrize(("url", "extra"), [("s3://lake", "s3"), ("gs://lake", "gcs"), ("az://lake", "azure")])
 def test_without_obstore_the_extra_is_named(url, extra):

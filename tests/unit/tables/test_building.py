@@ -213,6 +213,7 @@ def test_readers_and_builds_at_once_see_whole_matches_only(lake):
     assert lake.is_sound()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("point", ["tables.made", "tables.noted", "tables.created", "tables.committed"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_another_build_that_comes_in_between_doubles_nothing(tmp_path, monkeypatch, point, number):
@@ -315,6 +316,7 @@ def test_new_columns_are_added_and_old_rows_have_no_value(lake):
     assert lake.is_sound()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("first", "second", "values"),
     [
@@ -538,6 +540,7 @@ def test_tables_can_be_elsewhere(tmp_path):
     assert not (tmp_path / "lake/files/tables").exists()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "name", ["a b", "é", "日本", "a%b", "a#b", "{a,b}", "star*", "o'dd", "provider=x", "dataset_id=x"]
 )

@@ -109,6 +109,7 @@ def test_xml_is_a_problem_that_says_what_can_be_read():
     assert "a data frame can only be made of csv" in rows_of("<a/>", "xml").problem
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.slow
 @pytest.mark.parametrize(("provider", "name"), [("statsbomb", "15946"), ("wyscout", "2499841"), ("metrica", "3")])
 def test_every_value_of_a_real_file_is_there(provider_data, provider, name):

@@ -188,7 +188,7 @@ def test_ctrl_c_stops_a_query(config):
         "long = 'select max(hash(a.range, b.range)) from range(100000000) a, range(100000) b'\n"
         "with ingestify.get_engine(sys.argv[1]) as engine:\n"
         "    for _ in range(2):\n"
-        "        threading.Timer(2, os.kill, [os.getpid(), signal.SIGINT]).start()\n"
+        "        threading.Timer(0.7, os.kill, [os.getpid(), signal.SIGINT]).start()\n"
         "        try:\n"
         "            engine.sql(long)\n"
         "        except KeyboardInterrupt:\n"

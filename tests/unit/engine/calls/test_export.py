@@ -146,6 +146,7 @@ def test_names_that_differ_only_in_case_are_an_error(lake, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("source", [AcmeSource, FunctionSource])
 @pytest.mark.parametrize(
     "evil", ["..", ".", "../../x", "/etc/passwd", "a\\..\\b", "nul", "", "C:", "~", "日本", "a\nb", "x."]

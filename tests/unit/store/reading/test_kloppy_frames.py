@@ -10,6 +10,8 @@ from ingestify.errors import ConfigurationError, IntegrityError
 from ingestify.store.reading import kloppy_frames
 from tests.support.in_place_of_kloppy import SECOND, load
 
+pytestmark = pytest.mark.sampled(2)  # in one process and in two by turns
+
 
 class Matches(Source):
     provider = "mine"

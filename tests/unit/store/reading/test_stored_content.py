@@ -135,6 +135,7 @@ def preload(content: StoredContent) -> bytes:
     return loaded.read()
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "read",
     [
