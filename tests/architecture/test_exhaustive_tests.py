@@ -24,8 +24,12 @@ def test_what_lands_a_change_runs_the_default_run_and_the_exhaustive_tests() -> 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"<!-- command: test -->\n```sh\n(.*)\n```", readme)
     lands = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert " -m " not in command.rpartition("pytest")[2]
-    assert 'eval "$command"\neval "step ${command##*&& } -m exhaustive"\n' in lands
+    environment, _, tests = command.rpartition(" && ")
+    assert "pytest" not in environment
+    assert " -m " not in tests
+    assert 'eval "${command% && *}" &\nenvironment=$!\n' in lands
+    assert 'wait "$environment"\n' in lands
+    assert 'eval "step ${command##* && }"\neval "step ${command##* && } -m exhaustive"\n' in lands
 
 
 def test_a_sample_is_one_of_each_so_many_parameters_and_never_none() -> None:

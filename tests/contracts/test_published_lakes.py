@@ -14,7 +14,7 @@ import pytest
 
 from ingestify import AdoptionReport, Dataset, NotTakenKind, RevisionState, adopt, get_engine
 
-pytestmark = pytest.mark.sampled(2)  # of the versions and ways to adopt, each second
+pytestmark = pytest.mark.sampled(3)  # of the versions and ways to adopt, each third
 
 VERSIONS = ("0.3.4", "0.19.1")
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from ingestify import IngestionPlan
 from tests.support.drop import Drop
 
-pytestmark = pytest.mark.sampled(2)  # of the forms of a scenario, each second
+pytestmark = pytest.mark.sampled(3)  # of the forms of a scenario, each third
 
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 PATTERN = "{match_id}_{data_feed_key}.{data_serialization_format}"

@@ -46,7 +46,7 @@ from .model_lake import PLANS, Run, Scenario, Step, Wait, play
 from .model_provider import FEEDS, Change, During, Listing, Traits
 from .rules import HOUR, RULES
 
-pytestmark = pytest.mark.sampled(2)  # of the forms of a scenario, each second
+pytestmark = pytest.mark.sampled(3)  # of the forms of a scenario, each third
 
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 VALIDATORS = ["strong", "weak", "date", "both", "none", "new etags", "new bodies", "new etags, new bodies"]
@@ -169,6 +169,7 @@ def test_no_change_hides_the_next_one(examples: int) -> None:
     search(pairs_of_changes(), examples)
 
 
+@pytest.mark.sampled(1)  # none of them is a form of another
 @pytest.mark.parametrize("rule", RULES)
 def test_the_engine_keeps_each_rule(rule: str) -> None:
     play(RULES[rule])

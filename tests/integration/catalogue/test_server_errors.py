@@ -15,7 +15,7 @@ from ingestify.errors import LakeUnwritable, SaveError, StoreError
 from tests.integration.catalogue.servers import Server
 from tests.support.catalogue_data import PROCESS, T0, change, new_file, read_all, with_file
 
-pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+pytestmark = pytest.mark.sampled(3)  # one of the servers by turns
 
 PASSWORD = "hunter2/Tr@ub4dor"
 

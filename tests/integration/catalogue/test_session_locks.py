@@ -16,7 +16,7 @@ from tests.integration.catalogue.servers import Server
 from tests.support.catalogue_data import PROCESS, T0, minutes
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+pytestmark = pytest.mark.sampled(3)  # one of the servers by turns
 
 HOLDER = JobHolder(PROCESS, T0)
 OTHER = JobHolder(ProcessIdentity("elsewhere", 7, "then"), minutes(1))

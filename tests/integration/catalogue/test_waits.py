@@ -19,7 +19,7 @@ from tests.integration.catalogue.servers import Server
 from tests.support.catalogue_data import apply_one, job, read_all, with_file
 from tests.support.lake_in_memory import FunctionSource
 
-pytestmark = pytest.mark.sampled(2)  # one of the servers by turns
+pytestmark = pytest.mark.sampled(3)  # one of the servers by turns
 
 OpenLake = Callable[..., SqlCatalogue]
 

@@ -213,7 +213,7 @@ def test_readers_and_builds_at_once_see_whole_matches_only(lake):
     assert lake.is_sound()
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("point", ["tables.made", "tables.noted", "tables.created", "tables.committed"])
 @pytest.mark.parametrize("number", [1, 2])
 def test_another_build_that_comes_in_between_doubles_nothing(tmp_path, monkeypatch, point, number):
