@@ -19,6 +19,8 @@ from tests.support.table_lake import TABLE, MatchSource
 from . import servers
 from .certificates import AUTHORITY, CERTIFICATE, PRIVATE_KEY
 
+pytestmark = pytest.mark.sampled(3)  # one of the services by turns
+
 _numbers = itertools.count(1)
 
 each_service = pytest.mark.parametrize(("scheme", "server"), [("s3", "moto"), ("gs", "gcs"), ("az", "azurite")])

@@ -10,7 +10,6 @@ import threading
 import time
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestify import DatasetResource, Source, get_dev_engine
@@ -26,6 +25,7 @@ from ingestify.errors import (
 from ingestify.events.relay import PublishRules, Relay, reader_name_of
 from ingestify.failpoints import installed
 from tests.support.passing_time import passing_time  # noqa: F401 - a fixture
+from tests.support.sizes import check_examples, sizes
 
 READER = reader_name_of("bus")
 
@@ -353,6 +353,7 @@ class Killed(BaseException):
     """The process was killed."""
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("point", ["publish.sent", "publish.acknowledged", "publish.cursor_saved"])
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_killed_at_a_failpoint_nothing_is_lost_and_the_order_holds(lake, point, number):
@@ -371,8 +372,12 @@ def test_killed_at_a_failpoint_nothing_is_lost_and_the_order_holds(lake, point, 
     assert sorted(bus.without_repeats) == [event.position for event in lake.events]
 
 
-@given(seed=st.integers(0, 1 << 32))
-def test_whatever_the_other_system_does_each_event_arrives_in_its_dataset_s_order(seed):
+@pytest.mark.parametrize("examples", sizes(12, 100))
+def test_whatever_the_other_system_does_each_event_arrives_in_its_dataset_s_order(examples):
+    check_examples(check_order, examples, st.integers(0, 1 << 32))
+
+
+def check_order(seed):
     chance = random.Random(seed)
     source = Small("small", count=chance.randint(1, 5))
     with get_dev_engine(source, "match") as engine:

@@ -69,6 +69,7 @@ def damage_a_checkpoint(log: Path) -> None:
     min(log.glob("*.json")).unlink()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("damage", [lose_the_first, lose_one_between, cut_the_last, damage_a_checkpoint])
 def test_a_damaged_log_is_named_with_what_makes_the_table_anew(lake, folder, damage):
     damage(folder / "_delta_log")
@@ -100,6 +101,7 @@ def test_a_commit_that_a_power_loss_left_empty_counts_as_none(lake, folder):
     assert is_sound(lake)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("how", ["gone", "cut", "changed"])
 def test_a_query_says_which_table_cannot_be_read(lake, folder, how):
     for path in map(Path, lake.tables.place.find("shots").file_uris()):
