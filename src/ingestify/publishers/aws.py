@@ -122,6 +122,7 @@ class AwsClient:
         client = self._open()
         with self._translated():
             answer: dict[str, Any] = getattr(client, operation)(**arguments)
+        self._check_whole(answer)
         return answer
 
     def read(self, body: Any) -> bytes:
@@ -183,9 +184,12 @@ class AwsClient:
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         from botocore import exceptions  # heavy, with boto3
+        from botocore.parsers import ResponseParserError
 
         try:
             yield
+        except ResponseParserError as error:  # its text has the answer, and maybe a message
+            raise self._broken_off() from error
         except exceptions.ClientError as error:
             raise self._judge(error.response) from error
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
@@ -205,10 +209,33 @@ class AwsClient:
             # No connection, none in time, or credentials that have expired and may be renewed.
             raise PublishUnavailable(f"{self._shown}: {mask_text(str(error))[:300]}") from error
 
+    def results(self, answer: Any, name: str, count: int) -> Sequence[Any]:
+        """Return the list of an answer that has a result for each of so many messages.
+
+        Raises:
+            PublishUnavailable: It has not: boto3 reads a body that broke off as an empty answer.
+        """
+        found: Sequence[Any] = answer.get(name) or ()
+        if len(found) != count:
+            raise self._broken_off()
+        return found
+
+    def _check_whole(self, answer: Any) -> None:
+        """Raise an error if an answer broke off in its head: to `http.client`, it only has fewer headers."""
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        if not headers.get("content-length", "").isdigit() and headers.get("transfer-encoding") != "chunked":
+            raise self._broken_off()
+
+    def _broken_off(self) -> PublishUnavailable:
+        return PublishUnavailable(f"{self._shown}: the answer broke off.")
+
     def _judge(self, response: Any) -> Exception:
+        self._check_whole(response)
         code, said = (str(response.get("Error", {}).get(one, "")) for one in ("Code", "Message"))
         metadata = response.get("ResponseMetadata", {})
         status = int(metadata.get("HTTPStatusCode", 0))
+        if not code or code.isdigit():
+            return self._broken_off()  # boto3 takes the status for the code, if the body has none
         if _TOO_LARGE.search(code) or status == 413 or (status == 400 and _SAYS_TOO_LARGE.search(said)):
             return _RequestTooLarge(f"AWS says {code}: {mask_text(said)[:300]}")
         if _LATER.search(_last(code)) or status >= 500 or status == 429:

@@ -97,9 +97,10 @@ class AwsLambda(AwsPublisher):
         events = [one.structured() for one in messages]
         payload = b"[%b]" % b",".join(events) if self._is_batched else events[0]
         answer = self.client.call("invoke", **self._function, InvocationType=self._invocation_type, Payload=payload)
+        result = self.client.read(answer["Payload"])  # also if it is not needed: it tells whether the answer is whole
         if not answer.get("FunctionError"):
             return []
-        error_type = _error_type(self.client.read(answer["Payload"]))
+        error_type = _error_type(result)
         if error_type not in self._refused_errors:
             raise PublishUnavailable(f"The function {self._function['FunctionName']} failed with {error_type}.")
         if len(messages) > 1:

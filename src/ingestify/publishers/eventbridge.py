@@ -86,9 +86,9 @@ class EventBridge(AwsPublisher):
             }
             for one in messages
         ]
-        answer = self.client.call("put_events", Entries=entries)
+        results = self.client.results(self.client.call("put_events", Entries=entries), "Entries", len(messages))
         return [
             FailedEntry(message, code, result.get("ErrorMessage", ""), is_refused=code in _REFUSED)
-            for message, result in zip(messages, answer["Entries"], strict=True)
+            for message, result in zip(messages, results, strict=True)
             if (code := result.get("ErrorCode") or ("" if result.get("EventId") else "NoResult"))
         ]

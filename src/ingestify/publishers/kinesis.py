@@ -68,9 +68,10 @@ class Kinesis(AwsPublisher):
         """Put records."""
         records = [{"Data": one.structured(), "PartitionKey": _key(one)} for one in messages]
         answer = self.client.call("put_records", **self._stream, Records=records)
+        results = self.client.results(answer, "Records", len(messages))
         return [
             FailedEntry(message, result["ErrorCode"], result.get("ErrorMessage", ""), is_refused=False)
-            for message, result in zip(messages, answer["Records"], strict=True)
+            for message, result in zip(messages, results, strict=True)
             if result.get("ErrorCode")
         ]
 

@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import time
+import types
 import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -53,7 +54,7 @@ class AwsDestination:
     def prepare(self) -> None:
         raise NotImplementedError
 
-    def make(self, **arguments: Any) -> Publisher:
+    def make(self, port: int | None = None, **arguments: Any) -> Publisher:
         raise NotImplementedError
 
     def read_more(self) -> list[str]:
@@ -76,10 +77,14 @@ class AwsDestination:
         self._bodies += self.read_more()
         return [read_structured(body) for body in self._bodies]
 
+    def place(self, port: int | None) -> dict[str, Any]:
+        """Return the arguments that lead to a relay; None: its own."""
+        return {"region": REGION, "endpoint_url": f"http://127.0.0.1:{port or self.relay.port}"}
+
     @property
-    def place(self) -> dict[str, Any]:
-        """The arguments that lead to the relay."""
-        return {"region": REGION, "endpoint_url": f"http://127.0.0.1:{self.relay.port}"}
+    def server(self) -> Any:
+        """Where a relay of a test's own leads."""
+        return types.SimpleNamespace(port=self.relay.port)
 
     def client(self, service: str) -> Any:
         """Return a client past the relay."""
@@ -97,8 +102,8 @@ class KinesisDestination(AwsDestination):
             StreamName=self.name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
 
-    def make(self, **arguments: Any) -> Publisher:
-        return Kinesis(self.name, **(self.place | arguments))
+    def make(self, port: int | None = None, **arguments: Any) -> Publisher:
+        return Kinesis(self.name, **(self.place(port) | arguments))
 
     def read_more(self) -> list[str]:
         answer = self._kinesis.get_records(ShardIterator=self._iterator)
@@ -135,8 +140,8 @@ class QueueDestination(AwsDestination):
 
 
 class SqsDestination(QueueDestination):
-    def make(self, **arguments: Any) -> Publisher:
-        return Sqs(self.queue_url, **(self.place | arguments))
+    def make(self, port: int | None = None, **arguments: Any) -> Publisher:
+        return Sqs(self.queue_url, **(self.place(port) | arguments))
 
 
 class SqsFifoDestination(SqsDestination):
@@ -156,8 +161,8 @@ class SnsDestination(QueueDestination):
             Attributes={"RawMessageDelivery": "true"},
         )
 
-    def make(self, **arguments: Any) -> Publisher:
-        return Sns(self.topic_arn, **(self.place | arguments))
+    def make(self, port: int | None = None, **arguments: Any) -> Publisher:
+        return Sns(self.topic_arn, **(self.place(port) | arguments))
 
 
 class SnsFifoDestination(SnsDestination):
@@ -174,8 +179,8 @@ class EventBridgeDestination(QueueDestination):
         events.put_rule(Name="all", EventBusName=self.name, EventPattern=json.dumps({"source": ["ingestify"]}))
         events.put_targets(Rule="all", EventBusName=self.name, Targets=[{"Id": "queue", "Arn": self.queue_arn}])
 
-    def make(self, **arguments: Any) -> Publisher:
-        return EventBridge(self.name, **(self.place | arguments))
+    def make(self, port: int | None = None, **arguments: Any) -> Publisher:
+        return EventBridge(self.name, **(self.place(port) | arguments))
 
 
 class LambdaDestination(AwsDestination):
@@ -218,8 +223,8 @@ class LambdaDestination(AwsDestination):
         exchange.respond(status, headers, body)
         return True
 
-    def make(self, **arguments: Any) -> Publisher:
-        return AwsLambda(self.name, **(self.place | self.arguments | arguments))
+    def make(self, port: int | None = None, **arguments: Any) -> Publisher:
+        return AwsLambda(self.name, **(self.place(port) | self.arguments | arguments))
 
     def read_more(self) -> list[str]:
         came, self._payloads = self._payloads, []

@@ -11,6 +11,7 @@ from ingestify.testing.publisher_contract import PublisherContract, make_message
 from tests.integration.storage import servers
 
 from . import aws_destinations as aws
+from .faults import check_cut_connections
 
 DESTINATIONS = {
     "kinesis": aws.KinesisDestination,
@@ -60,3 +61,9 @@ def test_a_resource_that_is_not_there_is_a_wrong_configuration(service, moto):
             pytest.raises(ConfigurationError, match=r"gone-.* it does not exist in the region eu-west-1"),
         ):
             publisher.publish(make_messages(1))
+
+
+@pytest.mark.parametrize("service", ["kinesis", "lambda-list", "lambda-waiting"])
+def test_connections_that_are_cut_lose_nothing(service, moto):
+    with contextlib.closing(DESTINATIONS[service](moto)) as destination:
+        check_cut_connections(destination, answer_bytes=2000, seed=5)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import socket
+import threading
 from xml.sax.saxutils import escape
 
 import pytest
@@ -16,7 +18,7 @@ from ingestify.publishers.eventbridge import EventBridge
 from ingestify.publishers.kinesis import Kinesis
 from ingestify.publishers.sns import Sns
 from ingestify.publishers.sqs import Sqs
-from ingestify.testing.loopback import Asked, Given, LoopbackServer
+from ingestify.testing.loopback import Asked, Given, LoopbackServer, read_head
 from ingestify.testing.publisher_contract import make_messages
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:lake"
@@ -162,6 +164,64 @@ def test_the_answer_does_not_come(aws):
     aws.answers = [Given(200, b"{}", pause_seconds=5)]
     with pytest.raises(PublishUnavailable, match="Read timeout"):
         publish(Kinesis("lake", timeout=0.2, **aws.place), make_messages(1))
+
+
+class Breaking:
+    """Sends the first bytes of an answer, and closes the connection."""
+
+    def __init__(self, given: Given) -> None:
+        head = "".join(f"{name}: {value}\r\n" for name, value in given.headers.items())
+        length = f"Content-Length: {len(given.body)}\r\n"
+        self.answer = f"HTTP/1.1 {given.status} Status\r\nServer: it\r\n{length}{head}\r\n".encode() + given.body
+        self.after = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.place = {"endpoint_url": f"http://127.0.0.1:{self._listener.getsockname()[1]}", "region": "eu-west-1"}
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                with connection, connection.makefile("rb") as received:
+                    _, headers = read_head(received)
+                    received.read(int(headers["content-length"]))
+                    connection.sendall(self.answer[: self.after])
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+@pytest.mark.parametrize("service", ["kinesis", "eventbridge", "sqs", "sns", "lambda"])
+def test_an_answer_that_breaks_off_acknowledges_nothing(service, monkeypatch):
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    make, given = {
+        "kinesis": (lambda place: Kinesis("lake", **place), answers({"Records": [{"SequenceNumber": "1"}]})),
+        "eventbridge": (lambda place: EventBridge(**place), answers({"Entries": [{"EventId": "1"}]})),
+        "sqs": (lambda place: Sqs(QUEUE, **place), _sqs(successful=("0",))),
+        "sns": (lambda place: Sns(TOPIC, **place), _sns(successful=("0",))),
+        "lambda": (
+            lambda place: AwsLambda("lake", invocation_type="RequestResponse", **place),
+            _function_error("ValueError"),
+        ),
+    }[service]
+    server = Breaking(given)
+    publisher = make(server.place)
+    with contextlib.closing(server), contextlib.closing(publisher):
+        for after in range(0, len(server.answer) - 1, 4):
+            server.after = after
+            with pytest.raises(PublishUnavailable):
+                publisher.publish(make_messages(1))
+        server.after = len(server.answer)
+        with pytest.raises(PublishUnavailable) if service == "lambda" else contextlib.nullcontext():
+            publisher.publish(make_messages(1))
+
+
+@pytest.mark.parametrize("content", [b"", b'{"__type": "ThrottlingExc'])
+def test_an_error_that_breaks_off_is_no_wrong_configuration(aws, content):
+    aws.answers = [Given(400, content, announced_bytes=200)]
+    with pytest.raises(PublishUnavailable):
+        publish(Kinesis("lake", **aws.place), make_messages(1))
 
 
 # ---- results of single messages ------------------------------------------------------------------------

@@ -46,17 +46,17 @@ class Endpoint:
         self._lock = threading.Lock()
         self.most_at_once = self._at_once = 0
         self.pause_seconds = 0.0
-        self._port = 0
+        self.port = 0
         self._server: LoopbackServer | None = None
         self.start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/hooks/lake"
+        return f"http://127.0.0.1:{self.port}/hooks/lake"
 
     def start(self) -> None:
-        self._server = LoopbackServer(self._answer, self._port)
-        self._port = int(self._server.url.rpartition(":")[2])
+        self._server = LoopbackServer(self._answer, self.port)
+        self.port = int(self._server.url.rpartition(":")[2])
         self._server.__enter__()
 
     def stop(self) -> None:
@@ -65,7 +65,7 @@ class Endpoint:
 
     def make(self, **arguments: object) -> Webhook:
         defaults = {"secret": SECRET, "content_mode": self.content_mode, "allowed_addresses": ["127.0.0.1"]}
-        return Webhook(self.url, **(defaults | arguments))  # type: ignore[arg-type]
+        return Webhook(**({"url": self.url} | defaults | arguments))  # type: ignore[arg-type]
 
     def receive(self, count: int) -> list[Received]:
         return list(self._received)
@@ -82,6 +82,8 @@ class Endpoint:
                 self._at_once -= 1
 
     def _judge(self, asked: Asked) -> Given | None:
+        if len(asked.body) < int(asked.headers.get("content-length", 1 << 40)):
+            return None  # the connection was cut
         Verifier(SECRET).verify(asked.body, dict(asked.headers))
         with self._lock:
             self.asked.append(asked)
