@@ -1,7 +1,7 @@
 """Keeps a Parquet file for each match: what rabbitmq_to_parquet.py and kafka_to_parquet.py do with an event.
 
 The files are `provider=statsbomb/competition_id=43/season_id=106/match_id=3869685/events.parquet`, below a folder.
-DuckDB reads them as one table, with the keys as columns: `read_parquet('FOLDER/**/events.parquet', union_by_name=true)`.
+DuckDB reads them as one table, with these keys: `read_parquet('FOLDER/**/events.parquet', union_by_name=true)`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ import pytest
 from ingestify import Publishing, get_engine
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
+from tests.integration.publishers.rabbitmq_server import RabbitNode
 from tests.support.kafka_mock import KafkaMock
 from tests.support.waiting import wait_until
 
@@ -32,12 +34,18 @@ class Broker(Protocol):
     """The command of the worker, with what it needs to reach the broker."""
     publisher: Mapping[str, Any]
     """What the settings say of the publisher."""
+    kills: int
+    """How often a worker is killed; Kafka notices it after ten seconds."""
+
+    def send(self, body: bytes) -> None:
+        """Send a message that no publisher makes."""
 
     def waiting(self) -> int:
         """How many messages no worker has acknowledged."""
 
 
 class KafkaBroker:
+    kills = 1
     topic = "football.statsbomb.match"
 
     def __init__(self, mock: KafkaMock) -> None:
@@ -50,6 +58,11 @@ class KafkaBroker:
             },
         }
         self.worker = ["kafka_to_parquet.py", "--servers", mock.bootstrap_servers, "--topic", self.topic]
+
+    def send(self, body: bytes) -> None:
+        producer = confluent_kafka.Producer({"bootstrap.servers": self.mock.bootstrap_servers})
+        producer.produce(self.topic, body)
+        assert producer.flush(10) == 0
 
     def waiting(self) -> int:
         consumer = confluent_kafka.Consumer(
@@ -67,7 +80,49 @@ class KafkaBroker:
             consumer.close()
 
 
-@pytest.fixture(params=["kafka"])
+class RabbitBroker:
+    kills = 3
+
+    def __init__(self, node: RabbitNode) -> None:
+        self.node = node
+        self.queue = f"matches-{uuid.uuid4().hex[:8]}"
+        url = f"amqp://guest:guest@127.0.0.1:{node.port}/"
+        self.publisher = {"type": "ingestify.rabbitmq", "configuration": {"url": url, "queue": self.queue}}
+        self.worker = ["rabbitmq_to_parquet.py", "--url", url, "--queue", self.queue]
+
+    def send(self, body: bytes) -> None:
+        connection = self.node.connect()
+        connection.channel().basic_publish("", self.queue, body)
+        connection.close()
+
+    def waiting(self) -> int:
+        connection = self.node.connect()
+        # A queue tells of the messages that nobody has; those that a worker has come back when its connection ends.
+        count: int = connection.channel().queue_declare(self.queue, passive=True).method.message_count
+        connection.close()
+        return count
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+    node = RabbitNode(tmp_path_factory.mktemp("rabbitmq"))
+    node.start()
+    yield node
+    node.kill()
+
+
+@pytest.fixture
+def rabbitmq(node: RabbitNode) -> Iterator[RabbitBroker]:
+    broker = RabbitBroker(node)
+    connection = node.connect()
+    channel = connection.channel()
+    channel.queue_declare(broker.queue, durable=True, arguments={"x-queue-type": "quorum"})
+    yield broker
+    channel.queue_delete(broker.queue)
+    connection.close()
+
+
+@pytest.fixture(params=["kafka", "rabbitmq"])
 def broker(request: pytest.FixtureRequest) -> Broker:
     return request.getfixturevalue(request.param)
 
@@ -192,13 +247,13 @@ def test_each_match_becomes_a_file_that_follows_its_corrections(bench: Bench, wo
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
 def test_a_worker_that_is_killed_at_work_loses_no_match(bench: Bench) -> None:
     bench.publish()
-    for _ in range(2):
+    for _ in range(bench.broker.kills):
         worker = bench.start("--raw")
         done = len(bench.files)
         wait_until(lambda: len(bench.files) > done)  # noqa: B023 - called before the next round
         worker.kill()
         worker.wait()
-    assert bench.broker.waiting() > 0, "it was killed at work"
+    wait_until(lambda: bench.broker.waiting() > 0)  # it was killed at work
     worker = bench.start("--raw")
     wait_until(lambda: len(bench.files) == 6 and bench.broker.waiting() == 0)
     bench.stop(worker)
@@ -206,6 +261,21 @@ def test_a_worker_that_is_killed_at_work_loses_no_match(bench: Bench) -> None:
         for dataset in engine.list_datasets():
             path = bench.files[dataset.identifier["match_id"]]
             assert pl.read_parquet(path, hive_partitioning=False).equals(dataset.to_polars("events"))
+
+
+def test_a_message_that_cannot_be_read_does_not_stop_the_others(bench: Bench) -> None:
+    bench.broker.send(b"nonsense")
+    newer = {"specversion": "1.0", "id": "1", "source": "s", "type": "ingestify.revision_added.v9", "data": {}}
+    bench.broker.send(json.dumps(newer).encode())
+    bench.publish()
+    worker = bench.start("--raw")
+    wait_until(lambda: len(bench.files) == 6)
+    bench.stop(worker)
+    (unreadable,) = bench.log_lines("is no JSON")
+    (unknown,) = bench.log_lines("does not know the type 'ingestify.revision_added.v9'")
+    assert " ERROR " in unreadable
+    assert " ERROR " in unknown
+    assert bench.broker.waiting() == 0
 
 
 def test_kloppy_s_columns_of_all_matches_are_one_table(bench: Bench) -> None:
