@@ -209,6 +209,17 @@ class DatasetStore(DatasetWriter):
             raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
         return self._kloppy_loader()(self, dataset, loader or self.loader_of(dataset), **kwargs)
 
+    def load_part_with_kloppy(self, files: Any, dataset: Dataset, loader: str, **kwargs: Any) -> KloppyDataset:
+        """Read a part of a dataset with kloppy.
+
+        Args:
+            files: `files.load_files(dataset)` returns what kloppy gets in place of the dataset's files.
+            dataset: The dataset.
+            loader: The format of its files.
+            **kwargs: Arguments for kloppy.
+        """
+        return self._kloppy_loader()(files, dataset, loader, **kwargs)
+
     def delete_datasets(self, datasets: Sequence[Dataset], *, with_objects: bool = False) -> int:
         """Remove datasets from the lake, at once. Returns how many there were.
 

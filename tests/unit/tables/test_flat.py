@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
 
 from ingestify import DatasetResource, DraftFile, Source, debug_source
+from ingestify.errors import LoadError
 from ingestify.tables.make_rows import make_rows
 from ingestify.tables.registry import flat_definition
+from ingestify.tables.rows.xml_records import read_xml_records
 
 from .reading import frame_of
 from .real_files import EVENTS, in_a_lake
@@ -105,8 +109,66 @@ def test_a_file_without_records_has_no_rows():
     assert records_of([]).height == 0
 
 
-def test_xml_is_a_problem_that_says_what_can_be_read():
-    assert "a data frame can only be made of csv" in rows_of("<a/>", "xml").problem
+EVENTS_OF_OPTA = """<Games timestamp="2024"><Game id="9">
+<Event id="1" x="0.0" outcome="1" time="12"><Q id="5" value="1, 2"/><Q id="6"/></Event>
+<Event id="2" x="51.5" time="12:30"><Q id="7"/></Event><!-- nothing -->
+</Game></Games>"""
+
+
+def test_the_elements_of_xml_are_rows_with_their_attributes_and_children():
+    assert records_of(EVENTS_OF_OPTA, "xml").to_dicts() == [
+        {
+            "id": 1,
+            "x": 0.0,
+            "outcome": 1,
+            "time": "12",
+            "Q": '[{"id":"5","value":"1, 2"},{"id":"6"}]',
+        },
+        {"id": 2, "x": 51.5, "outcome": None, "time": "12:30", "Q": '[{"id":"7"}]'},
+    ]
+
+
+def test_an_element_that_is_alone_in_another_one_is_an_object():
+    content = """<E><Event id="a" ok="true"><Shot xG="0.5"><Goal/></Shot></Event>
+    <Event id="b" ok="false"><Play far="007"><Pass>long</Pass></Play></Event></E>"""
+    assert records_of(content, "xml").to_dicts() == [
+        {"id": "a", "ok": True, "Shot_xG": 0.5, "Shot_Goal": True, "Play_far": None, "Play_Pass_text": None},
+        {"id": "b", "ok": False, "Shot_xG": None, "Shot_Goal": None, "Play_far": "007", "Play_Pass_text": "long"},
+    ]
+
+
+def test_a_file_of_xml_that_is_no_list_is_one_row():
+    content = """<Match id="3"><Teams><Team id="1"><Player/><Player/></Team><Team id="2"/></Teams>
+    <Referee name="A"/><Referee name="B"/><Stadium><City name="C"/></Stadium></Match>"""
+    (row,) = records_of(content, "xml").to_dicts()
+    assert row.pop("Teams_Team") == '[{"id":"1","Player":[{},{}]},{"id":"2"}]'
+    assert row == {"id": 3, "Referee": '[{"name":"A"},{"name":"B"}]', "Stadium_City_name": "C"}
+
+
+def test_xml_that_cannot_be_read_is_a_problem():
+    assert "XML of more than 16 MB" in rows_of(f"<a>{'x' * (16 << 20)}</a>", "xml").problem
+    for content in (b"<a><b></a>", b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'):  # no run takes such files
+        with pytest.raises(LoadError, match=r"'events' \(xml\) cannot be read"):
+            read_xml_records(io.BytesIO(content), "events")
+
+
+def test_a_format_without_records_is_a_problem_that_says_what_can_be_read():
+    assert "a data frame can only be made of csv" in rows_of("text", "txt").problem
+
+
+@pytest.mark.slow
+def test_every_attribute_of_sportecs_events_is_there(provider_data):
+    (real,) = (one for one in EVENTS if one.provider == "sportec")
+    with in_a_lake(real, provider_data) as dataset:
+        rows = frame_of(make_rows(dataset, [flat_definition("sportec", "events")])["sportec_events"])
+    root = ElementTree.parse(provider_data / real.feeds["events"]).getroot()
+    assert rows["EventId"].to_list() == [int(event.get("EventId")) for event in root]
+    kinds = [kind for event in root for kind in event]
+    shots = [kind for kind in kinds if kind.tag == "ShotAtGoal"]
+    assert rows["ShotAtGoal_xG"].drop_nulls().to_list() == [float(shot.get("xG")) for shot in shots if shot.get("xG")]
+    attributes = sum(len(one.attrib) for event in root for one in event.iter())
+    empty = sum(not one.attrib and not len(one) for event in root for one in event.iter())
+    assert sum(rows.drop(rows.columns[:5]).null_count().row(0)) == rows.height * (rows.width - 5) - attributes - empty
 
 
 @pytest.mark.sampled(3)

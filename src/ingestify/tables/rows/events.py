@@ -7,6 +7,7 @@ a kind (kloppy keeps the last one), xG, and the provider's own event as JSON.
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +191,7 @@ def _add_qualifiers(row: dict[str, Any], qualifiers: Iterable[Any], statistics: 
 
 def _seconds(time: Any) -> float:
     """Return the seconds of a duration, or of kloppy's `Time`."""
-    seconds: float = getattr(time, "timestamp", time).total_seconds()
+    seconds: float = (time if isinstance(time, dt.timedelta) else time.timestamp).total_seconds()
     return seconds
 
 

@@ -16,6 +16,7 @@ from ingestify.store.reading.data_frame import DELIMITED, polars_of, read_rows
 from ingestify.store.reading.file_collection import LoadedFile
 from ingestify.tables.column_types import as_json
 from ingestify.tables.definition import TableDefinition
+from ingestify.tables.rows.xml_records import read_xml_records
 from ingestify.tables.table_input import TableInput
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame:
     """Return a row for each record of the feed.
 
     Raises:
-        LoadError: The file has another format than CSV, TSV, JSON or JSON Lines.
+        LoadError: The file has another format than CSV, TSV, JSON, JSON Lines or XML.
     """
     (feed,) = definition.feeds
     file = given.files.require_file(feed)
@@ -45,6 +46,8 @@ def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame:
 
 
 def _read_records(file: LoadedFile) -> list[dict[_Path, Any]]:
+    if file.data_serialization_format.lower().removesuffix(".gz") == "xml":
+        return read_xml_records(file.stream, file.data_feed_key)
     rows = read_rows(file.stream, file.data_serialization_format, file.data_feed_key)
     return [dict(_iter_values(row, ())) for row in rows]
 

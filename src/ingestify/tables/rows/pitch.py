@@ -29,12 +29,13 @@ class Pitch:
 
     Args:
         metadata: That of kloppy's dataset.
+        orientation: kloppy's orientation of the dataset; None: that of the metadata.
 
     Raises:
         LoadError: kloppy does not know the coordinate system, or how large the pitch is.
     """
 
-    def __init__(self, metadata: Any) -> None:
+    def __init__(self, metadata: Any, orientation: Any = None) -> None:
         from kloppy.domain import (
             AttackingDirection,
             Dimension,
@@ -44,7 +45,7 @@ class Pitch:
         )
 
         self._directions = AttackingDirection
-        self._orientation = metadata.orientation
+        self._orientation = metadata.orientation if orientation is None else orientation
         system = metadata.coordinate_system
         given = metadata.pitch_dimensions if system is None else system.pitch_dimensions
         if not _is_known(given) and isinstance(system, ProviderCoordinateSystem):
@@ -66,16 +67,15 @@ class Pitch:
         What is not a number is null: kloppy has it where Metrica has no player.
         """
         polars = library("polars")
-        x, y = (axis.transform(values).fill_nan(None) for axis, values in ((self._x, x), (self._y, y)))
-        if self._is_downwards:
-            y = WIDTH - y
-        if is_flipped.any():
-            frame = polars.DataFrame({"x": x, "y": y, "flip": is_flipped})
-            for name, size in (("x", LENGTH), ("y", WIDTH)):
-                column = polars.col(name)
-                frame = frame.with_columns(polars.when("flip").then(size - column).otherwise(column).alias(name))
-            x, y = frame["x"], frame["y"]
-        return x, y
+        x, y = self._x.transform(x), self._y.transform(y)
+        frame = polars.DataFrame({"x": x, "y": WIDTH - y if self._is_downwards else y, "flip": is_flipped})
+        sizes = {"x": LENGTH, "y": WIDTH}
+        known = {name: polars.col(name).fill_nan(None) for name in sizes}
+        frame = frame.select(
+            polars.when("flip").then(size - known[name]).otherwise(known[name]).alias(name)
+            for name, size in sizes.items()
+        )
+        return frame.to_series(0), frame.to_series(1)
 
     def height(self, z: pl.Series) -> pl.Series:
         """Return heights in metres."""

@@ -1,17 +1,19 @@
 """The table `tracking`: a row for the ball and for each player in each frame.
 
-kloppy has all frames of a match in memory. The rows are made of some thousand frames at a time, so that they need
-little beside it.
+The frames come from kloppy in blocks, where their format allows it. Rows are made of some thousand frames at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify.store.reading.data_frame import library
 from ingestify.tables.column_types import as_json
 from ingestify.tables.definition import TableDefinition
+from ingestify.tables.kloppy_blocks import Block
 from ingestify.tables.rows.people import text_of
 from ingestify.tables.rows.pitch import Pitch
 from ingestify.tables.rows.sportec_tracking import iter_sportec_frames
@@ -31,24 +33,120 @@ def make_frames(given: TableInput, definition: TableDefinition) -> Iterator[pl.D
     if given.loader == "sportec":
         yield from iter_sportec_frames(given, FRAMES)
         return
-    loaded = given.kloppy()
-    from kloppy.domain import TrackingDataset  # not before kloppy has said that it is installed
+    direction = _Direction(is_that_of_most=given.loader == "skillcorner")
+    waiting: list[_Rows] = []
+    has_rows = False
+    for block in _iter_blocks(given):
+        direction.look_at(block)
+        for begin in range(0, len(block.records), FRAMES):
+            some = block.records[begin : begin + FRAMES]
+            waiting.append(_Rows.of(some, block.metadata))
+            has_rows = True
+            if not block.is_whole:
+                for frame in some:
+                    vars(frame).clear()  # each has the next one, so that none would go
+            if not direction.is_known:
+                waiting[-1].pack()
+            while direction.is_known and waiting:
+                yield waiting.pop(0).to_frame(direction.orientation)
+    for rows in waiting:
+        yield rows.to_frame(direction.orientation)
+    if not has_rows:
+        yield _Chunk().to_frame()
 
-    if not isinstance(loaded, TrackingDataset) or not loaded.records:
-        yield _Chunk().to_frame(None)
-        return
-    pitch = Pitch(loaded.metadata)
-    for begin in range(0, len(loaded.records), FRAMES):
+
+def _iter_blocks(given: TableInput) -> Iterator[Block]:
+    is_whole = True
+    for block in given.iter_tracking(FRAMES):
+        is_whole = False
+        yield block
+    if is_whole:
+        loaded = given.kloppy()
+        from kloppy.domain import TrackingDataset  # not before kloppy has said that it is installed
+
+        if isinstance(loaded, TrackingDataset):
+            yield Block(loaded.metadata, loaded.records, is_whole=True)
+
+
+class _Direction:
+    """kloppy's orientation of a match, which it finds by the sides of the teams in the first half.
+
+    Args:
+        is_that_of_most: Whether most frames decide, and not the first one.
+    """
+
+    def __init__(self, *, is_that_of_most: bool) -> None:
+        self.orientation: Any = None
+        self.is_known = False
+        self._counts: Counter[Any] | None = Counter() if is_that_of_most else None
+
+    def look_at(self, block: Block) -> None:
+        """Learn from a block."""
+        from kloppy.domain import AttackingDirection, Orientation
+
+        if self.is_known or not block.records:
+            return
+        if block.is_whole or self._counts is None:
+            self.orientation = block.metadata.orientation
+            self.is_known = block.is_whole or self.orientation != Orientation.NOT_SET
+            return
+        from kloppy.domain import attacking_direction_from_frame
+
+        for frame in block.records:
+            if frame.period.id == 1:
+                is_empty = not frame.players_data
+                side = AttackingDirection.NOT_SET if is_empty else attacking_direction_from_frame(frame)
+                self._counts[side] += 1
+        orientations = {AttackingDirection.LTR: Orientation.HOME_AWAY, AttackingDirection.RTL: Orientation.AWAY_HOME}
+        side = self._counts.most_common(1)[0][0] if self._counts else None
+        self.orientation = orientations.get(side, Orientation.NOT_SET)
+
+
+class _Rows:
+    """The rows of some frames, with kloppy's coordinates until it is known which side each team has.
+
+    Args:
+        frame: The rows.
+        metadata: That of kloppy's dataset.
+        periods: The periods of the frames.
+    """
+
+    def __init__(self, frame: pl.DataFrame, metadata: Any, periods: Mapping[int | None, Any]) -> None:
+        self._frame: pl.DataFrame | None = frame
+        self._packed = b""
+        self._metadata = metadata
+        self._periods = periods
+
+    @classmethod
+    def of(cls, records: Iterable[Any], metadata: Any) -> _Rows:
+        """Return the rows of kloppy's frames."""
         chunk = _Chunk()
-        for frame in loaded.records[begin : begin + FRAMES]:
-            chunk.add(frame, is_flipped=pitch.has_to_flip(frame.period, frame.ball_owning_team, None, is_static=True))
-        yield chunk.to_frame(pitch)
+        for frame in records:
+            chunk.add(frame)
+        return cls(chunk.to_frame(), metadata, chunk.periods)
+
+    def pack(self) -> None:
+        """Compress the rows until they are needed."""
+        assert self._frame is not None
+        content = io.BytesIO()
+        self._frame.write_ipc(content, compression="lz4")
+        self._packed, self._frame = content.getvalue(), None
+
+    def to_frame(self, orientation: Any) -> pl.DataFrame:
+        """Return the rows with the home team to the right, on our pitch."""
+        polars = library("polars")
+        frame = polars.read_ipc(io.BytesIO(self._packed)) if self._frame is None else self._frame
+        pitch = Pitch(self._metadata, orientation)
+        turned = [key for key, one in self._periods.items() if pitch.has_to_flip(one, None, None, is_static=True)]
+        x, y = pitch.place(frame["x"], frame["y"], frame["period_id"].is_in(turned).fill_null(value=False))
+        return frame.with_columns(x.alias("x"), y.alias("y"), pitch.height(frame["z"]).alias("z"))
 
 
 class _Chunk:
     """The rows of some frames, as columns."""
 
     def __init__(self) -> None:
+        self.periods: dict[int | None, Any] = {}
         self._frames: list[tuple[Any, ...]] = []
         self._counts: list[int] = []
         self._people: list[Any] = []
@@ -59,16 +157,17 @@ class _Chunk:
         self._distance: list[float | None] = []
         self._other: list[str | None] = []
 
-    def add(self, frame: Any, *, is_flipped: bool) -> None:
-        owner, state = frame.ball_owning_team, frame.ball_state
+    def add(self, frame: Any) -> None:
+        owner, state, period = frame.ball_owning_team, frame.ball_state, frame.period
+        period_id = None if period is None else period.id
+        self.periods[period_id] = period
         self._frames.append(
             (
-                None if frame.period is None else frame.period.id,
+                period_id,
                 frame.frame_id,
                 frame.timestamp.total_seconds(),
                 None if state is None else state.value,
                 None if owner is None else text_of(owner.team_id),
-                is_flipped,
             )
         )
         self._counts.append(1 + len(frame.players_data))
@@ -88,7 +187,7 @@ class _Chunk:
         self._distance.append(distance)
         self._other.append(as_json(other) if other else None)
 
-    def to_frame(self, pitch: Pitch | None) -> pl.DataFrame:
+    def to_frame(self) -> pl.DataFrame:
         polars = library("polars")
         number = polars.Float64
         frames = polars.DataFrame(
@@ -99,24 +198,19 @@ class _Chunk:
                 "timestamp": number,
                 "ball_state": polars.String,
                 "ball_owning_team": polars.String,
-                "flip": polars.Boolean,
             },
             orient="row",
         )
         of_frame = polars.Series(_repeated(self._counts), dtype=polars.UInt32)
         rows = frames[of_frame]
         people = _People(self._people)
-        x, y, z = (polars.Series(values, dtype=number) for values in (self._x, self._y, self._z))
-        if pitch is not None:
-            x, y = pitch.place(x, y, rows["flip"])
-            z = pitch.height(z)
-        return rows.drop("flip").with_columns(  # type: ignore[no-any-return]
+        return rows.with_columns(  # type: ignore[no-any-return]
             polars.Series("is_ball", people.are_none, polars.Boolean),
             polars.Series("team_id", people.team_ids, polars.String),
             polars.Series("player_id", people.ids, polars.String),
-            x.alias("x"),
-            y.alias("y"),
-            z.alias("z"),
+            polars.Series("x", self._x, number),
+            polars.Series("y", self._y, number),
+            polars.Series("z", self._z, number),
             polars.Series("speed", self._speed, number),
             polars.Series("distance", self._distance, number),
             polars.Series("other", self._other, polars.String),
