@@ -8,6 +8,7 @@
 - `tls`: settings of TLS.
 - `json_lines`: a file, or stdout.
 - `kafka`: a topic of Kafka.
+- `mqtt`: MQTT 5.
 - `nats`: NATS JetStream.
 - `rabbitmq`: an exchange or a queue of RabbitMQ.
 - `redis`: Redis Streams.

@@ -17,6 +17,7 @@ ENTRY_POINT_GROUP = "ingestify.publishers"
 BUILT_IN = {
     "ingestify.json_lines": "ingestify.publishers.json_lines:JsonLines",
     "ingestify.kafka": "ingestify.publishers.kafka:Kafka",
+    "ingestify.mqtt": "ingestify.publishers.mqtt:Mqtt",
     "ingestify.nats": "ingestify.publishers.nats:Nats",
     "ingestify.rabbitmq": "ingestify.publishers.rabbitmq:RabbitMQ",
     "ingestify.redis": "ingestify.publishers.redis:Redis",

@@ -7,15 +7,18 @@ import itertools
 import random
 import threading
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
+from ingestify.domain.message import Message
 from ingestify.domain.publisher import Publisher
 from ingestify.errors import PublishUnavailable
-from ingestify.testing.publisher_contract import Destination, _check_order, _publish, make_messages
+from ingestify.testing.publisher_contract import Destination, Received, _check_order, _publish, make_messages
 from tests.integration.publishers.own_server import OwnServer
 from tests.support.tcp_relay import TcpRelay
 
 _BATCH = 100
+_KILLED_BATCH = 20
 
 
 class OwnDestination(Destination, Protocol):
@@ -50,14 +53,20 @@ def check_cut_connections(destination: OwnDestination, *, answer_bytes: int, see
         finally:
             publisher.close()
     assert relay.accepted >= 12
-    received = destination.receive(len(messages))
+    received = _receive_each(destination, messages)
     _check_order(received, messages)
     if publisher.drops_repeats:
         assert [count for count in collections.Counter(one.id for one in received).values() if count > 1] == []
 
 
-def check_killed_server(destination: OwnDestination, *, kills: int) -> int:
+def check_killed_server(destination: OwnDestination, *, kills: int, is_saved: bool = True) -> int:
     """Kill the server while messages are published, and start it again; check that nothing acknowledged is lost.
+
+    Args:
+        destination: An empty one.
+        kills: How often.
+        is_saved: The server saves a message before it acknowledges it. If not, only those batches are looked for
+            that were begun after its last start.
 
     Returns:
         How often a call of the publisher failed.
@@ -72,7 +81,7 @@ def check_killed_server(destination: OwnDestination, *, kills: int) -> int:
         for number in itertools.count():
             if is_over.is_set():
                 break
-            waiting = make_messages(20, datasets=20, first=number * 20 + 1)
+            waiting = make_messages(_KILLED_BATCH, datasets=_KILLED_BATCH, first=number * _KILLED_BATCH + 1)
             while waiting:
                 try:
                     publisher.publish(waiting)
@@ -87,17 +96,32 @@ def check_killed_server(destination: OwnDestination, *, kills: int) -> int:
 
     thread = threading.Thread(target=publish, daemon=True)
     thread.start()
-    for _ in range(kills):
+    saved = 0
+    for number in range(kills + 1):
         before = len(acknowledged)
         end = time.monotonic() + 30
         while len(acknowledged) < before + 100:
             assert thread.is_alive()
             assert time.monotonic() < end, f"the publisher stands still: {failures} failures"
             time.sleep(0.005)
-        destination.server.kill()
-        destination.start()
+        if number < kills:
+            destination.server.kill()
+            destination.start()
+            saved = 0 if is_saved else len(acknowledged) + _KILLED_BATCH
     is_over.set()
     thread.join(60)
     assert not thread.is_alive()
-    _check_order(destination.receive(len(acknowledged)), acknowledged)
+    expected = acknowledged[saved:]
+    ids = {one.id for one in expected}
+    _check_order([one for one in _receive_each(destination, expected) if one.id in ids], expected)
     return failures
+
+
+def _receive_each(destination: OwnDestination, messages: Sequence[Message]) -> Sequence[Received]:
+    """Wait until each message came, and return all that came, with repeats."""
+    missing = {one.id for one in messages}
+    end = time.monotonic() + 20
+    while True:
+        received = destination.receive(len(messages))
+        if missing <= {one.id for one in received} or time.monotonic() > end:
+            return received
