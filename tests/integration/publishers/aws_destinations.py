@@ -6,6 +6,7 @@ The server itself goes on: moto keeps nothing on disk, as Amazon does.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -32,6 +33,11 @@ from tests.support.tcp_relay import TcpRelay
 REGION = "eu-west-1"
 _ROLE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": "*"}]}
 _numbers = itertools.count(1)
+
+
+@functools.lru_cache(maxsize=16)
+def _client(service: str, url: str) -> Any:
+    return boto3.client(service, region_name=REGION, endpoint_url=url)
 
 
 class AwsDestination:
@@ -88,7 +94,7 @@ class AwsDestination:
 
     def client(self, service: str) -> Any:
         """Return a client past the relay."""
-        return boto3.client(service, region_name=REGION, endpoint_url=self.moto)
+        return _client(service, self.moto)
 
 
 class KinesisDestination(AwsDestination):

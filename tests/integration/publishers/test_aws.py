@@ -42,6 +42,7 @@ def moto():
         yield url
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("service", DESTINATIONS)
 class TestAws(PublisherContract):
     @pytest.fixture
