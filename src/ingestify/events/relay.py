@@ -399,7 +399,7 @@ class Relay:
         """
         text = self._cursor.note_failure(first, error, failures, is_parked=False)
         if failures == 1:
-            logger.warning("The publisher '%s' does not deliver: %s. It is tried again.", self._name, text)
+            logger.warning("The publisher '%s' does not deliver: %s. It is tried again.", self._name, text.rstrip("."))
             logger.debug("the publisher's traceback", exc_info=error)
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10))
         pause *= random.uniform(0.75, 1.25)  # noqa: S311 - no secret: several relays should not come at once

@@ -186,12 +186,13 @@ def test_a_new_publisher_can_begin_now(lake):
     assert relay(lake, bus, start_at="now").run().published == 3
 
 
-def test_a_system_that_is_down_for_a_while_delays_and_loses_nothing(lake, passing_time):  # noqa: F811
-    bus = Bus(*[PublishUnavailable("it restarts")] * 12, 2)
+def test_a_system_that_is_down_for_a_while_delays_and_loses_nothing(lake, passing_time, caplog):  # noqa: F811
+    bus = Bus(*[PublishUnavailable("it restarts.")] * 12, 2)
     result = relay(lake, bus).run(patience=3600)
     assert result.error is None
     assert bus.without_repeats == [event.position for event in lake.events]
     assert not lake.failed()
+    assert caplog.text.count("does not deliver: PublishUnavailable: it restarts. It is tried again.") == 1
 
 
 def test_the_relay_gives_up_after_its_patience_and_says_why(lake, passing_time):  # noqa: F811
