@@ -23,6 +23,7 @@ ALL = (
     "clients.py",
     "commit.py",
     "tables.py",
+    "publishers.py",
 )
 
 

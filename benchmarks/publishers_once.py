@@ -1,4 +1,6 @@
-"""One action on the event log of a lake, in a process of its own: `publishers_once.py ACTION FOLDER TYPE ADDRESS NUMBER`.
+"""One action on the event log of a lake, in a process of its own.
+
+Arguments: the action, the folder of the lake, `kafka` or `rabbitmq`, the address, and the number of events.
 
 `fill` writes a log, `publish` passes it on with `Publishing`, and `bare` sends the same bytes, made beforehand, with
 the client library alone.
@@ -123,9 +125,7 @@ def bare_kafka(messages: Sequence[Message], address: str) -> None:
     """Send all with an idempotent producer that is never waited for before the end."""
     import confluent_kafka
 
-    ready = [
-        (one.data, one.key, {"content-type": JSON_TYPE, **one.headers("ce_")}) for one in messages
-    ]
+    ready = [(one.data, one.key, {"content-type": JSON_TYPE, **one.headers("ce_")}) for one in messages]
     producer = confluent_kafka.Producer(
         {"bootstrap.servers": address, "enable.idempotence": True, "acks": "all", "partitioner": "murmur2_random"}
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Annotated, TypeAlias, TypedDict, cast
+from typing import Annotated, Any, TypeAlias, TypedDict, cast
 
 from ingestify.clock import as_utc
 from ingestify.domain.dataset import Dataset
@@ -31,6 +31,7 @@ __all__ = [
     "DatasetPayload",
     "EventPayload",
     "FilePayload",
+    "MessageMaker",
     "RevisionPayload",
     "make_message",
     "make_payload",
@@ -180,17 +181,21 @@ OWN_KEYS: dict[str, tuple[str, ...]] = {
 
 def make_payload(event: DatasetEvent, *, include_metadata: bool = True, include_files: bool = True) -> EventPayload:
     """Return the payload of a logged event: JSON values."""
+    dataset = _dataset(event.dataset, include_metadata=include_metadata, include_files=include_files)
+    return cast("EventPayload", _payload(event, dataset))
+
+
+def _payload(event: DatasetEvent, dataset: object) -> dict[str, object]:
     assert event.position is not None, "a logged event has a position"
-    payload = {
+    return {
         "event_type": event.event_type,
         "occurred_at": _text(event.occurred_at),
         "lake_id": event.lake_id,
         "epoch": event.epoch,
         "position": event.position,
-        "dataset": _dataset(event.dataset, include_metadata=include_metadata, include_files=include_files),
+        "dataset": dataset,
         **{name: getattr(event, name) for name in OWN_KEYS.get(event.event_type, ())},
     }
-    return cast("EventPayload", payload)
 
 
 def _dataset(dataset: Dataset, *, include_metadata: bool, include_files: bool) -> DatasetPayload:
@@ -210,8 +215,7 @@ def _dataset(dataset: Dataset, *, include_metadata: bool, include_files: bool) -
         "revision": None if last is None else _revision(last),
     }
     if include_files:
-        current = dataset.current_revision
-        payload["files"] = [] if current is None else [_file(file) for file in current.modified_files]
+        payload["files"] = [_file(file) for file in dataset.files.values()]
     if include_metadata:
         payload["metadata"] = dataset.metadata
     return payload
@@ -246,37 +250,63 @@ def _file(file: File) -> FilePayload:
 
 def make_message(event: DatasetEvent, *, include_metadata: bool = True, include_files: bool = True) -> Message:
     """Return the message about a logged event."""
-    import msgspec
+    return MessageMaker(include_metadata=include_metadata, include_files=include_files).make(event)
 
-    dataset = event.dataset
-    payload = make_payload(event, include_metadata=include_metadata, include_files=include_files)
-    version = f"v{PAYLOAD_VERSION}"
-    fields = {name: str(value) for name, value in dataset.identifier.items()}
-    fields |= {
-        "event_type": event.event_type,
+
+class MessageMaker:
+    """Makes the messages about logged events.
+
+    Args:
+        include_metadata: With what the provider says of the dataset.
+        include_files: With the current files of the dataset.
+    """
+
+    def __init__(self, *, include_metadata: bool = True, include_files: bool = True) -> None:
+        import msgspec
+
+        self._includes = {"include_metadata": include_metadata, "include_files": include_files}
+        self._encode = msgspec.json.Encoder().encode
+        self._encoded = msgspec.Raw
+        self._shown: tuple[Dataset, Any, dict[str, str]] | None = None
+        """The dataset of the last event, as JSON, and its fields. The two events of a new dataset share them."""
+
+    def make(self, event: DatasetEvent) -> Message:
+        """Return the message about an event."""
+        dataset = event.dataset
+        if self._shown is None or self._shown[0] is not dataset:
+            encoded = self._encoded(self._encode(_dataset(dataset, **self._includes)))
+            self._shown = dataset, encoded, _fields(dataset)
+        _, encoded, fields = self._shown
+        version = f"v{PAYLOAD_VERSION}"
+        return Message(
+            id=f"{event.lake_id}/{event.epoch}/{event.position}",
+            source=f"urn:ingestify:lake:{event.lake_id}",
+            type=f"ingestify.{event.event_type}.{version}",
+            time=_text(event.occurred_at),
+            key=dataset.dataset_id,
+            dataschema=f"urn:ingestify:event:{event.event_type}:{version}",
+            extensions={
+                "partitionkey": dataset.dataset_id,
+                "sequence": f"{event.position:020d}",
+                "lakeid": event.lake_id,
+                "epoch": event.epoch,
+                "provider": dataset.provider,
+                "datasettype": dataset.dataset_type,
+            },
+            fields={**fields, "event_type": event.event_type},
+            data=self._encode(_payload(event, encoded)),
+        )
+
+
+def _fields(dataset: Dataset) -> dict[str, str]:
+    """Return what a template can name of a dataset. A key of the identifier is no other field's."""
+    return {
+        **{name: str(value) for name, value in dataset.identifier.items()},
         "bucket": dataset.bucket,
         "provider": dataset.provider,
         "dataset_type": dataset.dataset_type,
         "dataset_id": dataset.dataset_id,
     }
-    return Message(
-        id=f"{event.lake_id}/{event.epoch}/{event.position}",
-        source=f"urn:ingestify:lake:{event.lake_id}",
-        type=f"ingestify.{event.event_type}.{version}",
-        time=payload["occurred_at"],
-        key=dataset.dataset_id,
-        dataschema=f"urn:ingestify:event:{event.event_type}:{version}",
-        extensions={
-            "partitionkey": dataset.dataset_id,
-            "sequence": f"{event.position:020d}",
-            "lakeid": event.lake_id,
-            "epoch": event.epoch,
-            "provider": dataset.provider,
-            "datasettype": dataset.dataset_type,
-        },
-        fields=fields,
-        data=msgspec.json.encode(payload),
-    )
 
 
 def _text(moment: dt.datetime) -> str:

@@ -1,16 +1,18 @@
 """The relay of one publisher: reads the event log with a cursor, and passes its events on as messages.
 
-At least once: the cursor moves after every message of a batch was acknowledged. Nothing is queued in memory: the relay
-reads the next batch when the one before is acknowledged.
+At least once: the cursor moves after every message of a batch was acknowledged. In memory there are two pages of the
+log at most: the one that is delivered, and the one after it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from ingestify.clock import monotonic, wait_for
 from ingestify.domain.condition import Answers, DatasetCondition
@@ -28,7 +30,7 @@ from ingestify.errors import (
 )
 from ingestify.events.consumer import find_start
 from ingestify.events.cursor import ReaderCursor, error_text, position_of
-from ingestify.events.payload import make_message
+from ingestify.events.payload import MessageMaker
 from ingestify.failpoints import failpoint
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
@@ -37,7 +39,7 @@ __all__ = ["PublishRules", "Relay", "RelayResult", "reader_name_of"]
 
 logger = PrintableLogger(__name__)
 
-_PAGE = 500
+_PAGE = 1000
 """How many events are read at a time."""
 
 _MOST_BYTES = 4 << 20
@@ -106,6 +108,33 @@ class RelayResult:
         self.error = other.error
 
 
+class _Pages:
+    """The pages of the event log. While one is delivered, a thread reads the next one, if there is more to read.
+
+    Args:
+        read: Returns the events after a position, a page at most.
+    """
+
+    def __init__(self, read: Callable[[int], Sequence[DatasetEvent]]) -> None:
+        self._read = read
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="publish read")
+        self._ahead: tuple[int, Future[Sequence[DatasetEvent]]] | None = None
+
+    def after(self, position: int) -> Sequence[DatasetEvent]:
+        """Return the events after a position; none: it is the end of the log."""
+        ahead, self._ahead = self._ahead, None
+        # An empty page that was read ahead says nothing of now.
+        events = (ahead[1].result() if ahead is not None and ahead[0] == position else ()) or self._read(position)
+        if len(events) == _PAGE:
+            last = position_of(events[-1])
+            self._ahead = last, self._thread.submit(self._read, last)
+        return events
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+
 class _Stopped(Exception):
     """The relay was stopped while it waited."""
 
@@ -126,6 +155,7 @@ class Relay:
         self._publisher = publisher
         self._rules = rules
         self._answers = Answers(rules.where)
+        self._messages = MessageMaker(include_metadata=rules.include_metadata, include_files=rules.include_files)
         self._stop = threading.Event()
         self._cursor = ReaderCursor(
             catalogue,
@@ -176,7 +206,8 @@ class Relay:
             return result
         try:
             self._begin()
-            self._pass_all(poll_interval)
+            with contextlib.closing(_Pages(self._read_page)) as pages:
+                self._pass_all(poll_interval, pages)
         except _Stopped:
             pass
         except (PublishError, ConfigurationError) as error:
@@ -202,11 +233,11 @@ class Relay:
         name = reader_name_of(self._name)
         return next((one.switched_off for one in self._catalogue.event_readers.list_readers() if one.name == name), "")
 
-    def _pass_all(self, poll_interval: float | None) -> None:
+    def _pass_all(self, poll_interval: float | None, pages: _Pages) -> None:
         while not self._stop.is_set():
             failed = self._cursor.find_failed()
             self._retry_requested(failed)
-            events = self._catalogue.event_log.read(self._cursor.had, _PAGE, has_history=False)
+            events = pages.after(self._cursor.had)
             if events:
                 self._pass_on(events)
                 for one in failed:
@@ -221,11 +252,14 @@ class Relay:
                 self._cursor.check_unmoved()
                 self._stop.wait(poll_interval)
 
+    def _read_page(self, position: int) -> Sequence[DatasetEvent]:
+        return self._catalogue.event_log.read(position, _PAGE, has_history=False)
+
     # ---- events to messages ----------------------------------------------------------------------------
 
     def _pass_on(self, events: Sequence[DatasetEvent]) -> None:
         """Pass on new events. Each was acknowledged or is a dead letter when it returns."""
-        messages = {position_of(event): self._message(event) for event in events if self._wants(event)}
+        messages = {position_of(event): self._messages.make(event) for event in events if self._wants(event)}
         self._check_condition(events)
         self._result.passed_over += len(events) - len(messages)
         self._deliver(messages)
@@ -250,10 +284,6 @@ class Relay:
             logger.warning("The publisher '%s': %s", self._name, condition.unknown_keys(unknown, known))
             self._has_warned = True
 
-    def _message(self, event: DatasetEvent) -> Message:
-        rules = self._rules
-        return make_message(event, include_metadata=rules.include_metadata, include_files=rules.include_files)
-
     def _retry_requested(self, failed: Sequence[FailedEvent]) -> None:
         """Pass on the dead letters that somebody wants to have sent again."""
         requested = {one.position for one in failed if is_requested(one, self._cursor.had)}
@@ -266,7 +296,7 @@ class Relay:
             for position in some:
                 events = self._catalogue.event_log.read(position - 1, 1, has_history=False)
                 if events and events[0].position == position:
-                    messages[position] = self._message(events[0])
+                    messages[position] = self._messages.make(events[0])
                 else:
                     logger.warning("The publisher '%s': the event %d is not in the log any more.", self._name, position)
                     self._cursor.forget_failure(position)

@@ -64,6 +64,8 @@ class Kafka(Publisher):
         options: Properties of librdkafka, such as `security.protocol`, `sasl.username` and `compression.type`.
     """
 
+    batch_size = 1000
+
     def __init__(
         self,
         bootstrap_servers: str | Sequence[str],

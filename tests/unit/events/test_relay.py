@@ -8,6 +8,7 @@ import json
 import random
 import threading
 import time
+from unittest import mock
 
 import pytest
 from hypothesis import strategies as st
@@ -122,6 +123,65 @@ def test_all_events_arrive_in_the_log_s_order_and_once(lake):
     assert relay(lake, bus).run().published == 0
     lake.change()
     assert relay(lake, bus).run().published == 3
+
+
+def test_a_page_is_read_while_the_one_before_is_delivered(lake, monkeypatch):
+    monkeypatch.setattr("ingestify.events.relay._PAGE", 2)
+    asked = []
+    began = threading.Event()
+    read = lake.catalogue.event_log.read
+
+    def note(position, *rest, **options):
+        asked.append(position)
+        if position == 2:
+            began.set()
+        return read(position, *rest, **options)
+
+    class Waiting(Bus):
+        def publish(self, messages):
+            assert began.wait(10), "the next page is not read before this one is delivered"
+            super().publish(messages)
+
+    monkeypatch.setattr(lake.catalogue.event_log, "read", note)
+    bus = Waiting()
+    assert relay(lake, bus).run().published == 6
+    assert bus.positions == [1, 2, 3, 4, 5, 6]
+    # The page behind the last one is read once more, as it may have been empty too early.
+    assert asked == [0, 2, 4, 6, 6]
+
+
+def test_what_is_logged_after_an_empty_page_was_read_ahead_is_not_missed(lake, monkeypatch):
+    monkeypatch.setattr("ingestify.events.relay._PAGE", 6)
+    is_ahead = threading.Event()
+    read = lake.catalogue.event_log.read
+
+    def note(position, *rest, **options):
+        events = read(position, *rest, **options)
+        if position == 6:
+            is_ahead.set()
+        return events
+
+    class Slow(Bus):
+        def publish(self, messages):
+            if not self.calls:
+                assert is_ahead.wait(10)
+                lake.change()
+            super().publish(messages)
+
+    monkeypatch.setattr(lake.catalogue.event_log, "read", note)
+    bus = Slow()
+    relay(lake, bus).run()
+    assert bus.positions == list(range(1, 10))
+
+
+def test_the_two_messages_of_a_new_dataset_have_the_same_dataset_and_their_own_attributes(lake):
+    bus = Bus()
+    relay(lake, bus).run()
+    first, second = (json.loads(message.data) for message in bus.taken[:2])
+    assert first["dataset"] == second["dataset"]
+    assert [one["event_type"] for one in (first, second)] == ["dataset_created", "revision_added"]
+    assert [one.fields["event_type"] for one in bus.taken[:2]] == ["dataset_created", "revision_added"]
+    assert [one.extensions["sequence"] for one in bus.taken[:2]] == [f"{1:020d}", f"{2:020d}"]
 
 
 def test_a_message_has_what_a_consumer_needs_and_no_content(lake):
@@ -381,7 +441,8 @@ def test_whatever_the_other_system_does_each_event_arrives_in_its_dataset_s_orde
 def check_order(seed):
     chance = random.Random(seed)
     source = Small("small", count=chance.randint(1, 5))
-    with get_dev_engine(source, "match") as engine:
+    pages = mock.patch("ingestify.events.relay._PAGE", chance.choice([1, 2, 5, 1000]))
+    with pages, get_dev_engine(source, "match") as engine:
         lake = Lake(engine, source)
         bus = Bus(keeps_order=chance.random() < 0.5)
         engine.load()

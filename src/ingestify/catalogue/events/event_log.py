@@ -185,7 +185,7 @@ class EventLog:
             # Only the first row's payload can belong to an event before this page.
             earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
             epochs = find_epochs(connection, self._database, self._epochs) or []
-            events = [_in_epoch(one, epochs) for one in _events_of(rows, earlier)]
+            events = _events_of(rows, earlier, epochs)
             return self._complete(connection, events) if has_history else events
 
     @retried
@@ -270,12 +270,13 @@ def _told(moment: dt.datetime) -> str:
     return f"as_of {moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
+def _events_of(rows: Sequence[Any], earlier: str | None, epochs: Sequence[Epoch]) -> list[DatasetEvent]:
     """Return the events of rows.
 
     Args:
         rows: The rows, by position.
         earlier: The payload of the first row, if the row itself has none.
+        epochs: Those of the lake, oldest first.
     """
     events: list[DatasetEvent] = []
     content: dict[str, Any] = {}
@@ -289,19 +290,26 @@ def _events_of(rows: Sequence[Any], earlier: str | None) -> list[DatasetEvent]:
         extra.setdefault("schema_version", 1)
         if "reasons" in extra:
             extra["reasons"] = tuple(extra["reasons"])
+        lake_id, epoch = _epoch_of(position, epochs)
         events.append(
-            LOGGED_EVENTS[event_type](dataset=dataset, occurred_at=to_moment(occurred_at), position=position, **extra)
+            LOGGED_EVENTS[event_type](
+                dataset=dataset,
+                occurred_at=to_moment(occurred_at),
+                position=position,
+                lake_id=lake_id,
+                epoch=epoch,
+                **extra,
+            )
         )
     return events
 
 
-def _in_epoch(event: DatasetEvent, epochs: Sequence[Epoch]) -> DatasetEvent:
-    """Return an event with the lake and the epoch of its position."""
-    assert event.position is not None, "a logged event has a position"
+def _epoch_of(position: int, epochs: Sequence[Epoch]) -> tuple[str, int]:
+    """Return the lake and the epoch of a position; none in an archive that has no epochs."""
     for lake_id, epoch, _, after_position in reversed(epochs):
-        if event.position > after_position:
-            return dataclasses.replace(event, lake_id=lake_id, epoch=epoch)
-    return event
+        if position > after_position:
+            return lake_id, epoch
+    return "", 0
 
 
 def _lacks_revisions(dataset: Dataset) -> bool:
