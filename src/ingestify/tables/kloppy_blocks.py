@@ -74,16 +74,54 @@ def _keep_ends(metadata: bytes) -> Callable[[list[Lines], Lines], bool]:
     return keep
 
 
+def _keep_kick_offs(kept: list[Lines], lines: Lines) -> bool:
+    """PFF: the first frame, and that of extra time; the sides of the teams in these two turn extra time around."""
+    wanted = 3 if kept else 1
+    is_wanted = len(kept) < 2 and (not kept or b'"period": 3' in lines[0] or b'"period":3' in lines[0])
+    return bool(is_wanted and json.loads(lines[0])["period"] == wanted)
+
+
+def _resume_pff(kept: list[Lines], before: list[Lines], some: list[Lines], records: list[Any]) -> list[Lines]:
+    """Return what lets kloppy go on with the state of the ball and who has it, which only some lines tell."""
+    frames = [json.loads(one[0]) for one in kept]
+    if records:
+        state, owner = records[-1].ball_state, records[-1].ball_owning_team
+        frames[0]["game_event"] = {
+            "game_event_type": "OTB" if state.value == "alive" else "OUT",
+            "home_ball": None if owner is None else owner.ground.value == "home",
+        }
+    elif before:
+        frames[0]["game_event"] = json.loads(before[0][0])["game_event"]
+    for number, one in enumerate(frames, start=1):
+        one["frameNum"] = -number
+        if number > 1:
+            one["game_event"] = None
+    told: list[Lines] = []
+    for line in reversed(some):  # lines without a frame may tell it, too
+        frame = json.loads(line[0])
+        if frame["period"] in (1, 2, 3, 4):
+            break
+        if frame.get("game_event"):
+            told.insert(0, line)
+    return [(json.dumps(one).encode() + b"\n",) for one in frames] + told
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Layout:
     feeds: tuple[str, ...]
     keep: Callable[[list[Lines], Lines], bool]
     needed: int = 0
     """How many lines have to be kept before kloppy can load the first block."""
+    resume: Callable[[list[Lines], list[Lines], list[Lines], list[Any]], list[Lines]] | None = None
+    """Returns what comes before the next block in place of what was kept: lines of frames with negative numbers.
+
+    Its arguments are what was kept, what came before this block, the lines of this block, and its frames.
+    """
 
 
 _LAYOUTS = {
     "metrica": _Layout(("frames-home", "frames-away"), _keep_first_of_period, needed=4),
+    "pff": _Layout(("frames",), _keep_kick_offs, needed=1, resume=_resume_pff),
     "secondspectrum": _Layout(("frames",), _keep_nothing),
     "skillcorner": _Layout(("frames",), _keep_first_half, needed=1),
     # kloppy takes the frame rate from the difference of lines.
@@ -186,19 +224,28 @@ def _iter_blocks(
     layout: _Layout, lines: Iterable[Lines], load: Callable[[Sequence[Lines]], Any], at_once: int
 ) -> Iterator[Block]:
     kept: list[Lines] = []
-    before: list[Lines] = []  # what was kept of earlier blocks
+    before: list[Lines] = []
     some: list[Lines] = []
     extra, is_first = 0, True
+
+    def block(*, is_whole: bool) -> Block:
+        loaded = load([*before, *some])
+        if layout.resume is None:
+            return Block(loaded.metadata, loaded.records[extra:], is_whole)
+        return Block(loaded.metadata, [one for one in loaded.records if one.frame_id >= 0], is_whole)
+
     for one in lines:
         if len(some) >= at_once and len(kept) >= layout.needed:
-            loaded = load([*before, *some])
-            yield Block(loaded.metadata, loaded.records[extra:], is_whole=False)
-            is_first, some = False, []
-            if len(before) < len(kept):
+            made = block(is_whole=False)
+            if layout.resume is not None:
+                before = layout.resume(kept, before, some, made.records)
+            elif len(before) < len(kept):
                 before = list(kept)
                 extra = len(load(before).records)
+            is_first, some = False, []
+            yield made
+            del made
         some.append(one)
         if layout.keep(kept, one):
             kept.append(one)
-    loaded = load([*before, *some])
-    yield Block(loaded.metadata, loaded.records[extra:], is_whole=is_first)
+    yield block(is_whole=is_first)

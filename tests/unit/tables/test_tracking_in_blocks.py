@@ -20,7 +20,8 @@ from ingestify.tables.table_input import TableInput
 from .reading import frame_of
 from .real_files import SAMPLES, TRACKING, Real, in_a_lake
 
-IN_BLOCKS = [one for one in TRACKING if one.provider in ("metrica", "secondspectrum", "statsperform", "tracab")]
+PROVIDERS = ("metrica", "pff", "secondspectrum", "statsperform", "tracab")
+IN_BLOCKS = [one for one in TRACKING if one.provider in PROVIDERS]
 IN_BLOCKS += [one for one in TRACKING if str(one) == "skillcorner-tracking-sample"]
 
 
@@ -53,6 +54,37 @@ def real_in(folder: Path, provider: str, provider_data: Path, metadata: str, fra
     (folder / metadata).write_bytes((provider_data / SAMPLES / metadata).read_bytes())
     (folder / frames).write_text(content)
     return Real(provider, "tracking", "made", None, {"metadata": metadata, "frames": frames})
+
+
+@pytest.mark.parametrize("at_once", [7, 25, 60])
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_match_of_pff_with_extra_time(provider_data, tmp_path, monkeypatch, at_once, is_turned):
+    """The ball's state and owner are told by few lines, also by one between the periods."""
+    frames = list(map(json.loads, (provider_data / SAMPLES / "pff_10517.jsonl").read_text().splitlines()))
+    assert [frames[number]["period"] for number in (99, 100, 149, 150)] == [2, 3, 3, 4]
+    for number in (60, 90, 130):
+        frames[number]["game_event"] = {"game_event_type": ("OUT", "OTB", "G")[number % 3], "home_ball": number > 70}
+    between = {**frames[99], "period": None, "game_event": {"game_event_type": "OTB", "home_ball": True}}
+    frames[100]["game_event"] = None
+    for one in frames[100:] if is_turned else ():
+        for people in (
+            one["homePlayersSmoothed"] or [],
+            one["awayPlayersSmoothed"] or [],
+            [one["ballsSmoothed"] or {}],
+        ):
+            for person in people:
+                person.update({axis: -person[axis] for axis in "xy" if person.get(axis) is not None})
+    lines = [json.dumps(one) + "\n" for one in [*frames[:100], *[between] * 5, *frames[100:]]]
+    (tmp_path / "frames.jsonl").write_text("".join(lines))
+    for name in ("metadata", "rosters"):
+        (tmp_path / f"{name}.json").write_bytes((provider_data / SAMPLES / f"pff_{name}_10517.json").read_bytes())
+    feeds = {"metadata": "metadata.json", "rosters": "rosters.json", "frames": "frames.jsonl"}
+    rows = assert_that_blocks_make_the_same_rows(
+        monkeypatch, Real("pff", "tracking", "made", None, feeds), tmp_path, at_once
+    )
+    assert rows["frame_id"].n_unique() == 200
+    assert rows["ball_state"].n_unique() == 2
+    assert rows["ball_owning_team"].n_unique() == 2
 
 
 def skillcorner_frames(provider_data: Path) -> list[dict[str, Any]]:
