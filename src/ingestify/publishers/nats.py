@@ -147,6 +147,8 @@ class Nats(Publisher):
     async def _connect(self) -> _Connection:
         """Connect to the first of the servers that takes the connection."""
         failure: Exception = ConfigurationError("servers is empty.")
+        if self._credentials is not None:
+            _check_credentials(self._credentials)
         for server in self._servers:
             wants_tls = server.startswith("tls:") or self._tls.is_set
             connection = _Connection(_client(wants_tls))
@@ -187,8 +189,8 @@ class Nats(Publisher):
             return ConfigurationError(f"{title} does not accept the login: {text}")
         if isinstance(error, ssl.SSLError):
             return ConfigurationError(f"{title}: TLS failed: {text}")
-        if self._credentials is not None and (isinstance(error, ValueError) or getattr(error, "filename", None)):
-            return ConfigurationError(f"credentials: {self._credentials} cannot be read: {text}")
+        if self._credentials is not None and not isinstance(error, (OSError, errors.Error)):
+            return ConfigurationError(f"credentials: {self._credentials} has no login that NATS knows: {text}")
         return PublishUnavailable(f"{title}: {text}")
 
     async def _send(
@@ -421,6 +423,16 @@ def _check_server(server: object) -> str:
     if not is_right:
         raise ConfigurationError(f"servers: {mask_url(text)} is no server; write one such as nats://127.0.0.1:4222.")
     return text
+
+
+def _check_credentials(path: str) -> None:
+    """Refuse a file without a login: the client would look for its token without end."""
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"credentials: {path} cannot be read: {error.strerror or error}.") from error
+    if b"BEGIN NATS USER JWT" not in content or b"BEGIN USER NKEY SEED" not in content:
+        raise ConfigurationError(f"credentials: {path} has no token and seed, as files of nsc have.")
 
 
 def _text(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from ingestify.errors import ConfigurationError, MessagesRefused, PublishUnavail
 from ingestify.publishers.nats import Nats
 from ingestify.testing.publisher_contract import PublisherContract, make_messages, read_binary, read_structured
 from tests.integration.publishers.faults import check_cut_connections, check_killed_server
+from tests.integration.publishers.nats_accounts import make_account
 from tests.integration.publishers.own_server import OwnServer
 from tests.support.tcp_relay import TcpRelay
 from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
@@ -269,6 +270,28 @@ def test_a_login_without_the_rights_is_an_error_of_the_configuration(login, mess
     right = made.make(user="lake", password="the right one")
     right.publish(make_messages(3))
     right.close()
+
+
+def test_a_file_of_credentials_is_a_login(tmp_path, make_destination):
+    pytest.importorskip("nkeys", reason="the extra 'nats' brings nkeys")
+    settings, credentials = make_account()
+    file = tmp_path / "lake.creds"
+    file.write_text(credentials)
+    made = make_destination(settings, is_ready=any_answer)
+    made.ask(lambda js: js.add_stream(stream()), user_credentials=str(file))
+    publisher = made.make(credentials=str(file))
+    publisher.publish(make_messages(3))
+    publisher.close()
+    _, others = make_account()
+    for content, message in (
+        (others, "does not accept the login"),
+        (credentials.replace("-----\nSU", "-----\nXX"), "has no login that NATS knows"),
+    ):
+        file.write_text(content)
+        publisher = made.make(credentials=str(file))
+        with pytest.raises(ConfigurationError, match=message):
+            publisher.publish(make_messages(1))
+        publisher.close()
 
 
 def test_tls_is_verified_and_nothing_is_sent_without_it(tmp_path, make_destination):

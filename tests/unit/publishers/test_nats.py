@@ -112,9 +112,30 @@ def test_without_the_client_the_extra_is_named(monkeypatch):
         Nats(URL, "football").publish(make_messages(1))
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"lake\.creds cannot be read: No such file"),
+        ("", r"lake\.creds has no token and seed"),
+        ("-----BEGIN USER NKEY SEED-----\nSUA\n", r"lake\.creds has no token and seed"),
+        ("-----BEGIN NATS USER JWT-----\na\n", r"lake\.creds has no token and seed"),
+    ],
+)
+def test_a_file_without_credentials_is_named(content, message, tmp_path):
+    file = tmp_path / "lake.creds"
+    if content is not None:
+        file.write_text(content)
+    publisher = Nats(URL, "football", credentials=str(file))
+    with pytest.raises(ConfigurationError, match=message):
+        publisher.publish(make_messages(1))
+    publisher.close()
+
+
 def test_without_its_part_for_credentials_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "nkeys", None)
-    publisher = Nats(URL, "football", credentials=str(tmp_path / "lake.creds"))
+    file = tmp_path / "lake.creds"
+    file.write_text("-----BEGIN NATS USER JWT-----\na\n-----BEGIN USER NKEY SEED-----\nSUA\n")
+    publisher = Nats(URL, "football", credentials=str(file))
     with pytest.raises(MissingExtraError, match=r"credentials of ingestify\.nats needs the extra 'nats'"):
         publisher.publish(make_messages(1))
     publisher.close()
