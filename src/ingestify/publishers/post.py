@@ -64,46 +64,42 @@ class Poster:
         allowed: Iterable[str],
         setting: str,
     ) -> None:
-        self._url = url
-        self._headers = headers
         self._timeout_seconds = timeout_seconds
         self._connections = connections
         self._setting = setting
         self._addresses = AddressPolicy(frozenset({AddressClass.PUBLIC}), _networks(allowed, setting))
         self._lock = threading.Lock()
         self._transport: Transport | None = None
+        user_agent = HttpOptions().user_agent
         try:
-            make_request(url, headers=headers, user_agent=HttpOptions().user_agent, body=b"")
+            self._request = make_request(
+                url, headers=headers, user_agent=user_agent, accept_encoding="identity", body=b""
+            )
         except SourceError as error:
             raise ConfigurationError(str(error)) from error
 
     @property
     def shown_url(self) -> str:
         """The URL without its secrets."""
-        return mask_url(self._url)
+        return mask_url(self._request.url)
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Posted:
         """Send a body, and return the answer, whatever its status is.
 
         Args:
             body: The body.
-            headers: Sent beside those of all requests.
+            headers: Sent beside those of all requests. The caller knows that they can be sent.
 
         Raises:
             FetchError: There is no answer.
             ConfigurationError: The host is at an address that is not allowed, or no request can be sent to the URL.
         """
-        request = make_request(
-            self._url,
-            headers={**self._headers, **headers},
-            user_agent=HttpOptions().user_agent,
-            accept_encoding="identity",
-            body=body,
-        )
         transport = self._open()
+        # Not by `make_request`, which would hide the signature of each message for ever.
+        headers = {**self._request.headers, **headers}
         for stale in range(_MOST_STALE + 1):
             try:
-                with transport.send("POST", request.url, request.headers, self._addresses, body) as answer:
+                with transport.send("POST", self._request.url, headers, self._addresses, body) as answer:
                     _pass_over(answer)
                     return Posted(answer.status, answer.headers)
             except TransportError as error:

@@ -15,6 +15,7 @@ from cloudevents.core.bindings import http as cloudevents_http
 from standardwebhooks.webhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from ingestify import masking
 from ingestify.errors import ConfigurationError, MessagesRefused, PublisherSwitchedOff, PublishUnavailable
 from ingestify.masking import mask_text
 from ingestify.publishers.webhook import Webhook
@@ -175,6 +176,14 @@ def test_requests_are_sent_side_by_side_over_kept_connections(endpoint, monkeypa
         publisher.publish(make_messages(30, datasets=30, first=31))
     assert len(endpoint.asked) == 60
     assert len(made) <= 3
+
+
+def test_masking_does_not_grow_with_the_messages(endpoint):
+    with contextlib.closing(endpoint.make(headers={"Authorization": "Bearer 0123456789"})) as publisher:
+        publisher.publish(make_messages(1))
+        before = masking._hidden
+        publisher.publish(make_messages(5, first=2))
+    assert masking._hidden == before
 
 
 # ---- what a status means -------------------------------------------------------------------------------
