@@ -15,9 +15,10 @@ from typing import Any
 from ingestify.clock import monotonic
 from ingestify.domain.message import Message
 from ingestify.domain.publisher import Publisher
-from ingestify.errors import ConfigurationError, MissingExtraError, PublishUnavailable
+from ingestify.errors import ConfigurationError, MessagesRefused, MissingExtraError, PublishUnavailable
 from ingestify.masking import hide_url, mask_text, mask_url
 from ingestify.publishers.arguments import check_count, check_flag, check_optional_text, check_seconds, check_text
+from ingestify.publishers.delivery import split
 from ingestify.publishers.template import Template
 from ingestify.publishers.tls import Tls, find_certificate_error
 
@@ -52,6 +53,12 @@ redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -window - 1)
 return number
 """
 
+_LONGEST_REQUEST = 512 << 20
+"""The most bytes of one value, as Redis comes."""
+
+_ARGUMENT_BYTES = 16
+"""The most bytes that the protocol adds to a value of fewer than 100 MB, and some for what is not ASCII."""
+
 _SHA1 = hashlib.sha1(_APPEND.encode(), usedforsecurity=False).hexdigest()
 """By which Redis knows the script."""
 
@@ -74,6 +81,7 @@ class Redis(Publisher):
         password: The password.
         repeats_window: How many ids are remembered for each stream.
         max_length: About how many entries a stream keeps; left out: all.
+        max_request_bytes: The most bytes of one request; a larger message is refused.
         cluster: Whether the server is a Redis Cluster.
         ca_file: The certificates that are trusted.
         client_certificate: The certificate that this side shows.
@@ -96,6 +104,7 @@ class Redis(Publisher):
         password: str | None = None,
         repeats_window: int = 10_000,
         max_length: int | None = None,
+        max_request_bytes: int = _LONGEST_REQUEST,
         cluster: bool = False,
         ca_file: str | None = None,
         client_certificate: str | None = None,
@@ -117,6 +126,7 @@ class Redis(Publisher):
         }
         self._window = check_count(repeats_window, "repeats_window", least=self.batch_size, most=10_000_000)
         self._max_length = 0 if max_length is None else check_count(max_length, "max_length", most=10**15)
+        self._max_request_bytes = check_count(max_request_bytes, "max_request_bytes", most=_LONGEST_REQUEST)
         self._is_cluster = check_flag(cluster, "cluster")
         self._tls = Tls.of(ca_file, client_certificate, client_key)
         if self._tls.is_set and not self._url.startswith("rediss:"):
@@ -130,15 +140,28 @@ class Redis(Publisher):
         for message in messages:
             streams.setdefault(self._stream.fill(message.fields), []).append(message)
         acknowledged: set[str] = set()
+        refused: dict[str, str] = {}
         end = monotonic() + self._timeout
         for stream, some in streams.items():
-            if monotonic() > end:
-                raise PublishUnavailable(
-                    f"Redis took {len(acknowledged)} of {len(messages)} messages in {self._timeout:g} seconds.",
-                    acknowledged=acknowledged,
-                )
-            self._append(stream, some, acknowledged)
-            acknowledged.update(one.id for one in some)
+            parts, too_large = split(
+                some,
+                _size,
+                most_messages=self.batch_size,
+                most_bytes=self._max_request_bytes,
+                most_message_bytes=self._max_request_bytes,
+                limit="max_request_bytes",
+            )
+            refused |= too_large
+            for part in parts:
+                if monotonic() > end:
+                    raise PublishUnavailable(
+                        f"Redis took {len(acknowledged)} of {len(messages)} messages in {self._timeout:g} seconds.",
+                        acknowledged=acknowledged,
+                    )
+                self._append(stream, part, acknowledged)
+                acknowledged.update(one.id for one in part)
+        if refused:
+            raise MessagesRefused(refused)
 
     def _append(self, stream: str, messages: Sequence[Message], acknowledged: set[str]) -> None:
         arguments: list[str | bytes | int] = [self._window, self._max_length]
@@ -216,6 +239,11 @@ class Redis(Publisher):
 def _fields(message: Message) -> list[str | bytes]:
     attributes: Mapping[str, str | int] = message.attributes
     return [*(part for name, value in attributes.items() for part in (name, str(value))), "data", message.data]
+
+
+def _size(message: Message) -> int:
+    """Return about how many bytes of a request a message takes."""
+    return sum(len(part) + _ARGUMENT_BYTES for part in (message.id, *_fields(message)))
 
 
 def _import() -> Any:

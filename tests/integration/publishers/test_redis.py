@@ -9,7 +9,7 @@ import redis
 
 from ingestify.errors import ConfigurationError, PublishUnavailable
 from ingestify.publishers.redis import Redis
-from ingestify.testing.publisher_contract import PublisherContract, Received, make_messages
+from ingestify.testing.publisher_contract import PublisherContract, Received, _publish, make_messages
 from tests.integration.publishers.faults import check_cut_connections, check_killed_server
 from tests.integration.publishers.own_server import OwnServer
 from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
@@ -36,15 +36,15 @@ def answers(port):
 
 
 class RedisDestination:
-    too_large = None
-
-    def __init__(self, folder, *more):
+    def __init__(self, folder, *more, too_large=None):
+        self.too_large = too_large
+        self._settings = {"timeout": 10} if too_large is None else {"timeout": 10, "max_request_bytes": too_large}
         self.server = OwnServer(folder, "redis-server", options(folder, *more), answers)
         self.server.start()
 
     def make(self, port=None, **settings):
         url = f"redis://127.0.0.1:{port or self.server.port}/0"
-        return Redis(url, "football.{dataset_type}", **{"timeout": 10} | settings)
+        return Redis(url, "football.{dataset_type}", **self._settings | settings)
 
     def client(self, **settings):
         return redis.Redis(port=self.server.port, decode_responses=True, **settings)
@@ -80,6 +80,26 @@ class TestRedis(PublisherContract):
     @pytest.fixture
     def destination(self, redis_server):
         return redis_server
+
+
+class TestRedisWithALimit(PublisherContract):
+    """A server that takes no request above a megabyte, as some services do."""
+
+    @pytest.fixture
+    def destination(self, tmp_path):
+        made = RedisDestination(tmp_path / "redis", "--proto-max-bulk-len", "1mb", too_large=1 << 20)
+        yield made
+        made.server.kill()
+
+
+def test_a_batch_above_the_limit_of_a_request_is_sent_in_parts_and_in_order(redis_server):
+    publisher = redis_server.make(max_request_bytes=20_000)
+    messages = make_messages(300, datasets=3)
+    publisher.publish(messages)
+    publisher.close()
+    assert redis_server.ids() == [one.id for one in messages]
+    with redis_server.client() as client:
+        assert client.info("commandstats")["cmdstat_evalsha"]["calls"] > 10
 
 
 def test_a_connection_that_is_cut_in_mid_batch_loses_and_repeats_nothing(redis_server):
@@ -268,14 +288,14 @@ def test_tls_is_verified(tmp_path):
 
 def test_a_server_that_does_not_answer_is_transient_within_the_timeout(redis_server):
     publisher = redis_server.make(timeout=0.5)
-    publisher.publish(make_messages(1))
+    _publish(publisher, make_messages(1))
     with redis_server.client() as client:
         client.execute_command("CLIENT", "PAUSE", "1500", "WRITE")
     with pytest.raises(PublishUnavailable):
         publisher.publish(make_messages(2))
     with redis_server.client() as client:
         client.execute_command("CLIENT", "UNPAUSE")
-    publisher.publish(make_messages(2))
+    _publish(publisher, make_messages(2))
     publisher.close()
     assert redis_server.ids() == [one.id for one in make_messages(2)]
 

@@ -27,6 +27,7 @@ URL = "redis://127.0.0.1:6379"
         ({"repeats_window": 499}, "repeats_window is 499; it must be a whole number from 500"),
         ({"repeats_window": True}, "repeats_window is True"),
         ({"max_length": 0}, "max_length is 0"),
+        ({"max_request_bytes": 0}, "max_request_bytes is 0; it must be a whole number from 1 to 536,870,912"),
         ({"cluster": "yes"}, "cluster is 'yes'; it must be true or false"),
         ({"timeout": 0}, "timeout is 0; it must be a number of seconds"),
         ({"timeout": float("nan")}, "timeout is nan"),
