@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import datetime as dt
 import itertools
 import json
 import random
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from ingestify import DatasetResource, Source, get_dev_engine
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.publisher import Publisher
+from ingestify.domain.retention import Retention
 from ingestify.errors import (
     ConfigurationError,
     MessagesRefused,
@@ -324,6 +327,30 @@ def test_later_messages_of_its_dataset_can_wait_with_it_and_a_retry_sends_them_i
     relay(lake, bus, holds=True).run()
     assert not lake.failed()
     assert [one for one in bus.positions if one in own] == own
+
+
+def test_retention_removes_no_event_that_a_publisher_or_a_dead_letter_needs(lake):
+    oldest = Retention(events=dt.timedelta(0))  # all that is older than the newest event
+    bus = Bus(refuses=lambda message: "no" if message.id.endswith(f"/{dead}") else None)
+    dead = lake.events[1].position
+    relay(lake, bus).run()
+    had = lake.events[-1].position
+    lake.change()
+    waiting = [event.position for event in lake.events if event.position > had]
+    assert len(waiting) == 3
+    lake.catalogue.retention.enforce(oldest, dry_run=False)
+    assert {dead, *waiting} <= {event.position for event in lake.events} < set(range(1, had + 4))
+
+    (failed,) = lake.failed()
+    lake.catalogue.event_readers.save_failure(
+        READER, dataclasses.replace(failed, is_parked=False)
+    )  # a retry is asked for
+    lake.catalogue.retention.enforce(oldest, dry_run=False)
+    after = Bus()
+    relay(lake, after).run()
+    assert after.positions == [dead, *waiting]
+    lake.catalogue.retention.enforce(oldest, dry_run=False)
+    assert dead not in {event.position for event in lake.events}
 
 
 def test_a_dead_letter_that_a_replay_delivers_is_one_no_more(lake):

@@ -1,0 +1,116 @@
+"""What docs/events.md tells a reader to do, from nothing to a consumer, works with a real RabbitMQ."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestify.consume import parse
+from ingestify.testing.season import Season
+from ingestify.testing.simulator import Simulator
+from tests.integration.publishers.rabbitmq_server import RabbitNode
+from tests.support.waiting import wait_until
+
+PAGE = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
+BLOCKS = dict(re.findall(r"<!-- \w+: (\S+) -->\n```\w+\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+BROKER = "127.0.0.1:5672"
+
+
+@pytest.fixture
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+    node = RabbitNode(tmp_path_factory.mktemp("rabbitmq"))
+    node.start()
+    yield node
+    node.kill()
+
+
+def run(folder: Path, block: str) -> None:
+    for line in BLOCKS[block].splitlines():
+        ran = subprocess.run(
+            [sys.executable, "-m", *shlex.split(line, comments=True)], cwd=folder, capture_output=True, text=True
+        )
+        assert ran.returncode == 0, ran.stderr
+
+
+def status(folder: Path) -> dict[str, object]:
+    command = [sys.executable, "-m", "ingestify", "publish", "status", "--json"]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    found: dict[str, object] = json.loads(ran.stdout)
+    return found
+
+
+def waiting(node: RabbitNode) -> int:
+    connection = node.connect()
+    count: int = connection.channel().queue_declare("lake-events", passive=True).method.message_count
+    connection.close()
+    return count
+
+
+def start(folder: Path, out: Path) -> subprocess.Popen[bytes]:
+    with out.open("wb") as file:
+        return subprocess.Popen([sys.executable, "consumer.py"], cwd=folder, stdout=file, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is SIGINT")
+def test_a_reader_gets_from_nothing_to_a_consumer(tmp_path: Path, node: RabbitNode) -> None:
+    ours = f"127.0.0.1:{node.port}"
+    assert BROKER in BLOCKS["consumer.py"]
+    assert BROKER in BLOCKS["rabbitmq"]
+    (tmp_path / "consumer.py").write_text(BLOCKS["consumer.py"].replace(BROKER, ours))
+    consumer = None
+    with Simulator(Season(matches=4, seed=3, competition_id=43, season_id=106, events_per_match=60)) as provider:
+        source = "type: ingestify.statsbomb_github\n"
+        with_url = f"{source}    configuration: {{base_url: '{provider.base_url}'}}\n"
+        config = BLOCKS["rabbitmq"].replace(BROKER, ours)
+        assert source in config
+        (tmp_path / "config.yaml").write_text(config.replace(source, with_url))
+        try:
+            consumer = start(tmp_path, tmp_path / "first")
+            wait_until(lambda: queue_is_there(node))
+            run(tmp_path, "run")
+            wait_until(lambda: (tmp_path / "first").read_text().count("\n") == 4)
+            assert set(re.findall(r" has \d+ events$", (tmp_path / "first").read_text(), re.MULTILINE))
+            assert status(tmp_path)["behind"] == 0
+            consumer.send_signal(signal.SIGINT)
+            consumer.wait(30)
+
+            run(tmp_path, "replay")
+            wait_until(lambda: waiting(node) == 8)
+            consumer = start(tmp_path, tmp_path / "second")
+            wait_until(lambda: waiting(node) == 0)
+            consumer.send_signal(signal.SIGINT)
+            consumer.wait(30)
+            assert (tmp_path / "second").read_text() == ""
+            assert waiting(node) == 0
+        finally:
+            if consumer is not None:
+                consumer.kill()
+                consumer.wait()
+
+
+def queue_is_there(node: RabbitNode) -> bool:
+    try:
+        waiting(node)
+    except Exception:
+        return False
+    return True
+
+
+def test_the_consumer_is_short() -> None:
+    assert len(BLOCKS["consumer.py"].splitlines()) <= 20
+
+
+def test_the_message_of_the_page_is_one() -> None:
+    event = parse(BLOCKS["revision_added"], validate=True)
+    assert event.identifier["match_id"] == 3869685
