@@ -64,10 +64,11 @@ class RabbitNode(OwnServer):
         }
         super().__init__(folder, str(_PROGRAMS / "rabbitmq-server"), configure, _answers, self.environment)
 
-    def control(self, *arguments: str) -> None:
-        """Run `rabbitmqctl`."""
+    def control(self, *arguments: str) -> str:
+        """Run `rabbitmqctl`. Returns its output."""
         command = [str(_PROGRAMS / "rabbitmqctl"), *arguments]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True, timeout=60)
+        ran = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True, timeout=60)
+        return ran.stdout
 
     def connect(self) -> pika.BlockingConnection:
         """Return a connection of the client library's own."""
