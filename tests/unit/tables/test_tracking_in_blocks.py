@@ -14,7 +14,7 @@ from kloppy.domain import PlayerData
 
 from ingestify.tables.make_rows import make_rows
 from ingestify.tables.registry import STANDARD
-from ingestify.tables.rows import tracking
+from ingestify.tables.rows import sportec_tracking, tracking
 from ingestify.tables.table_input import TableInput
 
 from .reading import frame_of
@@ -183,3 +183,10 @@ def test_kloppys_objects_of_a_few_frames_are_there_at_once(tmp_path, monkeypatch
             assert count_places() - of_other_tests <= 2 * 22 * 50, "of two blocks at most"
     assert height == 1000 * 23
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("real", [one for one in TRACKING if one.provider == "sportec"], ids=str)
+def test_elements_of_sportec_that_were_read_are_forgotten(provider_data, monkeypatch, real):
+    expected = rows_of(real, provider_data)["tracking"].drop("dataset_id")
+    monkeypatch.setattr(sportec_tracking, "_FORGOTTEN_AT_ONCE", 7)
+    assert rows_of(real, provider_data)["tracking"].drop("dataset_id").equals(expected)

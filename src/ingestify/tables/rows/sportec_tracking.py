@@ -25,6 +25,9 @@ _PERIODS = {"firstHalf": 1, "secondHalf": 2, "firstHalfExtra": 3, "secondHalfExt
 _BALL = ""
 """Stands for the ball, among the ids of players."""
 
+_FORGOTTEN_AT_ONCE = 1000
+"""After so many frames of an object, the elements of the file are forgotten."""
+
 
 def iter_sportec_frames(given: TableInput, frames_at_once: int) -> Iterator[pl.DataFrame]:
     """Yield the rows of some frames at a time, with the columns of the table `tracking`."""
@@ -33,7 +36,7 @@ def iter_sportec_frames(given: TableInput, frames_at_once: int) -> Iterator[pl.D
     teams = {player.player_id: text_of(team.team_id) for team in metadata.teams for player in team.players}
     objects = _read(given.files.require_file("frames").stream, teams)
     for period in metadata.periods:
-        of_period = {key: places for (number, key), places in objects.items() if number == period.id}
+        of_period = {key: objects.pop((number, key)) for number, key in list(objects) if number == period.id}
         if _BALL in of_period:
             half = _Half(period, metadata, pitch, of_period, teams)
             yield from half.iter_frames(frames_at_once)
@@ -73,17 +76,27 @@ def _read(stream: BinaryIO, players: Mapping[str, Any]) -> dict[tuple[int, str],
     from lxml import etree
 
     objects: dict[tuple[int, str], _Places] = {}
-    found = etree.iterparse(stream, events=("end",), tag="FrameSet", huge_tree=True, resolve_entities=False)
-    for _, frames in found:
-        period = _PERIODS.get(frames.get("GameSection"))
-        key = _BALL if frames.get("TeamId") == "BALL" else frames.get("PersonId")
-        if period is not None and (key == _BALL or key in players):
-            places = objects.setdefault((period, key), _Places())
-            for frame in frames.iterchildren("Frame"):
-                places.add(frame, is_ball=key == _BALL)
-        frames.clear()
-        while frames.getprevious() is not None:
-            del frames.getparent()[0]
+    places: _Places | None = None
+    of_object: Any = None
+    tags = ("Frame", "FrameSet")
+    for _, element in etree.iterparse(stream, events=("end",), tag=tags, huge_tree=True, resolve_entities=False):
+        if element.tag == "FrameSet":
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+            continue
+        parent = element.getparent()
+        if parent is not of_object:
+            of_object = parent
+            period = _PERIODS.get(parent.get("GameSection"))
+            key = _BALL if parent.get("TeamId") == "BALL" else parent.get("PersonId")
+            places = None
+            if period is not None and (key == _BALL or key in players):
+                places = objects.setdefault((period, key), _Places())
+        if places is not None:
+            places.add(element, is_ball=key == _BALL)
+            if len(places.number) % _FORGOTTEN_AT_ONCE == 0:
+                del parent[: parent.index(element)]  # lxml has later ones already
     return objects
 
 
@@ -91,7 +104,7 @@ class _Half:
     """The rows of one period."""
 
     def __init__(
-        self, period: Any, metadata: Any, pitch: Pitch, objects: Mapping[str, _Places], teams: Mapping[str, str | None]
+        self, period: Any, metadata: Any, pitch: Pitch, objects: dict[str, _Places], teams: Mapping[str, str | None]
     ) -> None:
         polars = library("polars")
         home, away = metadata.teams
@@ -99,7 +112,7 @@ class _Half:
         self._owners = text_of(home.team_id), text_of(away.team_id)
         self._is_flipped = pitch.has_to_flip(period, home, None, is_static=True)
         ids = [_BALL, *(key for key in objects if key != _BALL)]  # the ball is the first row of a frame
-        self._frames = [objects[key].to_frame(place) for place, key in enumerate(ids)]
+        self._frames = [objects.pop(key).to_frame(place) for place, key in enumerate(ids)]
         known = [None if key == _BALL else key for key in ids]
         self._people = polars.DataFrame(
             {
