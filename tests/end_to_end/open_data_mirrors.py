@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,13 @@ def copied(source: Path, target: Path) -> None:
 def write_json(path: Path, content: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
+
+
+def settle(folder: Path) -> None:
+    """Let all files be of yesterday: one of this second is asked for once more, as it may have changed since."""
+    yesterday = time.time() - 86_400
+    for path in folder.rglob("*"):
+        os.utime(path, (yesterday, yesterday))
 
 
 def mirror_metrica(provider_data: Path, folder: Path) -> None:
@@ -41,6 +50,7 @@ def mirror_sportec(provider_data: Path, folder: Path) -> None:
     samples = provider_data / SAMPLES
     copied(samples / "sportec_meta.xml", folder / f"DFL_02_01_matchinformation_{ending}")
     copied(samples / "sportec_positional.xml", folder / f"DFL_04_03_positions_raw_observed_{ending}")
+    settle(folder)
 
 
 def mirror_impect(provider_data: Path, folder: Path, *, events: bool = True) -> None:
@@ -61,6 +71,7 @@ def mirror_impect(provider_data: Path, folder: Path, *, events: bool = True) -> 
     write_json(folder / "matches" / "matches_1.json", [match])
     for feed in ("lineups", "squads", "players", *(["events"] if events else [])):
         copied(samples / f"impect_{feed}.json", folder / feed / f"{feed}_1.json")
+    settle(folder)
 
 
 def skillcorner_frames(match_file: Path, count: int) -> bytes:
