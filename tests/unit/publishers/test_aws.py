@@ -10,6 +10,7 @@ import threading
 from xml.sax.saxutils import escape
 
 import pytest
+from botocore.exceptions import UnauthorizedSSOTokenError
 
 from ingestify.errors import ConfigurationError, MessagesRefused, MissingExtraError, PublishUnavailable
 from ingestify.publishers.aws import token, xml_text
@@ -465,6 +466,15 @@ def test_without_credentials_the_configuration_is_wrong(aws, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(ConfigurationError, match="there are no AWS credentials"):
+        publish(Kinesis("lake", **aws.place), make_messages(1))
+
+
+def test_credentials_that_expired_may_be_renewed(aws, monkeypatch):
+    def expired(*_, **__):
+        raise UnauthorizedSSOTokenError
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", expired)
+    with pytest.raises(PublishUnavailable, match="SSO session associated with this profile has expired"):
         publish(Kinesis("lake", **aws.place), make_messages(1))
 
 
