@@ -18,24 +18,11 @@ from ingestify.tables.problems import TableProblem
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Batch", "own_types"]
+__all__ = ["Batch"]
 
 _MOST_DATASETS = 200
 _MOST_BYTES = 64_000_000
 """A commit has about so many datasets, or so many bytes of compressed Arrow: its files are neither small nor huge."""
-
-
-def own_types() -> dict[str, pl.DataType]:
-    """Return the columns that the rows of all datasets have."""
-    polars = library("polars")
-    text = polars.String()
-    return {
-        "provider": text,
-        "dataset_type": text,
-        "dataset_id": text,
-        "revision": polars.Int64(),
-        "lake_updated_at": polars.Datetime("us", "UTC"),
-    }
 
 
 class Batch:
@@ -65,7 +52,7 @@ class Batch:
         problem = rows.problem
         try:
             for content in () if problem else rows.frames:
-                self.columns.add(self._frame(dataset, content))
+                self.columns.add(self._frame(content))
         except LoadError as error:
             problem = str(error)
         if problem:
@@ -101,15 +88,10 @@ class Batch:
 
     def iter_frames(self, schema: Mapping[str, pl.DataType]) -> Iterator[pl.DataFrame]:
         """Yield the rows with these columns, one frame after the other."""
-        for dataset_id, rows in self._rows.items():
+        for rows in self._rows.values():
             for content in rows.frames:
-                yield cast(self._frame(self.datasets[dataset_id], content), schema)
+                yield cast(self._frame(content), schema)
 
-    def _frame(self, dataset: Dataset, content: bytes) -> pl.DataFrame:
-        """Return rows as the workers made them, with the column `lake_updated_at` behind `revision`."""
-        polars = library("polars")
-        frame = with_plain_names(polars.read_ipc(io.BytesIO(content)), self._names)
-        behind = frame.columns.index("revision") + 1
-        changed = polars.Series("lake_updated_at", [dataset.updated_at], own_types()["lake_updated_at"])
-        frame = frame.with_columns(polars.col("revision").cast(polars.Int64))
-        return frame.insert_column(behind, changed.new_from_index(0, frame.height))
+    def _frame(self, content: bytes) -> pl.DataFrame:
+        """Return rows as the workers made them, with names that every engine reads."""
+        return with_plain_names(library("polars").read_ipc(io.BytesIO(content)), self._names)

@@ -21,7 +21,8 @@ from ingestify.progress.formatting import counted
 from ingestify.progress.line import ShowProgress, unshown
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.tables.batch import Batch, own_types
+from ingestify.tables.batch import Batch
+from ingestify.tables.column_types import own_types
 from ingestify.tables.columns import Columns
 from ingestify.tables.definition import TableDefinition
 from ingestify.tables.delta import Overtaken, Stamp, TablePlace, UnreadableTable, version_of

@@ -16,7 +16,20 @@ from ingestify.store.reading.data_frame import library
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["as_json", "with_plain_types", "with_text_for_csv"]
+__all__ = ["as_json", "own_types", "with_plain_types", "with_text_for_csv"]
+
+
+def own_types() -> dict[str, pl.DataType]:
+    """Return the columns that the rows of all datasets have; the keys of the identifier come before the last three."""
+    polars = library("polars")
+    text = polars.String()
+    return {
+        "provider": text,
+        "dataset_type": text,
+        "dataset_id": text,
+        "revision": polars.Int64(),
+        "lake_updated_at": polars.Datetime("us", "UTC"),
+    }
 
 
 def with_plain_types(frame: pl.DataFrame) -> pl.DataFrame:

@@ -649,7 +649,7 @@ def _deltalake() -> Any:
 
 
 @contextlib.contextmanager
-def _translated(problem: str, kind: type[StoreError] = StoreError, then: str = "") -> Iterator[None]:
+def _translated(problem: str, kind: type[StoreError] = StoreError, then: str = ".") -> Iterator[None]:
     """Raise a StoreError, which says what the problem is, in place of an error of deltalake, polars or the system."""
     deltalake = _deltalake()
     polars = library("polars")

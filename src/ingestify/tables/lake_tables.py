@@ -198,9 +198,9 @@ class LakeTables:
         for name in names:
             self.place.folder(name).require_own()
         for name in names:
-            problems.forget(name)
-            self.place.folder(name).remove()
+            self.place.folder(name).remove()  # first: it makes room on a full disk
             self.place.remove_new_folders(name)
+            problems.forget(name)
         return list(names)
 
     def require_built(self, names: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """The rows of one dataset for several tables, as Arrow IPC. Worker processes execute it.
 
-Each row begins with the dataset's own columns: `provider`, `dataset_type`, the keys of its identifier, `dataset_id` and
-`revision`. A key that has the name of a column of the table becomes `identifier.…`.
+Each row begins with the dataset's own columns: `provider`, `dataset_type`, the keys of its identifier, `dataset_id`,
+`revision` and `lake_updated_at`. A key that has the name of a column of the table becomes `identifier.…`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from ingestify.errors import ConfigurationError, IngestifyError, LoadError, Stor
 from ingestify.masking import mask_text
 from ingestify.store.reading.data_frame import library
 from ingestify.store.reading.table_list import with_own_names
-from ingestify.tables.column_types import with_plain_types
+from ingestify.tables.column_types import own_types, with_plain_types
 from ingestify.tables.definition import TableDefinition
+from ingestify.tables.delta import version_of
 from ingestify.tables.table_input import TableInput
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["Rows", "make_rows", "own_columns"]
-
-_ADDED_LATER = "lake_updated_at"
-"""A column that each table has too; the process that writes the rows adds it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,11 +65,11 @@ def make_rows(dataset: Dataset, definitions: Sequence[TableDefinition], loader: 
 
 def own_columns(dataset: Dataset) -> dict[str, Any]:
     """Return the columns that each table begins with, and their values. A key without a value has none."""
-    revision = dataset.revisions[-1].revision_id if dataset.revisions else None
-    own = {"provider": dataset.provider, "dataset_type": dataset.dataset_type}
-    last = {"dataset_id": dataset.dataset_id, "revision": revision}
-    keys = with_own_names(dataset.identifier, {**own, **last, _ADDED_LATER: None})
-    return {**own, **{key: value for key, value in keys.items() if value is not None}, **last}
+    first = {"provider": dataset.provider, "dataset_type": dataset.dataset_type}
+    revision, updated_at = version_of(dataset)
+    last = {"dataset_id": dataset.dataset_id, "revision": revision, "lake_updated_at": updated_at}
+    keys = with_own_names(dataset.identifier, {**first, **last})
+    return {**first, **{key: value for key, value in keys.items() if value is not None}, **last}
 
 
 def _rows_of(given: TableInput, definition: TableDefinition, function: Callable[..., Any]) -> Rows:
@@ -134,7 +132,7 @@ def _with_own_columns(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     polars = library("polars")
     own = own_columns(dataset)
     keys = {f"identifier.{key}" for key in dataset.identifier} | set(dataset.identifier)
-    reserved = [name for name in (*own, _ADDED_LATER) if name not in keys and name in frame.columns]
+    reserved = [name for name in own if name not in keys and name in frame.columns]
     if reserved:
         raise LoadError(f"The frame has a column '{reserved[0]}', which each table has already: give it another name.")
     named = {f"identifier.{name}" if name in frame.columns else name: value for name, value in own.items()}
@@ -144,12 +142,13 @@ def _with_own_columns(frame: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
             f"The frame has a column '{twice}' and one with the name of the key, which takes that name: rename one of "
             f"them."
         )
-    literals = (_literal(polars, value).alias(name) for name, value in named.items())
+    types = own_types()
+    literals = (_literal(polars, value, types.get(name)).alias(name) for name, value in named.items())
     return frame.select(*literals, polars.all()).head(frame.height)  # of no column at all, polars makes one row
 
 
-def _literal(polars: Any, value: Any) -> Any:
+def _literal(polars: Any, value: Any, kind: pl.DataType | None) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
         value = str(value)
     kinds = {bool: polars.Boolean, int: polars.Int64, float: polars.Float64}
-    return polars.lit(value, kinds.get(type(value), polars.String))
+    return polars.lit(value, kind or kinds.get(type(value), polars.String))

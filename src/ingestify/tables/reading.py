@@ -10,6 +10,7 @@ from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.data_frame import library, polars_of
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.suggestion import did_you_mean
+from ingestify.tables.column_types import own_types
 from ingestify.tables.delta import TablePlace
 from ingestify.tables.make_rows import own_columns
 from ingestify.tables.rows.matches import frame_of
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["MATCHES", "filtered", "read_feed", "read_matches", "scan_table"]
-
-_LAST = ("dataset_id", "revision", "lake_updated_at")
-"""The columns after the keys of the identifier."""
 
 MATCHES = "matches"
 """The table of the datasets, which is read from the catalogue and so needs no build."""
@@ -46,10 +44,11 @@ def read_matches(store: DatasetStore) -> pl.DataFrame:
     if not datasets:
         return frame_of([])
     rows = frame_of(datasets)
-    own = polars_of([{**own_columns(dataset), "lake_updated_at": dataset.updated_at} for dataset in datasets])
+    own = polars_of([own_columns(dataset) for dataset in datasets])
     taken = {name: f"identifier.{name}" for name in own.columns if name in rows.columns}
-    first = [name for name in own.columns if name not in _LAST]
-    return own.select(*first, *_LAST).rename(taken).hstack(rows)
+    last = list(own_types())[2:]
+    first = [name for name in own.columns if name not in last]
+    return own.select(*first, *last).rename(taken).hstack(rows)
 
 
 def read_feed(store: DatasetStore, provider: str, feed: str) -> pl.DataFrame:

@@ -89,8 +89,8 @@ def test_the_columns_are_the_documented_ones(tables, name):
     documented = {
         column: TYPES[kind] for column, kind in re.findall(r"^\| `(\w+)` \| ([a-z ]+) \|", text, re.MULTILINE)
     }
-    assert dict(list(tables[name].schema.items())[5:]) == documented
-    assert list(tables[name].columns[5:]) == list(documented)
+    assert dict(list(tables[name].schema.items())[6:]) == documented
+    assert list(tables[name].columns[6:]) == list(documented)
 
 
 def test_events_have_xg_and_the_providers_own_event_without_freeze_frames(tables, files):

@@ -112,7 +112,7 @@ def assert_equal(ours: pl.Series, theirs: pl.Series) -> None:
 def test_events_are_those_of_kloppy_on_one_pitch_with_the_same_columns_for_all_providers(provider_data, real):
     ours, loaded = tables_of(real, provider_data)["events"], loaded_of(real, provider_data)
     assert ours.height == len(loaded) == (real.count or len(loaded))
-    assert dict(list(ours.schema.items())[5:]) == {name: getattr(pl, kind) for name, kind in COLUMNS.items()}
+    assert dict(list(ours.schema.items())[6:]) == {name: getattr(pl, kind) for name, kind in COLUMNS.items()}
     theirs = kloppys_frame(loaded)
     for name in SAME:
         assert_equal(ours[name], theirs[name])

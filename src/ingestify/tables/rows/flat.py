@@ -11,10 +11,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingestify.domain.dataset import Dataset
 from ingestify.store.reading.data_frame import DELIMITED, polars_of, read_rows
 from ingestify.store.reading.file_collection import LoadedFile
-from ingestify.tables.column_types import as_json
+from ingestify.tables.column_types import as_json, own_types
 from ingestify.tables.definition import TableDefinition
 from ingestify.tables.rows.xml_records import read_xml_records
 from ingestify.tables.table_input import TableInput
@@ -35,7 +34,7 @@ def make_frame(given: TableInput, definition: TableDefinition) -> pl.DataFrame:
     """
     (feed,) = definition.feeds
     file = given.files.require_file(feed)
-    own = _names_of_own_columns(given.dataset)
+    own = {*own_types(), *given.dataset.identifier}
     if file.data_serialization_format.lower() in DELIMITED:
         frame = file.to_polars()
         names = _named([(column,) for column in frame.columns], own)
@@ -58,10 +57,6 @@ def _iter_values(fields: Mapping[str, Any], place: _Path) -> Iterator[tuple[_Pat
             yield from _iter_values(value, (*place, key))
         else:
             yield (*place, key), as_json(value) if isinstance(value, list) else value
-
-
-def _names_of_own_columns(dataset: Dataset) -> set[str]:
-    return {"provider", "dataset_type", "dataset_id", "revision", "lake_updated_at", *dataset.identifier}
 
 
 def _named(paths: Collection[_Path], own: Collection[str]) -> dict[_Path, str]:
