@@ -32,6 +32,7 @@ FRAMEWORKS = (
     "readall",  # io
     "supports_statement_cache",  # SQLAlchemy
     "suppress_ragged_eofs",  # ssl
+    "unraisablehook",  # sys
 )
 """Names that a framework calls or reads."""
 

@@ -11,8 +11,9 @@ import functools
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,15 +112,25 @@ def _spill_folder() -> Iterator[str]:
 
 def _interruptible(connection: Any, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     """Return what `read` returns. Ctrl-C interrupts its query at once; DuckDB itself looks for it seldom."""
-    with ThreadPoolExecutor(1, "ingestify-sql") as thread:
-        future = thread.submit(read)
+    future: Future[pl.DataFrame] = Future()
+
+    def work() -> None:
         try:
-            while not future.done():
-                wait([future], timeout=0.1)  # without a time-out, Windows delivers no Ctrl-C
-        except BaseException:
+            future.set_result(read())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            future.set_exception(error)
+
+    thread = threading.Thread(target=work, name="ingestify-sql", daemon=True)
+    try:
+        thread.start()
+        while not future.done():
+            wait([future], timeout=0.1)  # without a time-out, Windows delivers no Ctrl-C
+    except BaseException:
+        while thread.ident is not None and not future.done():  # once is not enough: the query may not have begun
             connection.interrupt()
-            raise
-        return future.result()
+            wait([future], timeout=0.1)
+        raise
+    return future.result()
 
 
 def _with_whole_numbers(frame: pl.DataFrame) -> pl.DataFrame:

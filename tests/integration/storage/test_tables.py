@@ -8,12 +8,14 @@ import logging
 import threading
 from pathlib import Path
 
+import obstore
 import polars as pl
 import pytest
 from deltalake import DeltaTable
 
 from ingestify import IngestionEngine, IngestionPlan, get_engine
 from ingestify.errors import ConfigurationError, IngestifyError, StoreError
+from ingestify.storage.cloud_clients import make_client
 from tests.support.table_lake import TABLE, MatchSource
 
 from . import servers
@@ -83,6 +85,24 @@ def test_a_table_is_built_changed_verified_and_dropped(tmp_path, request, scheme
         engine.drop_tables("shots")
         assert not engine.list_tables()[0].is_built
         assert not list(engine.store.storage.iter_objects("tables/main/shots"))
+
+
+@each_service
+def test_objects_of_others_are_not_touched_and_a_damaged_log_is_made_anew(tmp_path, request, scheme, server):
+    source = MatchSource(matches={n: [{"minute": n}] for n in range(3)})
+    with open_engine(tmp_path, scheme, request.getfixturevalue(server), source) as engine:
+        engine.load()
+        engine.build_tables()
+        bucket = make_client(engine.store.storage.address, engine.store.storage.options)
+        obstore.put(bucket, "tables/main/shots/notes.txt", b"mine")
+        with pytest.raises(StoreError, match=r"such as 'notes\.txt'"):
+            engine.drop_tables("shots")
+        obstore.delete(bucket, "tables/main/shots/notes.txt")
+        obstore.put(bucket, "tables/main/shots/_delta_log/00000000000000000000.json", b"{")
+        with pytest.raises(StoreError, match="makes it anew"):
+            engine.build_tables()
+        assert engine.build_tables(rebuild=True).line == "shots (anew): 3 datasets added · 3 rows"
+        assert sorted(rows_of(engine)["minute"]) == [0, 1, 2]
 
 
 def test_a_store_that_cannot_keep_tables_is_refused_before_anything_is_written(tmp_path, rclone):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from deltalake.exceptions import DeltaError
 from ingestify import ConfigurationError, IngestionEngine
 from ingestify.errors import LoadError, StoreError
 from ingestify.failpoints import installed
+from ingestify.tables.delta import cast
 from tests.support.table_lake import TABLE, MatchSource, build_config, open_lake
 
 MATCHES = {number: [{"minute": number}, {"minute": 50 + number}] for number in range(3)}
@@ -222,6 +225,22 @@ def test_a_table_that_is_dropped_beside_a_build_is_told(lake, folder):
     ):
         lake.build_tables("shots")
     lake.build_tables("shots", rebuild=True)
+    lake.build_tables()
+    assert is_sound(lake)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no signal of Ctrl-C for one process")
+def test_ctrl_c_while_a_new_table_takes_its_place_is_heard(lake, folder, monkeypatch):
+    begun: list[bool] = []
+
+    def cast_and_interrupt(frame: Any, schema: Any) -> Any:
+        if begun:
+            os.kill(os.getpid(), signal.SIGINT)
+        return cast(frame, schema)
+
+    monkeypatch.setattr("ingestify.tables.delta.cast", cast_and_interrupt)
+    with installed({"tables.made_anew": lambda: begun.append(True)}), pytest.raises(KeyboardInterrupt):
+        lake.build_tables("shots", rebuild=True)
     lake.build_tables()
     assert is_sound(lake)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import datetime as dt
 import os
 import subprocess
 import sys
+import time
 
 import polars as pl
 import pytest
 
 from ingestify import ConfigurationError, LoadError, get_dev_engine, get_engine
 from ingestify.errors import LakeNotFound
+from ingestify.tables.sql import _interruptible
 from tests.support.table_lake import MatchSource, build_config
 
 SHOTS = {1: [{"xg": 0.5, "by": "a"}, {"xg": 0.25, "by": "b"}], 2: [{"xg": 1.0, "by": "a"}], "three": []}
@@ -196,3 +199,22 @@ def test_ctrl_c_stops_a_query(config):
     )
     done = subprocess.run([sys.executable, "-c", program, str(config)], capture_output=True, text=True, timeout=60)
     assert done.stdout == "stopped\n" * 2, done.stderr
+
+
+def test_ctrl_c_before_a_query_has_begun_stops_it_too():
+    class Connection:
+        interrupted = 0
+
+        def interrupt(self):
+            self.interrupted += 1
+
+    connection = Connection()
+
+    def read():
+        _thread.interrupt_main()
+        while connection.interrupted < 3:
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt):
+        _interruptible(connection, read)
+    assert connection.interrupted == 3
