@@ -169,7 +169,7 @@ def test_every_attribute_of_sportecs_events_is_there(provider_data):
     assert rows["ShotAtGoal_xG"].drop_nulls().to_list() == [float(shot.get("xG")) for shot in shots if shot.get("xG")]
     attributes = sum(len(one.attrib) for event in root for one in event.iter())
     empty = sum(not one.attrib and not len(one) for event in root for one in event.iter())
-    assert sum(rows.drop(rows.columns[:5]).null_count().row(0)) == rows.height * (rows.width - 5) - attributes - empty
+    assert sum(rows.drop(rows.columns[:6]).null_count().row(0)) == rows.height * (rows.width - 6) - attributes - empty
 
 
 @pytest.mark.sampled(3)
