@@ -137,7 +137,7 @@ class Mqtt(Publisher):
                 else:
                     refused |= self._check(waiting, reasons)
                     waiting = []
-        except (ConfigurationError, PublishUnavailable):
+        except BaseException:  # also Ctrl-C: answers to these messages may still come
             self._drop()
             raise
         if refused:
@@ -259,6 +259,8 @@ class Mqtt(Publisher):
         refused = {}
         for message in messages:
             reason = reasons.get(message.id, 0)
+            if reason == 0:
+                continue
             text = f"the server's reason is {_name_of(reason)} (0x{reason:02X})"
             topic = self._topic_of(message)
             if reason in _REFUSED:

@@ -169,14 +169,15 @@ class Redis(Publisher):
             fields = _fields(message)
             arguments += (message.id, len(fields), *fields)
         keys = (stream, f"{{{stream}}}:ids")
-        redis = _import()
+        errors = _import().exceptions
         try:
             self._connect()
             try:
                 self._client.evalsha(_SHA1, 2, *keys, *arguments)
-            except redis.exceptions.NoScriptError:
+            except errors.NoScriptError:
                 self._client.eval(_APPEND, 2, *keys, *arguments)
-        except (redis.exceptions.RedisError, redis.exceptions.RedisClusterException, OSError, ValueError) as error:
+        # An IndexError is what the client says of a cluster without slots.
+        except (errors.RedisError, errors.RedisClusterException, OSError, ValueError, IndexError) as error:
             self.close()
             raise self._translate(error, stream, acknowledged) from error
 
@@ -214,7 +215,7 @@ class Redis(Publisher):
             return ConfigurationError(f"url is {mask_url(self._url)}: {text}.")
         if certificate := find_certificate_error(error):
             return ConfigurationError(f"{server} has a certificate that is not trusted: {certificate.verify_message}.")
-        if isinstance(error, exceptions.MovedError):
+        if isinstance(error, exceptions.MovedError) or text.startswith("MOVED "):
             return ConfigurationError(f"{server} is part of a Redis Cluster; write cluster: true.")
         if (
             isinstance(error, (exceptions.AuthenticationError, exceptions.AuthenticationWrongNumberOfArgsError))

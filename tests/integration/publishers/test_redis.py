@@ -256,7 +256,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_opened_again_at_once(r
     publisher = redis_server.make()
     publisher.publish(make_messages(1))
     with redis_server.client() as client:
-        assert client.client_kill_filter(_type="normal", skipme=True) == 1
+        assert client.client_kill_filter(_type="normal", skipme=True) >= 1
     publisher.publish(make_messages(1, first=2))
     publisher.close()
     assert len(redis_server.ids()) == 2
