@@ -49,7 +49,7 @@ class _SendByDefault(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Name the command that is meant."""
-        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = [_SEND, *args]
         return super().parse_args(ctx, args)
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Self
 
+from ingestify.clock import as_utc, now
 from ingestify.domain.dataset import Dataset, FileReader
 from ingestify.domain.event_reader import FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
@@ -36,9 +37,13 @@ def find_start(catalogue: Catalogue, start_at: StartAt) -> int:
     if start_at in ("now", "end"):
         return catalogue.event_log.get_last_position()
     if isinstance(start_at, dt.datetime):
-        return catalogue.event_log.find_position_before(
-            start_at if start_at.tzinfo else start_at.replace(tzinfo=dt.UTC)
-        )
+        moment = as_utc(start_at)
+        if moment > now():  # events before it would be delivered
+            raise ConfigurationError(
+                f"The moment {moment:%Y-%m-%d %H:%M:%S} UTC has not come yet: give an earlier one, or 'now' for the "
+                "events from now on."
+            )
+        return catalogue.event_log.find_position_before(moment)
     if isinstance(start_at, int) and not isinstance(start_at, bool) and start_at >= 0:
         last = catalogue.event_log.get_last_position()
         if start_at > last:  # the next events would never be delivered

@@ -18,7 +18,7 @@ from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 
-__all__ = ["ReaderCursor", "position_of"]
+__all__ = ["ReaderCursor", "error_text", "position_of"]
 
 logger = PrintableLogger(__name__)
 
@@ -125,9 +125,9 @@ class ReaderCursor:
             f"such as with {remedy('events reset')}. Start it again, and it goes on from there."
         )
 
-    def note_failure(self, position: int, error: Exception | str, failures: int, *, is_parked: bool) -> str:
+    def note_failure(self, position: int, error: BaseException | str, failures: int, *, is_parked: bool) -> str:
         """Save a failure. Returns its text, without secrets."""
-        text = error_text(error) if isinstance(error, Exception) else mask_text(" ".join(error.split()))
+        text = error_text(error) if isinstance(error, BaseException) else mask_text(" ".join(error.split()))
         failed = FailedEvent(position, failures, is_parked, text, now())
         self._catalogue.event_readers.save_failure(self._reader_name, failed)
         return text
@@ -141,7 +141,7 @@ class ReaderCursor:
         self._catalogue.event_readers.forget_failure(self._reader_name, position)
 
 
-def error_text(error: Exception) -> str:
+def error_text(error: BaseException) -> str:
     """Return an error as one line without secrets."""
     return f"{type(error).__name__}: {mask_text(' '.join(str(error).split()))}"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +50,13 @@ _LONGEST_ASKED_PAUSE = 3600.0
 
 _TRIES_OF_A_FAULT = 3
 """After so many errors that no publisher should raise, the messages go one by one, to find the one that causes them."""
+
+
+_OF_THE_OTHER_SYSTEM = (PublishError, ConfigurationError, OSError)
+"""What a publisher raises while no message is to blame. Many clients raise an OSError when a connection breaks."""
+
+_FAULTS = (Exception, SystemExit)
+"""Other errors of the code of a publisher."""
 
 
 def reader_name_of(publisher_name: str) -> str:
@@ -97,7 +103,7 @@ class RelayResult:
     refused: int = 0
     passed_over: int = 0
     position: int = 0
-    error: Exception | None = None
+    error: BaseException | None = None
 
     def add(self, other: RelayResult) -> None:
         """Add what the same relay did later."""
@@ -165,10 +171,11 @@ class Relay:
             "wait for its end, or stop it.",
         )
         self._has_warned = False
-        self._held: set[str] = set()
-        """The datasets whose messages wait, as one before them was refused."""
+        self._dead: dict[str, set[int]] = {}
+        """The dead letters of each dataset, if later messages of it wait."""
         self._patience: float | None = 0.0
-        self._result = RelayResult(name)
+        self.result = RelayResult(name)
+        """What the last `run` did, or does; also if it raises."""
 
     def stop(self) -> None:
         """End `run` after the current call of the publisher. Any thread may call it."""
@@ -200,7 +207,9 @@ class Relay:
                 the catalogue fails.
         """
         self._patience = patience
-        result = self._result = RelayResult(self._name)
+        result = self.result = RelayResult(self._name)
+        self._cursor.find()
+        result.position = self._cursor.had  # also if another process has the lock
         lock = self._cursor.take_lock(poll_interval, self._stop)
         if lock is None:
             return result
@@ -261,7 +270,7 @@ class Relay:
         """Pass on new events. Each was acknowledged or is a dead letter when it returns."""
         messages = {position_of(event): self._messages.make(event) for event in events if self._wants(event)}
         self._check_condition(events)
-        self._result.passed_over += len(events) - len(messages)
+        self.result.passed_over += len(events) - len(messages)
         self._deliver(messages)
 
     def _wants(self, event: DatasetEvent) -> bool:
@@ -287,22 +296,33 @@ class Relay:
     def _retry_requested(self, failed: Sequence[FailedEvent]) -> None:
         """Pass on the dead letters that somebody wants to have sent again."""
         requested = {one.position for one in failed if is_requested(one, self._cursor.had)}
-        self._held = set()
+        self._dead = {}
         if self._rules.holds:
-            dead = [one.position for one in failed if one.is_parked]
-            self._held.update(self._catalogue.event_log.find_datasets(dead).values())
-        for some in _parts(sorted(requested), _PAGE):
-            messages = {}
-            for position in some:
-                events = self._catalogue.event_log.read(position - 1, 1, has_history=False)
-                if events and events[0].position == position:
-                    messages[position] = self._messages.make(events[0])
-                else:
-                    logger.warning("The publisher '%s': the event %d is not in the log any more.", self._name, position)
-                    self._cursor.forget_failure(position)
+            dead = [one.position for one in failed if is_dead(one, self._cursor.had)]
+            for position, dataset_id in self._catalogue.event_log.find_datasets(dead).items():
+                self._dead.setdefault(dataset_id, set()).add(position)
+        for messages in self._make_again(sorted(requested)):
             self._deliver(messages)
             for position in messages.keys() - self._refused_now:
                 self._cursor.forget_failure(position)
+
+    def _make_again(self, positions: Sequence[int]) -> Iterator[dict[int, Message]]:
+        """Make the messages of events again, some at a time."""
+        messages: dict[int, Message] = {}
+        size = 0
+        for position in positions:
+            events = self._catalogue.event_log.read(position - 1, 1, has_history=False)
+            if not events or events[0].position != position:
+                logger.warning("The publisher '%s': the event %d is not in the log any more.", self._name, position)
+                self._cursor.forget_failure(position)
+                continue
+            messages[position] = self._messages.make(events[0])
+            size += len(messages[position].data)
+            if len(messages) == _PAGE or size > _MOST_BYTES:
+                yield messages
+                messages, size = {}, 0
+        if messages:
+            yield messages
 
     # ---- delivering ------------------------------------------------------------------------------------
 
@@ -315,21 +335,27 @@ class Relay:
         """
         self._refused_now: set[int] = set()
         for some in self._rounds(messages):
-            allowed = {position: one for position, one in some.items() if one.key not in self._held}
+            allowed = {position: one for position, one in some.items() if not self._is_held(position, one)}
             for position in some.keys() - allowed.keys():
                 self._note_refusal(position, some[position], "it waits for an earlier message of its dataset", False)
             refused = self._publish(allowed) if allowed else {}
             for position, one in allowed.items():
                 if one.id in refused:
                     self._note_refusal(position, one, refused[one.id], True)
-            self._result.published += sum(one.id not in refused for one in allowed.values())
+                else:
+                    self._dead.get(one.key, set()).discard(position)
+                    self.result.published += 1
+
+    def _is_held(self, position: int, message: Message) -> bool:
+        """Return whether a message waits for an earlier one of its dataset, which is a dead letter."""
+        return any(one < position for one in self._dead.get(message.key, ()))
 
     def _note_refusal(self, position: int, message: Message, reason: str, is_first: bool) -> None:
         reason = self._cursor.note_failure(position, reason, 1, is_parked=True)
         self._refused_now.add(position)
-        self._result.refused += 1
+        self.result.refused += 1
         if self._rules.holds:
-            self._held.add(message.key)
+            self._dead.setdefault(message.key, set()).add(position)
         if is_first:
             logger.error(
                 "The publisher '%s': the message of event %d is a dead letter, and the others go on: %s. "
@@ -371,44 +397,56 @@ class Relay:
     def _publish(self, messages: Mapping[int, Message]) -> dict[str, str]:
         """Call the publisher until each message is acknowledged or refused. Returns the refused ids, each with why."""
         waiting = dict(messages)
+        refused: dict[str, str] = {}
         first = min(waiting)
         began = monotonic()
         failures = faults = 0
-        while not self._stop.is_set():
+        while waiting and not self._stop.is_set():
             try:
-                is_faulty = faults >= _TRIES_OF_A_FAULT
-                refused = self._publish_one_by_one(waiting) if is_faulty else self._call(list(waiting.values()))
+                if faults >= _TRIES_OF_A_FAULT:
+                    self._publish_one_by_one(waiting, refused)
+                else:
+                    refused |= self._call(list(waiting.values()))
+                    waiting.clear()
             except PublisherSwitchedOff as error:
                 self._catalogue.event_readers.switch_off(reader_name_of(self._name), str(error))
                 raise
-            except (PublishError, ConfigurationError) as error:
-                failure: Exception = error
-            except Exception as error:  # noqa: BLE001 - the edge to the code of a publisher
+            except _OF_THE_OTHER_SYSTEM as error:
+                failure: BaseException = error
+            except _FAULTS as error:
                 failure = error
                 faults += 1
             else:
-                if failures:
-                    self._cursor.forget_failure(first)
-                    logger.info("The publisher '%s' delivers again.", self._name)
-                return refused
+                continue
             if isinstance(failure, PublishUnavailable) and failure.acknowledged:
                 waiting = {at: one for at, one in waiting.items() if one.id not in failure.acknowledged}
             failures += 1
             began = monotonic() if failures == 1 else began
             self._pause(failure, failures, monotonic() - began, first)
-        raise _Stopped
+        if waiting:
+            raise _Stopped
+        if failures:
+            self._cursor.forget_failure(first)
+            logger.info("The publisher '%s' delivers again.", self._name)
+        return refused
 
-    def _publish_one_by_one(self, waiting: Mapping[int, Message]) -> dict[str, str]:
-        """Deliver messages alone, after a publisher failed in a way that it should not. Returns those that fail."""
-        refused: dict[str, str] = {}
-        for message in waiting.values():
+    def _publish_one_by_one(self, waiting: dict[int, Message], refused: dict[str, str]) -> None:
+        """Deliver messages alone, after a publisher failed in a way that it should not. Those that fail are refused.
+
+        Args:
+            waiting: The messages by position. Each that was acknowledged or refused is removed.
+            refused: The refused ids, each with why; more are added.
+        """
+        for position, message in list(waiting.items()):
+            if self._stop.is_set():
+                raise _Stopped
             try:
                 refused |= self._call([message])
-            except (PublishError, ConfigurationError):
+            except _OF_THE_OTHER_SYSTEM:
                 raise
-            except Exception as error:  # noqa: BLE001 - the edge to the code of a publisher
+            except _FAULTS as error:
                 refused[message.id] = error_text(error)
-        return refused
+            del waiting[position]
 
     def _call(self, messages: Sequence[Message]) -> dict[str, str]:
         """Call the publisher once. Returns the refused ids, each with why."""
@@ -421,16 +459,13 @@ class Relay:
         failpoint("publish.acknowledged")
         return refused
 
-    def _pause(self, error: Exception, failures: int, seconds: float, first: int) -> None:
+    def _pause(self, error: BaseException, failures: int, seconds: float, first: int) -> None:
         """Note a failure, and wait before the next attempt.
 
         Raises:
             PublishError: The relay is patient no longer.
         """
-        text = self._cursor.note_failure(first, error, failures, is_parked=False)
-        if failures == 1:
-            logger.warning("The publisher '%s' does not deliver: %s. It is tried again.", self._name, text.rstrip("."))
-            logger.debug("the publisher's traceback", exc_info=error)
+        text = self._cursor.note_failure(first, error, failures, is_parked=False).rstrip(".")
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10))
         pause *= random.uniform(0.75, 1.25)  # noqa: S311 - no secret: several relays should not come at once
         asked = error.retry_after if isinstance(error, PublishUnavailable) else None
@@ -439,15 +474,12 @@ class Relay:
         if self._patience is not None and (is_wrong or seconds + pause > self._patience):
             if isinstance(error, (PublishError, ConfigurationError)):
                 raise error
-            raise PublishUnavailable(f"The publisher '{self._name}' failed: {text}") from error
+            raise PublishUnavailable(f"The publisher '{self._name}' failed: {text}.") from error
+        if failures == 1:
+            logger.warning("The publisher '%s' does not deliver: %s. It is tried again.", self._name, text)
+            logger.debug("the publisher's traceback", exc_info=error)
         if wait_for(self._stop, pause):
             raise _Stopped
-
-
-def _parts(positions: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
-    remaining = iter(positions)
-    while part := tuple(itertools.islice(remaining, size)):
-        yield part
 
 
 def is_requested(failed: FailedEvent, position: int) -> bool:
@@ -458,3 +490,8 @@ def is_requested(failed: FailedEvent, position: int) -> bool:
         position: The cursor of the publisher.
     """
     return not failed.is_parked and failed.position <= position
+
+
+def is_dead(failed: FailedEvent, position: int) -> bool:
+    """Return whether a failure is a dead letter, and not what stops the publisher now. Arguments as `is_requested`."""
+    return failed.is_parked or is_requested(failed, position)

@@ -70,6 +70,8 @@ def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
     enabled = [one for one in settings.ingestion_plans if one.enabled and settings.sources[one.source].enabled]
     if len(enabled) < plans:
         found += f" ({plans - len(enabled)} not enabled)"
+    if publishers := len(settings.event_publishers):
+        found += f", {publishers} event publisher{'' if publishers == 1 else 's'}"
     return path, f"{found}{_secrets_text(len({url.identity for _, url in named}), secrets)}"
 
 

@@ -168,24 +168,33 @@ def make_publisher(settings: PublisherSettings) -> Publisher:
     Raises:
         ConfigurationError: There is no such publisher, or its configuration is wrong.
     """
-    found = _find_publisher(settings.type)
-    configuration = resolve_configuration(settings.configuration, f"event_publishers '{settings.name}'.configuration")
+    title = f"event_publishers '{settings.name}'"
+    configuration = resolve_configuration(settings.configuration, f"{title}.configuration")
     hide_all(configuration)
-    with _accepting("publisher", settings.type, configuration):
-        return found(**configuration)
+    with _named(title):
+        found = _find_publisher(settings.type)
+        with _accepting("publisher", settings.type, configuration):
+            return found(**configuration)
 
 
 def check_publisher(settings: PublisherSettings) -> None:
     """Check the settings of a publisher as far as that is possible without secrets."""
-    if settings.where is not None:
-        try:
+    with _named(f"event_publishers '{settings.name}'"):
+        if settings.where is not None:
             DatasetCondition.parse(settings.where)
-        except ConfigurationError as error:
-            raise ConfigurationError(f"event_publishers '{settings.name}': {error}") from error
-    if names_secrets(settings.configuration):
-        _check_arguments(_find_publisher(settings.type), "publisher", settings.type, settings.configuration)
-    else:
-        make_publisher(settings).close()
+        if names_secrets(settings.configuration):
+            _check_arguments(_find_publisher(settings.type), "publisher", settings.type, settings.configuration)
+            return
+    make_publisher(settings).close()
+
+
+@contextlib.contextmanager
+def _named(title: str) -> Iterator[None]:
+    """Begin each error of the configuration with what it is about, as there may be several of its type."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{title}: {error}") from error
 
 
 def _find_publisher(type_name: str) -> type[Publisher]:

@@ -17,9 +17,11 @@ from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.event_reader import EventReaderState, FailedEvent, StartAt
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.ports import Catalogue
+from ingestify.domain.publisher import Publisher
 from ingestify.errors import ConfigurationError
 from ingestify.events.consumer import find_start
-from ingestify.events.relay import PublishRules, Relay, RelayResult, is_requested, reader_name_of
+from ingestify.events.cursor import error_text
+from ingestify.events.relay import PublishRules, Relay, RelayResult, is_dead, is_requested, reader_name_of
 from ingestify.main.adapters import open_catalogue
 from ingestify.main.opening import catalogue_address
 from ingestify.main.parts import make_key_types, make_publisher
@@ -107,6 +109,7 @@ class Publishing:
         )
         self._catalogue = _open_catalogue(place, settings)
         self._relays: list[Relay] = []
+        self._is_stopped = False
 
     @classmethod
     def from_config(cls, path: str | Path) -> Publishing:
@@ -152,14 +155,24 @@ class Publishing:
         if not chosen:
             raise ConfigurationError("The config file names no event_publishers that are enabled; see docs/events.md.")
         self._catalogue.event_log.get_last_position()  # one error, and not one for each publisher, if there is no lake
+        try:
+            return self._publish(chosen, poll_interval, patience)
+        finally:
+            self._is_stopped = False
+
+    def _publish(
+        self, chosen: Sequence[PublisherSettings], poll_interval: float | None, patience: float | None
+    ) -> list[RelayResult]:
         results: dict[str, RelayResult] = {}
         with contextlib.ExitStack() as stack:
             relays = []
             for one in chosen:
                 publisher = make_publisher(one)
-                stack.callback(publisher.close)
+                stack.callback(_close, one.name, publisher)
                 relays.append((one.name, Relay(self._catalogue, one.name, publisher, _rules(one))))
             self._relays = [relay for _, relay in relays]
+            if self._is_stopped:  # while the publishers were made
+                self.stop()
             threads = [
                 threading.Thread(
                     target=_run, args=(results, name, relay, poll_interval, patience), name=f"publish {name}"
@@ -182,7 +195,11 @@ class Publishing:
         return [results[name] for name, _ in relays]
 
     def stop(self) -> None:
-        """End `publish` after the current calls of the publishers. Any thread may call it."""
+        """End `publish` after the current calls of the publishers, or the next `publish` as soon as it begins.
+
+        Any thread may call it, and the handler of a signal.
+        """
+        self._is_stopped = True
         for relay in self._relays:
             relay.stop()
 
@@ -230,7 +247,8 @@ class Publishing:
         last = log.get_last_position()
         behind = last - position if reader is None else reader.behind
         waiting = log.read(position, 1, has_history=False) if behind else []
-        failing = [] if reader is None else [one for one in reader.failed if not one.is_parked]
+        # A dead letter that was asked for, and not tried since, stops nothing.
+        failing = [] if reader is None else [one for one in reader.failed if not one.is_parked and one.failures]
         holder = self._catalogue.job_locks.find_holder(f"event reader {reader_name_of(name)}")
         return PublisherState(
             name=name,
@@ -239,7 +257,7 @@ class Publishing:
             position=None if reader is None else reader.position,
             behind=behind,
             lag_seconds=max(0.0, (now() - waiting[0].occurred_at).total_seconds()) if waiting else 0.0,
-            dead_letters=0 if reader is None else sum(_is_dead(one, position) for one in reader.failed),
+            dead_letters=0 if reader is None else sum(is_dead(one, position) for one in reader.failed),
             error=failing[-1].error if failing else "",
             failures=failing[-1].failures if failing else 0,
             switched_off="" if reader is None else reader.switched_off,
@@ -263,7 +281,7 @@ class Publishing:
             if reader is None or (names and state.name not in names):
                 continue
             for failed in reader.failed:
-                if _is_dead(failed, reader.position):
+                if is_dead(failed, reader.position):
                     events = self._catalogue.event_log.read(failed.position - 1, 1, has_history=False)
                     event = events[0] if events and events[0].position == failed.position else None
                     requested = is_requested(failed, reader.position)
@@ -284,7 +302,8 @@ class Publishing:
         """
         dead = self._find_dead(name, positions)
         for one in dead:
-            self._catalogue.event_readers.save_failure(reader_name_of(name), dataclasses.replace(one, is_parked=False))
+            requested = dataclasses.replace(one, is_parked=False, failures=0)
+            self._catalogue.event_readers.save_failure(reader_name_of(name), requested)
         return len(dead)
 
     def discard_dead_letters(self, name: str, positions: Sequence[int] = ()) -> int:
@@ -300,7 +319,7 @@ class Publishing:
         if reader is None:
             self._find(name)
             return []
-        dead = {one.position: one for one in reader.failed if _is_dead(one, reader.position)}
+        dead = {one.position: one for one in reader.failed if is_dead(one, reader.position)}
         if missing := [str(one) for one in positions if one not in dead]:
             raise ConfigurationError(
                 f"The publisher '{name}' has no dead letter of the event {', '.join(missing)}; it has "
@@ -325,10 +344,6 @@ class Publishing:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _is_dead(failed: FailedEvent, position: int) -> bool:
-    return failed.is_parked or is_requested(failed, position)
 
 
 def _rules(settings: PublisherSettings) -> PublishRules:
@@ -356,9 +371,10 @@ def _run(
     while True:
         began = monotonic()
         try:
-            total.add(relay.run(poll_interval=poll_interval, patience=patience))
-        except Exception as error:  # noqa: BLE001 - of this publisher
-            total.error = error
+            relay.run(poll_interval=poll_interval, patience=patience)
+        except BaseException as error:  # noqa: BLE001 - of this publisher, and nobody else would tell it
+            relay.result.error = error
+        total.add(relay.result)
         if total.error is None or poll_interval is None or relay.is_stopped:
             return
         pause = _FIRST_PAUSE if monotonic() - began > _LONGEST_PAUSE else min(_LONGEST_PAUSE, 2 * pause)
@@ -367,6 +383,13 @@ def _run(
             logger.error("The publisher '%s' ended: %s It begins again.", name, _sentence(told))
         if relay.wait(pause):
             return
+
+
+def _close(name: str, publisher: Publisher) -> None:
+    try:
+        publisher.close()
+    except Exception as error:  # noqa: BLE001 - the edge to the code of a publisher
+        logger.warning("The publisher '%s' could not be closed: %s", name, _sentence(error_text(error)))
 
 
 def _sentence(text: str) -> str:

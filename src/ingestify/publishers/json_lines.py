@@ -6,6 +6,7 @@ Format: each line is a CloudEvent in the JSON format, https://jsonlines.org.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,10 @@ from ingestify.durable_folders import sync_folder
 from ingestify.errors import ConfigurationError, PublishUnavailable
 
 __all__ = ["JsonLines"]
+
+
+_WRONG = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+"""What stays until somebody changes the path, or the rights of its folder. A pipe is no file to append to, either."""
 
 
 class JsonLines(Publisher):
@@ -47,7 +52,9 @@ class JsonLines(Publisher):
         except BrokenPipeError:
             raise PublishUnavailable("Nobody reads stdout any more.") from None
         except OSError as error:
-            raise PublishUnavailable(f"{self._path or 'stdout'}: {error.strerror or error}") from error
+            text = f"{self._path or 'stdout'}: {error.strerror or error}."
+            is_wrong = isinstance(error, _WRONG) or error.errno == errno.ESPIPE
+            raise (ConfigurationError if is_wrong else PublishUnavailable)(text) from error
 
 
 def _append(path: Path, lines: bytes) -> None:
@@ -68,7 +75,8 @@ def _append(path: Path, lines: bytes) -> None:
             os.fsync(file.fileno())
         except OSError:
             with contextlib.suppress(OSError):
-                file.truncate(size)
+                if file.seek(0, os.SEEK_END) == size + len(lines) - len(remaining):  # nobody else wrote to it
+                    file.truncate(size)
             raise
     if is_new:
         sync_folder(str(path.parent))

@@ -63,7 +63,7 @@ def find_touched(store: DatasetStore, moment: LakeMoment, position: int | None) 
         if after == position - 1 and (not events or events[0].position != position):
             return None
         touched.update(one.dataset.dataset_id for one in events if (one.position or 0) > position)
-        if len(events) < _PAGE:
+        if not events:
             break
         after = events[-1].position or moment.position
     return touched

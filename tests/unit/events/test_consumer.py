@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from ingestify import DatasetResource, EventLogConsumer, Source, get_dev_engine
+from ingestify import DatasetResource, EventLogConsumer, Source, clock, get_dev_engine
+from ingestify.catalogue.events import event_log
 from ingestify.errors import ConfigurationError, StoreError
 from ingestify.events import consumer
 
@@ -232,14 +233,14 @@ def test_stop_ends_a_run_within_a_batch(log):
 
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize(
-    ("start_at", "first"), [("beginning", 1), (4, 5), ("now", None), ("end", None), ("moment", 3), ("later", None)]
+    ("start_at", "first"), [("beginning", 1), (4, 5), ("now", None), ("end", None), ("moment", 3), ("after it", None)]
 )
 def test_a_new_reader_begins_where_it_is_told(log, start_at, first):
     if start_at == "moment":
         start_at = log.event_log.read(2, 1)[0].occurred_at
         first = next(one.position for one in log.event_log.read(0, 10) if one.occurred_at >= start_at)
-    elif start_at == "later":
-        start_at = dt.datetime(2999, 1, 1)
+    elif start_at == "after it":
+        start_at = clock.now()
     got = []
     assert EventLogConsumer(log, "a", start_at=start_at).run(got.append) == 0
     assert (got[0].position if got else None) == first
@@ -254,6 +255,24 @@ def test_a_beginning_that_is_none_is_refused(log, start_at):
     with pytest.raises(ConfigurationError, match="start_at is"):
         EventLogConsumer(log, "a", start_at=start_at).run(lambda _: None)
     assert log.event_readers.find_position("a") is None
+
+
+def test_a_moment_that_has_not_come_is_refused_as_events_before_it_would_be_delivered(log):
+    with pytest.raises(ConfigurationError, match="2999-01-01 00:00:00 UTC has not come yet"):
+        EventLogConsumer(log, "a", start_at=dt.datetime(2999, 1, 1)).run(lambda _: None)
+    assert log.event_readers.find_position("a") is None
+
+
+def test_large_events_are_read_a_few_at_a_time(log, monkeypatch):
+    every = [event.position for event in log.event_log.read(0, 100)]
+    monkeypatch.setattr(event_log, "_MOST_AT_ONCE", 1)
+    got = []
+    after = 0
+    while events := log.event_log.read(after, 100):
+        assert len(events) < 3
+        got += [event.position for event in events]
+        after = got[-1]
+    assert got == every
 
 
 # ---- events that a reader fails on -------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from hypothesis import strategies as st
 
-from ingestify import DatasetResource, Source, get_dev_engine
+from ingestify import DatasetResource, Source, clock, get_dev_engine
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.publisher import Publisher
 from ingestify.domain.retention import Retention
@@ -28,7 +28,7 @@ from ingestify.errors import (
 )
 from ingestify.events.relay import PublishRules, Relay, reader_name_of
 from ingestify.failpoints import installed
-from tests.support.passing_time import passing_time  # noqa: F401 - a fixture
+from tests.support.passing_time import PassingTime, passing_time  # noqa: F401 - a fixture
 from tests.support.sizes import check_examples, sizes
 
 READER = reader_name_of("bus")
@@ -95,7 +95,7 @@ class Bus(Publisher):
     def publish(self, messages):
         self.calls.append([message.id for message in messages])
         action = self.script.pop(0) if self.script else None
-        if isinstance(action, Exception):
+        if isinstance(action, BaseException):
             raise action
         some = messages if action is None else messages[:action]
         refused = {one.id: why for one in some if (why := self.refuses(one))}
@@ -369,6 +369,92 @@ def retry(lake, *positions):
             )
 
 
+def test_the_dead_letter_that_others_wait_for_can_be_retried_alone(lake):
+    lake.change()
+    own = positions_of(lake, lake.events[1].dataset.dataset_id)
+    relay(lake, Bus(refuses=lambda one: "too large" if one.id.endswith(f"/{own[1]}") else None), holds=True).run()
+    bus = Bus()
+    retry(lake, own[1])
+    relay(lake, bus, holds=True).run()
+    assert bus.positions == [own[1]]
+    assert [one.position for one in lake.failed()] == own[2:]
+
+
+def test_a_replay_delivers_the_dead_letters_that_wait_in_their_order(lake):
+    lake.change()
+    own = positions_of(lake, lake.events[1].dataset.dataset_id)
+    relay(lake, Bus(refuses=lambda one: "too large" if one.id.endswith(f"/{own[1]}") else None), holds=True).run()
+    lake.catalogue.event_readers.set_position(READER, 0)
+    bus = Bus()
+    relay(lake, bus, holds=True).run()
+    assert [one for one in bus.positions if one in own] == own
+    assert sorted(bus.positions) == [event.position for event in lake.events]
+    assert not lake.failed()
+
+
+def test_a_dead_letter_that_was_asked_for_is_sent_also_if_the_cursor_moves_on(lake):
+    relay(lake, Bus(refuses=lambda one: "too large" if one.id.endswith("/2") else None)).run()
+    lake.change()
+    retry(lake, 2)
+    lake.catalogue.event_readers.set_position(READER, lake.events[-1].position)
+    bus = Bus()
+    relay(lake, bus).run()
+    assert bus.positions == [2]
+
+
+def positions_of(lake, dataset_id):
+    return [event.position for event in lake.events if event.dataset.dataset_id == dataset_id]
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("reset"), TimeoutError("no answer")])
+def test_a_connection_that_breaks_is_no_fault_of_a_message(lake, passing_time, error):  # noqa: F811
+    bus = Bus(*[error] * 8)
+    result = relay(lake, bus).run(patience=3600)
+    assert (result.published, result.refused) == (6, 0)
+    assert not lake.failed()
+    result = relay(lake, Bus(*[error] * 50)).run(patience=60)
+    assert result.error is None, "there was nothing to publish"
+    lake.change()
+    result = relay(lake, Bus(*[error] * 50)).run(patience=60)
+    assert isinstance(result.error, PublishUnavailable)
+    assert (result.published, result.refused) == (0, 0)
+
+
+def test_a_publisher_that_ends_the_process_ends_only_its_messages(lake, passing_time):  # noqa: F811
+    bus = Bus(*[SystemExit(3)] * 5)
+    result = relay(lake, bus).run(patience=3600)
+    assert (result.published, result.refused) == (4, 2)
+    assert {one.error for one in lake.failed()} == {"SystemExit: 3"}
+
+
+def test_messages_that_failed_alone_are_not_sent_behind_later_ones(lake, passing_time):  # noqa: F811
+    lake.change()
+    own = positions_of(lake, lake.events[1].dataset.dataset_id)
+    bug = ZeroDivisionError("a bug")
+    # Alone: the first message of the dataset fails, the second is taken, and then the connection breaks.
+    bus = Bus(bug, bug, bug, bug, None, PublishUnavailable("the connection broke"))
+    relay(lake, bus).run(patience=3600)
+    assert [one.position for one in lake.failed()] == [own[0]]
+    assert own[0] not in bus.positions
+    assert bus.positions == [event.position for event in lake.events if event.position != own[0]]
+
+
+def test_all_were_acknowledged_though_it_says_that_it_takes_none(lake, passing_time):  # noqa: F811
+    ids = [f"{one.lake_id}/{one.epoch}/{one.position}" for one in lake.events]
+    bus = Bus(PublishUnavailable("after the last", acknowledged=ids))
+    assert relay(lake, bus).run().published == 6
+    assert bus.calls == [ids]
+    assert not lake.failed()
+
+
+def test_what_was_published_is_known_also_if_the_relay_ends_with_an_error(lake, monkeypatch):
+    one = relay(lake, Bus())
+    monkeypatch.setattr(lake.catalogue.event_readers, "advance", lambda name, seen, position: position == 0)
+    with pytest.raises(StoreError, match="moved"):
+        one.run()
+    assert one.result.published == 6
+
+
 def test_an_error_that_no_publisher_should_raise_is_found_at_its_message(lake, passing_time):  # noqa: F811
     third = f"/{lake.events[2].position}"
 
@@ -490,9 +576,107 @@ def check_order(seed):
             assert own == sorted(own)
 
 
-def _maybe(chance):
+def _maybe(chance, often=0.3):
     def act():
-        if chance.random() < 0.3:
+        if chance.random() < often:
             raise Killed
 
     return act
+
+
+class Moody(Bus):
+    """Refuses some positions, fails without a reason at others, and takes a part of a batch at times."""
+
+    def __init__(self, chance, keeps_order):
+        super().__init__(keeps_order=keeps_order)
+        self.chance = chance
+        self.refused, self.faulty, self.ever_failed = set(), set(), set()
+        self.is_well = False
+
+    def change_mood(self, positions):
+        for moods in (self.refused, self.faulty):
+            moods.clear()
+            moods.update(one for one in positions if self.chance.random() < 0.1)
+
+    def publish(self, messages):
+        positions = {one.id: int(one.id.rpartition("/")[2]) for one in messages}
+        some = list(messages)
+        if not self.is_well:
+            if wrong := self.faulty.intersection(positions.values()):
+                self.ever_failed |= wrong
+                raise ZeroDivisionError("a bug")
+            if self.chance.random() < 0.2:
+                some = some[: self.chance.randint(0, len(some))]
+        refused = {} if self.is_well else {key: "never" for key, one in positions.items() if one in self.refused}
+        taken = [one for one in some if one.id not in refused]
+        self.taken += taken
+        if len(some) < len(messages):
+            known = [one.id for one in taken] if self.chance.random() < 0.5 else ()
+            raise PublishUnavailable("it takes no more", acknowledged=known)
+        self.ever_failed |= {positions[one] for one in refused}
+        if refused:
+            raise MessagesRefused(refused)
+
+
+@pytest.mark.parametrize("examples", sizes(12, 300))
+def test_dead_letters_that_are_retried_and_discarded_in_any_order(examples):
+    check_examples(check_dead_letters, examples, st.integers(0, 1 << 32))
+
+
+def check_dead_letters(seed):
+    """Each event is taken, or is a dead letter, or was discarded; a dataset's are in the order that is promised."""
+    chance = random.Random(seed)
+    source = Small("small", count=chance.randint(1, 4))
+    with get_dev_engine(source, "match") as engine, clock.passing(PassingTime()):
+        lake = Lake(engine, source)
+        readers = lake.catalogue.event_readers
+        bus = Moody(chance, keeps_order=chance.random() < 0.5)
+        holds = chance.random() < 0.6
+        discarded, decided = set(), set()
+
+        def decide():
+            dead = [one.position for one in lake.failed() if one.is_parked]
+            some = chance.sample(dead, chance.randint(0, len(dead)))
+            match chance.choice(["retry", "retry", "discard", "replay", "nothing"]):
+                case "retry":
+                    retry(lake, *some)
+                case "discard":
+                    discarded.update(some)
+                    for position in some:
+                        readers.forget_failure(READER, position)
+                case "replay":
+                    readers.set_position(READER, chance.randint(0, readers.find_position(READER) or 0))
+
+        for number in range(chance.randint(3, 10)):
+            if number == 0 or chance.random() < 0.5:
+                lake.change()
+            dataset_of = {event.position: event.dataset.dataset_id for event in lake.events}
+            bus.change_mood(dataset_of)
+            decide()
+            pages = mock.patch("ingestify.events.relay._PAGE", chance.choice([1, 2, 5, 1000]))
+            with pages, contextlib.suppress(Killed), installed({"publish.acknowledged": _maybe(chance, 0.1)}):
+                relay(lake, bus, holds=holds).run(patience=chance.choice([0, 1000]))
+            _check_order(bus, holds, dataset_of, discarded, decided)
+            dead = {one.position for one in lake.failed()}
+            done = {one for one in dataset_of if one <= (readers.find_position(READER) or 0)}
+            assert done <= dead | discarded | set(bus.positions)
+        bus.is_well = True
+        retry(lake, *(one.position for one in lake.failed()))
+        assert relay(lake, bus, holds=holds).run().error is None
+        _check_order(bus, holds, dataset_of, discarded, decided)
+        assert not lake.failed()
+        assert dataset_of.keys() <= discarded | set(bus.positions)
+
+
+def _check_order(bus, holds, dataset_of, discarded, decided):
+    """Look whether each dataset's messages came in order.
+
+    Args:
+        decided: The positions that were taken or discarded before this run; those of this run are added.
+    """
+    decided |= discarded
+    for position in bus.without_repeats:
+        if position not in decided:
+            own = {one for one in dataset_of if dataset_of[one] == dataset_of[position] and one < position}
+            assert own <= decided if holds else own <= decided | bus.ever_failed, position
+            decided.add(position)

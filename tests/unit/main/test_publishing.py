@@ -144,6 +144,54 @@ def test_dead_letters_are_listed_retried_and_discarded(config, monkeypatch, capl
         assert [one.position for one in publishing.iter_dead_letters()] == [4]
 
 
+def test_a_dead_letter_that_was_asked_for_is_no_publisher_that_does_not_deliver(config):
+    with Publishing.from_config(config("Refusing")) as publishing:
+        publishing.publish("bus")
+        publishing.retry_dead_letters("bus")
+        state = publishing.status()[1]
+        assert (state.dead_letters, state.error, state.failures) == (1, "", 0)
+
+
+class Leaving(Publisher):
+    def publish(self, messages: Any) -> None:
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        raise ValueError("it cannot be closed")
+
+
+def test_a_publisher_that_leaves_its_thread_is_told_and_the_others_go_on(config, caplog):
+    with Publishing.from_config(config("Leaving")) as publishing:
+        file, bus = publishing.publish()
+    assert (file.published, file.error) == (2, None)
+    assert isinstance(bus.error, KeyboardInterrupt)
+    assert "The publisher 'bus' could not be closed: ValueError: it cannot be closed." in caplog.text
+
+
+class Stopping(Publisher):
+    """Somebody stops the publishing while the publishers are made, which can take seconds."""
+
+    stop: Any = None
+
+    def __init__(self) -> None:
+        if Stopping.stop is not None:
+            Stopping.stop()
+
+    def publish(self, messages: Any) -> None:
+        pass
+
+
+def test_a_stop_before_the_first_message_is_kept(config, monkeypatch):
+    with Publishing.from_config(config("Stopping")) as publishing:
+        monkeypatch.setattr(Stopping, "stop", publishing.stop)
+        assert [one.published for one in publishing.publish(poll_interval=0.01)] == [0, 0]
+        monkeypatch.setattr(Stopping, "stop", None)
+        assert [one.published for one in publishing.publish()] == [2, 4]
+        publishing.replay("bus", "beginning")
+        publishing.stop()
+        assert [one.published for one in publishing.publish("bus", poll_interval=0.01)] == [0]
+
+
 def test_a_publisher_that_is_not_there_is_refused(config):
     with Publishing.from_config(config("Gone")) as publishing:
         for call in (publishing.publish, publishing.switch_on, publishing.retry_dead_letters):
@@ -162,6 +210,15 @@ def test_a_publisher_that_is_not_there_is_refused(config):
         ("{name: a b, type: ingestify.json_lines}", "name"),
         ("{name: file, type: ingestify.json_lines}", "second publisher 'file'"),
         ("{name: a, type: ingestify.json_lines, where: match_id >}", "'a': where, column 11"),
+        ("{name: a, type: ingestify.json_lines, configuration: {path: 5}}", "event_publishers 'a': path is 5"),
+        ("{name: a, type: ingestify.json_lines, events: []}", "events: is empty, so it gets none"),
+        *(
+            (
+                f"{{name: a, type: ingestify.json_lines, start_at: {place}}}",
+                "start_at: should be beginning, now, the pos",
+            )
+            for place in ("yesterday", -1, "true")
+        ),
         ("{name: a, type: pathlib.Path}", "must be a subclass of ingestify.Publisher"),
     ],
 )

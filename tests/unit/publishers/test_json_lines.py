@@ -75,3 +75,26 @@ def _full(_):
 def test_a_path_that_is_none_is_refused(path):
     with pytest.raises(ConfigurationError, match="path is"):
         JsonLines(path)
+
+
+def test_a_folder_a_pipe_and_a_path_without_rights_are_wrong_configurations(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ConfigurationError, match=str(path)):
+            JsonLines(str(path)).publish(make_messages(1))
+    os.close(reader)
+
+
+def test_what_others_wrote_meanwhile_is_not_cut_off_after_an_error(tmp_path, monkeypatch):
+    path = tmp_path / "events.jsonl"
+
+    def fail(descriptor):
+        with path.open("ab") as other:
+            other.write(b"theirs\n")
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(PublishUnavailable):
+        JsonLines(str(path)).publish(make_messages(1))
+    assert path.read_bytes().endswith(b"theirs\n")

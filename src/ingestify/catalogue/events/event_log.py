@@ -32,6 +32,9 @@ from ingestify.errors import ConfigurationError
 
 __all__ = ["EventLog"]
 
+_MOST_AT_ONCE = 8 << 20
+"""So many characters of payloads are read at a time. As objects, they take about ten times as much memory."""
+
 UNSEEN = dt.timedelta(minutes=1)
 MOST_AHEAD = dt.timedelta(seconds=5)
 """How far the clock of a reader may be ahead of that of the lake."""
@@ -172,16 +175,16 @@ class EventLog:
 
     @retried
     def read(self, after_position: int, limit: int, *, has_history: bool = True) -> list[DatasetEvent]:
-        """Return events after a position, in commit order."""
+        """Return events after a position, in commit order: at most `limit`, and fewer if they are large."""
         columns = self._log.c
         statement = (
             sa.select(columns.position, columns.event_type, columns.dataset_id, columns.occurred_at, columns.payload)
             .where(columns.position > after_position)
             .order_by(columns.position)
-            .limit(limit)
         )
         with self._database.read("read its event log") as connection:
-            rows = connection.execute(statement).all()
+            some = limit if limit == 1 else self._count_that_fit(connection, after_position, limit)
+            rows = connection.execute(statement.limit(some)).all()
             # Only the first row's payload can belong to an event before this page.
             earlier = self._find_payload_before(connection, rows[0]) if rows and rows[0].payload is None else None
             epochs = find_epochs(connection, self._database, self._epochs) or []
@@ -198,6 +201,24 @@ class EventLog:
                 statement = sa.select(columns.position, columns.dataset_id).where(columns.position.in_(some))
                 found.update((row.position, row.dataset_id) for row in connection.execute(statement))
         return found
+
+    def _count_that_fit(self, connection: sa.Connection, after_position: int, limit: int) -> int:
+        """Return how many of the events after a position are read at once: one at least."""
+        columns = self._log.c
+        lengths = (
+            sa.select(sa.func.length(columns.payload))
+            .where(columns.position > after_position)
+            .order_by(columns.position)
+            .limit(limit)
+        )
+        count = size = total = 0
+        for length in connection.scalars(lengths):
+            size = size if length is None else length  # without a payload: that of the event before
+            total += size
+            if count and total > _MOST_AT_ONCE:
+                break
+            count += 1
+        return max(1, count)
 
     def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
         """Add the earlier revisions of the datasets that the lake still has.

@@ -40,16 +40,18 @@ class EventReaders:
 
     @retried
     def set_position(self, reader_name: str, position: int) -> None:
-        """Set the position of a reader; the failure that it retries is forgotten."""
+        """Set the position of a reader; the failure of the event that it is at is forgotten."""
         failure = self._failure.c
         with self._database.write("save an event reader's position", SaveError) as connection:
             known = self._reader.c.reader_name == reader_name
-            updated = connection.execute(self._reader.update().where(known).values(position=position))
-            if not updated.rowcount:
+            before = self._position(connection, reader_name)
+            if before is None:
                 connection.execute(self._reader.insert().values(reader_name=reader_name, position=position))
-            connection.execute(
-                self._failure.delete().where(failure.reader_name == reader_name, failure.is_parked.is_(False))
-            )
+            else:
+                connection.execute(self._reader.update().where(known).values(position=position))
+            # An earlier one that is not parked is a dead letter that will be sent again.
+            is_at = (failure.is_parked.is_(False), failure.position > (before or 0))
+            connection.execute(self._failure.delete().where(failure.reader_name == reader_name, *is_at))
 
     @retried
     def advance(self, reader_name: str, seen: int | None, position: int) -> bool:

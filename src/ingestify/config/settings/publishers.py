@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from ingestify.config.field_types import Name
 from ingestify.config.settings.class_settings import ClassSettings
 from ingestify.domain.events import LOGGED_EVENTS
+from ingestify.typed_section import wrong
 
 __all__ = ["PublisherSettings"]
 
@@ -28,6 +29,23 @@ _EventType = Literal[
 assert set(_EventType.__args__) == set(LOGGED_EVENTS)  # type: ignore[attr-defined]
 
 
+def _check_start(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    """Return a place in the log; one error for all that it can be."""
+    try:
+        place = check(value)
+    except ValidationError:
+        place = None
+    if place is None or isinstance(value, bool) or (isinstance(place, int) and place < 0):
+        raise wrong("should be beginning, now, the position of an event, or a moment such as 2026-01-31T12:00Z.")
+    return place
+
+
+def _check_events(value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if value == ():
+        raise wrong("is empty, so it gets none: name types of events, leave it out for all, or write enabled: false.")
+    return value
+
+
 class PublisherSettings(ClassSettings):
     """A publisher, which passes the events of the lake on to another system (docs/events.md)."""
 
@@ -41,7 +59,7 @@ class PublisherSettings(ClassSettings):
         "dotted path of a Publisher."
     )
     enabled: bool = Field(default=True, description="Whether it gets events.")
-    events: tuple[_EventType, ...] | None = Field(
+    events: Annotated[tuple[_EventType, ...] | None, AfterValidator(_check_events)] = Field(
         default=None, description="The types of events that it gets. Left out: all."
     )
     where: str | None = Field(
@@ -49,7 +67,7 @@ class PublisherSettings(ClassSettings):
         description='Only events of datasets that meet this condition right after the event, such as "provider == '
         "'statsbomb' and competition_id == 43\" (docs/expressions.md).",
     )
-    start_at: Literal["beginning", "now"] | int | dt.datetime = Field(
+    start_at: Annotated[Literal["beginning", "now"] | int | dt.datetime, WrapValidator(_check_start)] = Field(
         default="beginning",
         description="Where a new publisher begins in the event log: beginning, now, the position of the last event "
         "that is not wanted, or a moment.",

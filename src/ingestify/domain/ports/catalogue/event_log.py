@@ -17,11 +17,11 @@ class EventLogPort(Protocol):
     """The event log of a catalogue."""
 
     def read(self, after_position: int, limit: int, *, has_history: bool = True) -> list[DatasetEvent]:
-        """Return logged events after a position, in commit order.
+        """Return logged events after a position, in commit order. There are none only at the end of the log.
 
         Args:
             after_position: Of the last event that is not wanted.
-            limit: The most events.
+            limit: The most events. Of large ones fewer are returned, so that memory stays bounded.
             has_history: With the earlier revisions of the datasets; otherwise with the last one, and those of the
                 current files.
         """
@@ -55,7 +55,7 @@ class EventReadersPort(Protocol):
         """Return the position of a reader; None for a new one."""
 
     def set_position(self, reader_name: str, position: int) -> None:
-        """Set the position of a reader; the failure that it retries is forgotten."""
+        """Set the position of a reader; the failure of the event that it is at is forgotten."""
 
     def advance(self, reader_name: str, seen: int | None, position: int) -> bool:
         """Move a reader forward if its position is still `seen`; None: if it is new. Returns whether it was."""
