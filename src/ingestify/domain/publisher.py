@@ -38,8 +38,12 @@ class Publisher(abc.ABC):
         It connects when it has to, also after a connection was lost, and ends within a time-out. It may be called again
         with the same messages.
 
+        Any other error counts as a fault of the code. After three of them, each message is sent alone, and those that
+        fail become dead letters.
+
         Raises:
             PublishUnavailable: The other system does not take them at the moment. The caller tries again later.
+            OSError: The same, as of a connection that broke.
             MessagesRefused: Some will never be taken; all others were acknowledged.
             PublisherSwitchedOff: The other system wants no more messages.
             ConfigurationError: The configuration is wrong: no message can be delivered before somebody changes it.

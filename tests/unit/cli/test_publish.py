@@ -86,6 +86,12 @@ def test_a_replay_moves_one_publisher(published):
     assert "after the end of the log" in command.err
 
 
+def test_a_command_that_is_not_there_is_no_argument_of_send(published):
+    command = published(FILE)
+    command("publish", "stauts", code=2)
+    assert "No such command 'stauts'. Did you mean 'status'?" in command.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_following_goes_on_with_new_events_until_a_signal(published, number):
