@@ -242,6 +242,27 @@ def test_a_publisher_without_order_gets_each_dataset_once_in_a_call(lake):
         assert got == sorted(got)
 
 
+def test_the_calls_of_a_publisher_are_bounded_by_number_and_bytes(lake, monkeypatch):
+    bus = Bus()
+    bus.batch_size = 4
+    relay(lake, bus).run()
+    assert [len(call) for call in bus.calls] == [4, 2]
+    size_of = {message.id: len(message.data) for message in bus.taken}
+
+    most = max(size_of.values()) * 2
+    monkeypatch.setattr("ingestify.events.relay._MOST_BYTES", most)
+    again = Bus()
+    Relay(lake.catalogue, "other", again, PublishRules()).run()
+    assert all(sum(size_of[one] for one in call) <= most for call in again.calls)
+    assert [one for call in again.calls for one in call] == list(size_of)
+    assert len(again.calls) == 3
+
+    monkeypatch.setattr("ingestify.events.relay._MOST_BYTES", 10)
+    alone = Bus()
+    Relay(lake.catalogue, "third", alone, PublishRules()).run()
+    assert [len(call) for call in alone.calls] == [1] * 6
+
+
 def test_a_new_publisher_can_begin_now(lake):
     bus = Bus()
     relay(lake, bus, start_at="now").run()
