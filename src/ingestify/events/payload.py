@@ -6,6 +6,7 @@ The payload is for readers outside of ingestify: within a version, keys are only
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, TypedDict, cast
 
@@ -189,7 +190,7 @@ def _payload(event: DatasetEvent, dataset: object) -> dict[str, object]:
     assert event.position is not None, "a logged event has a position"
     return {
         "event_type": event.event_type,
-        "occurred_at": _text(event.occurred_at),
+        "occurred_at": _shared_text(event.occurred_at),
         "lake_id": event.lake_id,
         "epoch": event.epoch,
         "position": event.position,
@@ -215,7 +216,9 @@ def _dataset(dataset: Dataset, *, include_metadata: bool, include_files: bool) -
         "revision": None if last is None else _revision(last),
     }
     if include_files:
-        payload["files"] = [_file(file) for file in dataset.files.values()]
+        # One revision has no file twice, and most datasets have one.
+        files = dataset.files.values() if len(dataset.revisions) > 1 or last is None else last.modified_files
+        payload["files"] = [_file(file) for file in files]
     if include_metadata:
         payload["metadata"] = dataset.metadata
     return payload
@@ -243,7 +246,7 @@ def _file(file: File) -> FilePayload:
         "storage_path": file.storage_path,
         "storage_compression_method": file.storage_compression_method,
         "storage_size": file.storage_size,
-        "modified_at": None if file.modified_at is None else _text(file.modified_at),
+        "modified_at": None if file.modified_at is None else _shared_text(file.modified_at),
         "revision_id": file.revision_id,
     }
 
@@ -282,7 +285,7 @@ class MessageMaker:
             id=f"{event.lake_id}/{event.epoch}/{event.position}",
             source=f"urn:ingestify:lake:{event.lake_id}",
             type=f"ingestify.{event.event_type}.{version}",
-            time=_text(event.occurred_at),
+            time=_shared_text(event.occurred_at),
             key=dataset.dataset_id,
             dataschema=f"urn:ingestify:event:{event.event_type}:{version}",
             extensions={
@@ -311,3 +314,7 @@ def _fields(dataset: Dataset) -> dict[str, str]:
 
 def _text(moment: dt.datetime) -> str:
     return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+_shared_text = functools.lru_cache(maxsize=1024)(_text)
+"""The same, for moments that several events or files have."""
