@@ -257,7 +257,7 @@ def make_message(event: DatasetEvent, *, include_metadata: bool = True, include_
 
 
 class MessageMaker:
-    """Makes the messages about logged events.
+    """Makes the messages about logged events. Any thread may use it.
 
     Args:
         include_metadata: With what the provider says of the dataset.
@@ -276,10 +276,11 @@ class MessageMaker:
     def make(self, event: DatasetEvent) -> Message:
         """Return the message about an event."""
         dataset = event.dataset
-        if self._shown is None or self._shown[0] is not dataset:
+        shown = self._shown
+        if shown is None or shown[0] is not dataset:
             encoded = self._encoded(self._encode(_dataset(dataset, **self._includes)))
-            self._shown = dataset, encoded, _fields(dataset)
-        _, encoded, fields = self._shown
+            shown = self._shown = dataset, encoded, _fields(dataset)
+        _, encoded, fields = shown
         version = f"v{PAYLOAD_VERSION}"
         return Message(
             id=f"{event.lake_id}/{event.epoch}/{event.position}",

@@ -114,27 +114,39 @@ class RelayResult:
         self.error = other.error
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Page:
+    """Events, and the messages about those that the publisher gets, by position."""
+
+    events: Sequence[DatasetEvent]
+    messages: Mapping[int, Message]
+
+
 class _Pages:
     """The pages of the event log. While one is delivered, a thread reads the next one, if there is more to read.
+
+    After a page of large messages it does not, so that only one such page is in memory.
 
     Args:
         read: Returns the events after a position, a page at most.
     """
 
-    def __init__(self, read: Callable[[int], Sequence[DatasetEvent]]) -> None:
+    def __init__(self, read: Callable[[int], _Page]) -> None:
         self._read = read
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="publish read")
-        self._ahead: tuple[int, Future[Sequence[DatasetEvent]]] | None = None
+        self._ahead: tuple[int, Future[_Page]] | None = None
 
-    def after(self, position: int) -> Sequence[DatasetEvent]:
+    def after(self, position: int) -> _Page:
         """Return the events after a position; none: it is the end of the log."""
         ahead, self._ahead = self._ahead, None
-        # An empty page that was read ahead says nothing of now.
-        events = (ahead[1].result() if ahead is not None and ahead[0] == position else ()) or self._read(position)
-        if len(events) == _PAGE:
-            last = position_of(events[-1])
+        page = ahead[1].result() if ahead is not None and ahead[0] == position else None
+        if page is None or not page.events:  # an empty page that was read ahead says nothing of now
+            page = self._read(position)
+        size = sum(len(one.data) for one in page.messages.values())
+        if len(page.events) == _PAGE and size <= _MOST_BYTES:
+            last = position_of(page.events[-1])
             self._ahead = last, self._thread.submit(self._read, last)
-        return events
+        return page
 
     def close(self) -> None:
         """End the thread."""
@@ -246,9 +258,10 @@ class Relay:
         while not self._stop.is_set():
             failed = self._cursor.find_failed()
             self._retry_requested(failed)
-            events = pages.after(self._cursor.had)
+            page = pages.after(self._cursor.had)
+            events = page.events
             if events:
-                self._pass_on(events)
+                self._pass_on(page)
                 for one in failed:
                     is_passed = self._cursor.had < one.position <= position_of(events[-1])
                     if is_passed and one.position not in self._refused_now:
@@ -261,17 +274,17 @@ class Relay:
                 self._cursor.check_unmoved()
                 self._stop.wait(poll_interval)
 
-    def _read_page(self, position: int) -> Sequence[DatasetEvent]:
-        return self._catalogue.event_log.read(position, _PAGE, has_history=False)
+    def _read_page(self, position: int) -> _Page:
+        events = self._catalogue.event_log.read(position, _PAGE, has_history=False)
+        return _Page(events, {position_of(one): self._messages.make(one) for one in events if self._wants(one)})
 
     # ---- events to messages ----------------------------------------------------------------------------
 
-    def _pass_on(self, events: Sequence[DatasetEvent]) -> None:
+    def _pass_on(self, page: _Page) -> None:
         """Pass on new events. Each was acknowledged or is a dead letter when it returns."""
-        messages = {position_of(event): self._messages.make(event) for event in events if self._wants(event)}
-        self._check_condition(events)
-        self.result.passed_over += len(events) - len(messages)
-        self._deliver(messages)
+        self._check_condition(page.events)
+        self.result.passed_over += len(page.events) - len(page.messages)
+        self._deliver(page.messages)
 
     def _wants(self, event: DatasetEvent) -> bool:
         if self._rules.events is not None and event.event_type not in self._rules.events:
