@@ -278,6 +278,7 @@ def test_a_message_that_cannot_be_read_does_not_stop_the_others(bench: Bench) ->
     assert bench.broker.waiting() == 0
 
 
+@pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 def test_kloppy_s_columns_of_all_matches_are_one_table(bench: Bench) -> None:
     bench.publish()
     worker = bench.start()

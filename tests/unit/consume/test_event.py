@@ -248,6 +248,19 @@ def test_the_schema_is_checked_if_that_is_asked_for(messages, monkeypatch):
         parse(message.structured(), validate=True)
 
 
+def test_it_can_be_asked_for_without_jsonschema(messages, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+    event_module._validator.cache_clear()
+    try:
+        parse(messages["revision_added"].structured(), validate=True)
+        data = json.loads(messages["revision_added"].data)
+        data["dataset"]["files"][0]["size"] = "large"
+        with pytest.raises(MalformedEvent, match="Expected `int`, got `str`"):
+            parse(json.dumps(data), messages["revision_added"].headers("ce_"), validate=True)
+    finally:
+        event_module._validator.cache_clear()
+
+
 def test_a_schema_is_there_for_each_type():
     assert schema_of("revision_added")["$id"] == "urn:ingestify:event:revision_added:v1"
     with pytest.raises(ConfigurationError, match="did you mean 'revision_added'"):

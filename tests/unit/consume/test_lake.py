@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import stat
+import shutil
 
 import pytest
 
@@ -13,6 +12,7 @@ from ingestify.consume import EventOfAnotherLake, Lake, open_lake, parse
 from ingestify.errors import ConfigurationError, DatasetNotFound, LakeNotFound
 from ingestify.events.payload import make_message
 from tests.support.every_event import lake_with_every_event
+from tests.support.unprivileged import close_for_writing, open_for_writing, start_unprivileged, unprivileged_only
 from tests.unit.events.test_relay import Small
 
 
@@ -131,13 +131,26 @@ def test_no_lake_is_created(tmp_path, all_messages):
     assert not (tmp_path / "nothing").exists()
 
 
-@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid"), reason="file modes of POSIX")
+@pytest.mark.slow
+@unprivileged_only
 def test_it_reads_a_lake_that_it_may_not_write(folder, all_messages, tmp_path):
-    """Nothing in the folder changes: neither a file, nor a time."""
-    before = {path: path.stat() for path in sorted(folder.rglob("*")) if path.suffix not in (".db-shm", ".db-wal")}
-    with open_lake(folder) as lake:
-        lake_content(lake, event_of(all_messages, "metadata_updated"))
-    after = {path: path.stat() for path in before}
-    assert [(path, one.st_mtime_ns, stat.S_IMODE(one.st_mode), one.st_size) for path, one in before.items()] == [
-        (path, one.st_mtime_ns, stat.S_IMODE(one.st_mode), one.st_size) for path, one in after.items()
-    ]
+    copied = tmp_path / "lake"
+    shutil.copytree(folder, copied)
+    message = next(one for one in all_messages if parse(one.structured()).identifier["match_id"] == 1)
+    (tmp_path / "message").write_bytes(message.structured())
+    close_for_writing(copied)
+    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
+    process = start_unprivileged(
+        f"""
+from pathlib import Path
+from ingestify.consume import open_lake, parse
+
+event = parse(Path({str(tmp_path / "message")!r}).read_bytes())
+with open_lake({str(copied)!r}) as lake:
+    print(lake.load(event).to_polars("events").to_dicts())
+"""
+    )
+    out, _ = process.communicate(timeout=60)
+    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
+    open_for_writing(copied)
+    assert out.strip() == "[{'version': 1}]"
