@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ingestify.consume import Seen, parse
+from ingestify.events import relay
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.integration.publishers.rabbitmq_server import RabbitNode
@@ -106,6 +107,11 @@ def test_a_reader_gets_from_nothing_to_a_consumer(tmp_path: Path, node: RabbitNo
 
 def test_the_consumer_is_short() -> None:
     assert len(BLOCKS["consumer.py"].splitlines()) <= 20
+
+
+def test_the_page_says_how_much_the_relay_reads_and_sends_at_once() -> None:
+    assert PAGE.count(f" {relay._PAGE:,} events of the log") == 2
+    assert f" {relay._MOST_BYTES >> 20} MB of payloads" in PAGE
 
 
 def test_the_message_of_the_page_is_one() -> None:
