@@ -116,9 +116,11 @@ def publish(config: Path) -> None:
 
 def messages_of(config: Path, number: int) -> list[Message]:
     """Return the messages of the first events of the log."""
+    messages: list[Message] = []
     with get_engine(config) as engine:
-        log = engine.store.catalogue.event_log
-        return [make_message(event) for event in log.read(0, number, has_history=False)]
+        while len(messages) < number:
+            messages += map(make_message, engine.store.catalogue.event_log.read(len(messages), 1000, has_history=False))
+    return messages
 
 
 def bare_kafka(messages: Sequence[Message], address: str) -> None:
@@ -129,10 +131,12 @@ def bare_kafka(messages: Sequence[Message], address: str) -> None:
     producer = confluent_kafka.Producer(
         {"bootstrap.servers": address, "enable.idempotence": True, "acks": "all", "partitioner": "murmur2_random"}
     )
-    acknowledged = []
+    acknowledged: list[bool] = []
 
     def note(error: Any, _: object) -> None:
-        acknowledged.append(error)
+        if error is not None:
+            raise SystemExit(f"the bare producer: {error}")
+        acknowledged.append(True)
 
     before, cpu = time.perf_counter(), time.process_time()
     for value, key, headers in ready:
@@ -144,7 +148,7 @@ def bare_kafka(messages: Sequence[Message], address: str) -> None:
                 producer.poll(0.05)
         producer.poll(0)
     producer.flush()
-    report(time.perf_counter() - before, time.process_time() - cpu, events=acknowledged.count(None))
+    report(time.perf_counter() - before, time.process_time() - cpu, events=len(acknowledged))
 
 
 def bare_rabbitmq(messages: Sequence[Message], address: str) -> None:
