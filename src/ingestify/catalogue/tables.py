@@ -67,6 +67,7 @@ class Tables(msgspec.Struct, frozen=True):
     event_log: sa.Table
     event_reader: sa.Table
     event_failure: sa.Table
+    event_reader_off: sa.Table
     quarantine: sa.Table
     quarantine_file: sa.Table
     deleted_object: sa.Table
@@ -198,9 +199,9 @@ def build_tables(prefix: str = "") -> Tables:
             metadata,
             _key("reader_name", 255),
             sa.Column("position", sa.BigInteger(), nullable=False),
-            # Why it gets no more events; NULL: it gets them.
-            sa.Column("switched_off", sa.Text()),
         ),
+        # The readers that get no more events until somebody switches them on.
+        event_reader_off=sa.Table(f"{prefix}event_reader_off", metadata, _key("reader_name", 255), _text("reason")),
         # The events that a reader failed on: the one that it retries, and those that it parked.
         event_failure=sa.Table(
             f"{prefix}event_failure",

@@ -26,6 +26,7 @@ class EventReaders:
         self._log = tables.event_log
         self._reader = tables.event_reader
         self._failure = tables.event_failure
+        self._off = tables.event_reader_off
 
     @retried
     def find_position(self, reader_name: str) -> int | None:
@@ -73,18 +74,19 @@ class EventReaders:
     def forget(self, reader_name: str) -> bool:
         """Remove a reader and its failures. Returns whether it existed."""
         with self._database.write("forget an event reader", SaveError) as connection:
-            connection.execute(self._failure.delete().where(self._failure.c.reader_name == reader_name))
+            for table in (self._failure, self._off):
+                connection.execute(table.delete().where(table.c.reader_name == reader_name))
             gone = connection.execute(self._reader.delete().where(self._reader.c.reader_name == reader_name))
             return bool(gone.rowcount)
 
     @retried
     def switch_off(self, reader_name: str, reason: str) -> None:
         """Note that a reader gets no more events, and why; an empty reason: it gets them again."""
-        known = self._reader.c.reader_name == reader_name
         with self._database.write("switch an event reader off or on", SaveError) as connection:
-            connection.execute(
-                self._reader.update().where(known).values(switched_off=storable(reason, _LONGEST_ERROR) or None)
-            )
+            connection.execute(self._off.delete().where(self._off.c.reader_name == reader_name))
+            if reason:
+                row = {"reader_name": reader_name, "reason": storable(reason, _LONGEST_ERROR)}
+                connection.execute(self._off.insert().values(row))
 
     @retried
     def list_readers(self) -> list[EventReaderState]:
@@ -95,13 +97,14 @@ class EventReaders:
             failed: dict[str, list[FailedEvent]] = {}
             for row in connection.execute(sa.select(self._failure).order_by(failure.position)):
                 failed.setdefault(row.reader_name, []).append(_failed_event(row))
+            off = {row.reader_name: row.reason for row in connection.execute(sa.select(self._off))}
             return [
                 EventReaderState(
                     row.reader_name,
                     row.position,
                     connection.scalar(sa.select(sa.func.count()).where(log.position > row.position)) or 0,
                     tuple(failed.get(row.reader_name, ())),
-                    row.switched_off or "",
+                    off.get(row.reader_name, ""),
                 )
                 for row in readers
             ]

@@ -1,4 +1,4 @@
-"""Why a reader of the event log gets no more events."""
+"""The readers of the event log that get no more events, and why."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Add the column; every reader gets events as before."""
+    """Make the table; every reader gets events as before."""
     prefix = op.get_context().opts["table_prefix"]
-    op.add_column(f"{prefix}event_reader", sa.Column("switched_off", sa.Text()))
+    op.create_table(
+        f"{prefix}event_reader_off",
+        sa.Column("reader_name", sa.String(255), primary_key=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+    )
