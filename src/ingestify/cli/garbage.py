@@ -13,7 +13,7 @@ from ingestify.documents.keeping import GarbageDocument, garbage_document
 from ingestify.domain.ports import StoredObject
 from ingestify.domain.retention import Retention
 from ingestify.progress.formatting import counted, size
-from ingestify.remedies import remedy
+from ingestify.remedies import quoted, remedy
 from ingestify.store.maintenance.garbage import Garbage, collect_garbage
 
 __all__ = ["gc_command"]
@@ -74,6 +74,6 @@ def _history(garbage: Garbage) -> str:
     if forgotten.slowest_reader is not None:
         text += (
             f"; {forgotten.unread_events:,} old events stay for the reader '{forgotten.slowest_reader}', who has not "
-            f"read them: {remedy('events forget', forgotten.slowest_reader)} if it never will"
+            f"read them: {remedy('events forget', quoted(forgotten.slowest_reader))} if it never will"
         )
     return text

@@ -31,10 +31,10 @@ from ingestify.documents.publishing import (
 )
 from ingestify.domain.event_reader import StartAt
 from ingestify.errors import ConfigurationError
-from ingestify.events.relay import RelayResult
+from ingestify.events.relay import RelayResult, reader_name_of
 from ingestify.main.publishing import DeadLetter, PublisherState, Publishing
 from ingestify.progress.formatting import clock, counted
-from ingestify.remedies import remedy
+from ingestify.remedies import quoted, remedy
 
 __all__ = ["publish_command"]
 
@@ -107,7 +107,7 @@ def send_command(
     """
     if replay_from is not None and len(names) != 1:
         raise click.UsageError("--replay-from moves one publisher: name it with --publisher.")
-    with open_publishing(lake) as publishing, _stopped_by_signals(publishing, follow=follow) as stopping:
+    with open_publishing(lake) as publishing, _stopped_by_signals(publishing) as stopping:
         if replay_from is not None:
             console.tell(f"'{names[0]}' goes on after {publishing.replay(names[0], replay_from)}.")
         patience = None if give_up_after is None else give_up_after.total_seconds()
@@ -134,7 +134,7 @@ def _exit_code(results: list[RelayResult]) -> int:
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(publishing: Publishing, *, follow: bool) -> Iterator[threading.Event]:
+def _stopped_by_signals(publishing: Publishing) -> Iterator[threading.Event]:
     """The first Ctrl-C or SIGTERM ends after the batch that is on its way, the second leaves at once."""
     stopping = threading.Event()
 
@@ -142,8 +142,7 @@ def _stopped_by_signals(publishing: Publishing, *, follow: bool) -> Iterator[thr
         if stopping.is_set():
             os._exit(EXIT_INTERRUPTED)
         stopping.set()
-        if not follow:
-            write_stderr("Stopping after the messages that are on their way. Press Ctrl-C again to leave at once.")
+        write_stderr("Stopping after the messages that are on their way. Press Ctrl-C again to leave at once.")
         publishing.stop()
 
     if threading.current_thread() is not threading.main_thread():
@@ -181,6 +180,9 @@ def _write_state(state: PublisherState) -> None:
     if state.holder:
         parts.append(f"published by {state.holder}")
     write_line(f"{state.name} ({kind}): {', '.join(parts)}")
+    if not state.type:
+        forget = remedy("events forget", quoted(reader_name_of(state.name)))
+        write_line(f"  'ingestify gc' keeps the events that it has not had; {forget} forgets it.")
     if state.switched_off:
         write_line(f"  switched off: {state.switched_off} {remedy('publish switch-on', state.name)} switches it on.")
     if state.error:

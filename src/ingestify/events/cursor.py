@@ -18,7 +18,7 @@ from ingestify.masking import mask_text
 from ingestify.progress.printable import PrintableLogger
 from ingestify.remedies import remedy
 
-__all__ = ["ReaderCursor", "error_text", "position_of"]
+__all__ = ["ReaderCursor", "error_text", "lock_of", "position_of"]
 
 logger = PrintableLogger(__name__)
 
@@ -60,7 +60,7 @@ class ReaderCursor:
         Raises:
             StoreError: Another process has the lock, and there is no interval.
         """
-        key = f"event reader {self._reader_name}"
+        key = lock_of(self._reader_name)
         process = ProcessIdentity(socket.gethostname(), os.getpid(), "")
         has_said = False
         while True:
@@ -139,6 +139,11 @@ class ReaderCursor:
     def forget_failure(self, position: int) -> None:
         """Remove the failure on an event, which the reader has handled."""
         self._catalogue.event_readers.forget_failure(self._reader_name, position)
+
+
+def lock_of(reader_name: str) -> str:
+    """Return the key of the lock that the process has which reads for this name."""
+    return f"event reader {reader_name}"
 
 
 def error_text(error: BaseException) -> str:

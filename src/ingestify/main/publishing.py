@@ -20,7 +20,7 @@ from ingestify.domain.ports import Catalogue
 from ingestify.domain.publisher import Publisher
 from ingestify.errors import ConfigurationError
 from ingestify.events.consumer import find_start
-from ingestify.events.cursor import error_text
+from ingestify.events.cursor import error_text, lock_of
 from ingestify.events.relay import PublishRules, Relay, RelayResult, is_dead, is_requested, reader_name_of
 from ingestify.main.adapters import open_catalogue
 from ingestify.main.opening import catalogue_address
@@ -249,7 +249,8 @@ class Publishing:
         waiting = log.read(position, 1, has_history=False) if behind else []
         # A dead letter that was asked for, and not tried since, stops nothing.
         failing = [] if reader is None else [one for one in reader.failed if not one.is_parked and one.failures]
-        holder = self._catalogue.job_locks.find_holder(f"event reader {reader_name_of(name)}")
+        locks, key = self._catalogue.job_locks, lock_of(reader_name_of(name))
+        holder = locks.find_holder(key) if locks.is_held(key) else None  # a killed process is still written there
         return PublisherState(
             name=name,
             type="" if settings is None else settings.type,
@@ -377,7 +378,9 @@ def _run(
         total.add(relay.result)
         if total.error is None or poll_interval is None or relay.is_stopped:
             return
-        pause = _FIRST_PAUSE if monotonic() - began > _LONGEST_PAUSE else min(_LONGEST_PAUSE, 2 * pause)
+        pause = min(_LONGEST_PAUSE, 2 * pause)
+        if monotonic() - began > _LONGEST_PAUSE:  # it went well for a while, so this is another error
+            pause, told = _FIRST_PAUSE, ""
         if str(total.error) != told:
             told = str(total.error)
             logger.error("The publisher '%s' ended: %s It begins again.", name, _sentence(told))

@@ -105,7 +105,8 @@ class Poster:
             except TransportError as error:
                 if error.stale and stale < _MOST_STALE:
                     continue
-                why = f"{error}; {error.remedy}" if error.remedy else str(error)
+                # The remedy for an answer that is too slow is a setting of sources.
+                why = f"{error}; {error.remedy}" if error.remedy and error.unreached else str(error)
                 raise FetchError(f"POST {self.shown_url}: {why}.", url=self.shown_url) from error
             except BadUrl as error:
                 raise ConfigurationError(f"No request can be sent to {self.shown_url}: {error}.") from error

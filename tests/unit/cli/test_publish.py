@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -84,6 +86,18 @@ def test_a_replay_moves_one_publisher(published):
     assert ids(command)[12:] == ids(command)[10:12]
     command("publish", "--publisher", "file", "--replay-from", "13", code=1)
     assert "after the end of the log" in command.err
+
+
+def test_the_status_of_a_publisher_that_the_settings_had_says_how_to_forget_it(published):
+    command = published(FILE)
+    command("run", "-q", "--publish")
+    config = command.folder / "config.yaml"
+    config.write_text(config.read_text().replace("name: file", "name: other"))
+    status = command("publish", "status")
+    assert "file (not in the config file any more)" in status
+    (forget,) = re.findall(r"'ingestify (events forget [^']*)'", status)
+    command(*shlex.split(forget))
+    assert "file (" not in command("publish", "status")
 
 
 def test_a_command_that_is_not_there_is_no_argument_of_send(published):

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from ingestify import MessagesRefused, Publisher, PublisherSwitchedOff, Publishing, get_engine
+from ingestify.clock import now
+from ingestify.domain.run import JobHolder, ProcessIdentity
 from ingestify.errors import ConfigurationError
+from ingestify.events.cursor import lock_of
 from ingestify.main.configuration import check_config
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
@@ -150,6 +153,21 @@ def test_a_dead_letter_that_was_asked_for_is_no_publisher_that_does_not_deliver(
         publishing.retry_dead_letters("bus")
         state = publishing.status()[1]
         assert (state.dead_letters, state.error, state.failures) == (1, "", 0)
+
+
+def test_a_publisher_that_was_killed_publishes_no_more(config):
+    with Publishing.from_config(config("Gone")) as publishing:
+        publishing.publish("file")
+        path = Path(publishing._catalogue.job_locks._path(lock_of("publisher file")))  # type: ignore[attr-defined]
+        holder = JobHolder(ProcessIdentity("host", 1, ""), now())
+        lock = publishing._catalogue.job_locks.try_lock(lock_of("publisher file"), holder)
+        assert lock is not None
+        assert "process 1 on host" in publishing.status()[0].holder
+        left = path.read_bytes()
+        lock.release()
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(left)
+        assert publishing.status()[0].holder == ""
 
 
 class Leaving(Publisher):

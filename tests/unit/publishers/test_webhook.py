@@ -268,6 +268,27 @@ def test_an_endpoint_that_does_not_answer_is_given_up(endpoint):
     assert time.monotonic() - began < 0.9
 
 
+def test_an_answer_that_comes_byte_by_byte_is_given_up_and_no_setting_of_a_source_is_named(endpoint):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip():
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
+                while True:
+                    connection.sendall(b"a")
+                    time.sleep(0.02)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with contextlib.closing(endpoint.make(url=url, timeout=0.3)) as publisher:
+            with pytest.raises(PublishUnavailable, match="not whole after 0.3 s") as raised:
+                publisher.publish(make_messages(1))
+            assert "source" not in str(raised.value)
+        thread.join(10)
+
+
 # ---- where it sends to ---------------------------------------------------------------------------------
 
 

@@ -46,8 +46,9 @@ class HistoryRetention:
             for some in chunks(jobs):
                 self._remove_jobs(some)
             bound = old if reader is None else min(old, reader[1])
-            while self._remove_events(bound, kept):
-                pass
+            last: int | None = 0
+            while last is not None:
+                last = self._remove_events(last, bound, kept)
         return Forgotten(len(jobs), events, unread, reader[0] if reader is not None and unread else None)
 
     # ---- jobs ------------------------------------------------------------------------------------------
@@ -121,21 +122,24 @@ class HistoryRetention:
         with self._database.read("read its event log") as connection:
             count = sa.select(sa.func.count()).select_from(self._log)
             going = connection.scalar(count.where(position <= bound)) or 0
-            going -= connection.scalar(count.where(position <= bound, position.in_(sorted(kept)))) or 0
+            for some in chunks(one for one in kept if one <= bound):  # a statement has a limited number of values
+                going -= connection.scalar(count.where(position.in_(some))) or 0
             unread = connection.scalar(count.where(position > bound, position <= old)) or 0
         return going, unread
 
     @retried
-    def _remove_events(self, bound: int, kept: set[int]) -> int:
-        """Remove up to a thousand events. Returns how many."""
+    def _remove_events(self, after: int, bound: int, kept: set[int]) -> int | None:
+        """Remove those of the next thousand events that do not stay. Returns the last position; None: it is the end."""
         position = self._log.c.position
-        some = sa.select(position).where(position <= bound, position.not_in(sorted(kept))).order_by(position)
+        some = sa.select(position).where(position > after, position <= bound).order_by(position).limit(_AT_ONCE)
         with self._database.write("remove old events", SaveError) as connection:
-            positions = connection.scalars(some.limit(_AT_ONCE)).all()
-            if positions:
-                theirs = position.between(positions[0], positions[-1]) & position.not_in(sorted(kept))
-                connection.execute(self._log.delete().where(theirs))
-            return len(positions)
+            positions = connection.scalars(some).all()
+            if not positions:
+                return None
+            theirs = position.between(positions[0], positions[-1])
+            staying = sorted(kept.intersection(positions))
+            connection.execute(self._log.delete().where(theirs & position.not_in(staying) if staying else theirs))
+            return int(positions[-1])
 
     def _before(self, age: dt.timedelta, *newest: str | None) -> str:
         """Return the moment `age` before the newest row; before now, if our clock is behind that row."""

@@ -106,7 +106,10 @@ class JobLocksPort(Protocol):
         """
 
     def find_holder(self, key: str) -> JobHolder | None:
-        """Return who has the lock of a job; None: nobody, or unknown."""
+        """Return who has the lock of a job, or had it when it was killed; None: nobody, or unknown."""
+
+    def is_held(self, key: str) -> bool | None:
+        """Whether a run has the lock; None: unknown."""
 
 
 class SelectorSyncsPort(Protocol):
