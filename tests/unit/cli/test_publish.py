@@ -96,7 +96,7 @@ def test_the_status_of_a_publisher_that_the_settings_had_says_how_to_forget_it(p
     status = command("publish", "status")
     assert "file (not in the config file any more)" in status
     (forget,) = re.findall(r"'ingestify (events forget [^']*)'", status)
-    command(*shlex.split(forget))
+    command(*shlex.split(forget), "--yes")
     assert "file (" not in command("publish", "status")
 
 

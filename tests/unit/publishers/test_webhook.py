@@ -283,7 +283,7 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up_and_no_setting_of_a_sourc
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         with contextlib.closing(endpoint.make(url=url, timeout=0.3)) as publisher:
-            with pytest.raises(PublishUnavailable, match="not whole after 0.3 s") as raised:
+            with pytest.raises(PublishUnavailable, match=r"not whole after 0\.3 s") as raised:
                 publisher.publish(make_messages(1))
             assert "source" not in str(raised.value)
         thread.join(10)
