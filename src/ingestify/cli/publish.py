@@ -104,12 +104,19 @@ def send_command(
 
     A system that is down delays its events and loses none: the next 'publish' goes on where this one ended. Then the
     exit code is 1, or 3 if other publishers delivered. It is 3, too, if messages became dead letters.
+
+    With --replay-from beside a 'publish --follow', the latter sends the events again, and this command ends at once.
     """
     if replay_from is not None and len(names) != 1:
         raise click.UsageError("--replay-from moves one publisher: name it with --publisher.")
     with open_publishing(lake) as publishing, _stopped_by_signals(publishing) as stopping:
         if replay_from is not None:
             console.tell(f"'{names[0]}' goes on after {publishing.replay(names[0], replay_from)}.")
+            if not follow and (holder := publishing.find_holder(names[0])):
+                console.tell(f"It is sent by the one that goes on now: {holder}.")
+                if console.as_json:
+                    write_json(publish_end_line([], EXIT_OK))
+                return EXIT_OK
         patience = None if give_up_after is None else give_up_after.total_seconds()
         results = publishing.publish(
             *names,

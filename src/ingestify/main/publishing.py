@@ -249,8 +249,6 @@ class Publishing:
         waiting = log.read(position, 1, has_history=False) if behind else []
         # A dead letter that was asked for, and not tried since, stops nothing.
         failing = [] if reader is None else [one for one in reader.failed if not one.is_parked and one.failures]
-        locks, key = self._catalogue.job_locks, lock_of(reader_name_of(name))
-        holder = locks.find_holder(key) if locks.is_held(key) else None  # a killed process is still written there
         return PublisherState(
             name=name,
             type="" if settings is None else settings.type,
@@ -262,8 +260,14 @@ class Publishing:
             error=failing[-1].error if failing else "",
             failures=failing[-1].failures if failing else 0,
             switched_off="" if reader is None else reader.switched_off,
-            holder="" if holder is None else str(holder),
+            holder=self.find_holder(name),
         )
+
+    def find_holder(self, name: str) -> str:
+        """Return who publishes for a publisher at the moment; empty: nobody, or it is unknown."""
+        locks, key = self._catalogue.job_locks, lock_of(reader_name_of(name))
+        holder = locks.find_holder(key) if locks.is_held(key) else None  # a killed process is still written there
+        return "" if holder is None else str(holder)
 
     # ---- dead letters ----------------------------------------------------------------------------------
 

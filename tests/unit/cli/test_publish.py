@@ -123,12 +123,15 @@ def test_following_goes_on_with_new_events_until_a_signal(published, number):
         command("delete", "match_id=10", "--yes")
         _wait_for(lambda: len(ids(command)) == 13)
         assert "published by" in command("publish", "status")
+        command("publish", "--publisher", "file", "--replay-from", "11")
+        assert f"It is sent by the one that goes on now: process {process.pid} " in command.err
+        _wait_for(lambda: len(ids(command)) == 15)
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode == 0
-    assert "file: 13 published, at 13" in err
+    assert "file: 15 published, at 13" in err
     assert len(set(ids(command))) == 13
 
 
