@@ -52,6 +52,9 @@ _TRIES_OF_A_FAULT = 3
 """After so many errors that no publisher should raise, the messages go one by one, to find the one that causes them."""
 
 
+_MOST_TOLD = 20
+"""So many dead letters of a page of the log have a line in the log of their own."""
+
 _OF_THE_OTHER_SYSTEM = (PublishError, ConfigurationError, OSError)
 """What a publisher raises while no message is to blame. Many clients raise an OSError when a connection breaks."""
 
@@ -347,6 +350,7 @@ class Relay:
             PublishError: The other system took nothing for as long as the relay is patient.
         """
         self._refused_now: set[int] = set()
+        self._refused_alone = 0
         for some in self._rounds(messages):
             allowed = {position: one for position, one in some.items() if not self._is_held(position, one)}
             for position in some.keys() - allowed.keys():
@@ -358,6 +362,14 @@ class Relay:
                 else:
                     self._dead.get(one.key, set()).discard(position)
                     self.result.published += 1
+        if self._refused_alone > _MOST_TOLD:
+            logger.error(
+                "The publisher '%s': %d more messages, up to event %d, are dead letters. %s lists them.",
+                self._name,
+                self._refused_alone - _MOST_TOLD,
+                max(messages),
+                remedy("publish dead-letters"),
+            )
 
     def _is_held(self, position: int, message: Message) -> bool:
         """Return whether a message waits for an earlier one of its dataset, which is a dead letter."""
@@ -369,7 +381,8 @@ class Relay:
         self.result.refused += 1
         if self._rules.holds:
             self._dead.setdefault(message.key, set()).add(position)
-        if is_first:
+        self._refused_alone += is_first
+        if is_first and self._refused_alone <= _MOST_TOLD:
             logger.error(
                 "The publisher '%s': the message of event %d is a dead letter, and the others go on: %s. "
                 "%s lists them.",

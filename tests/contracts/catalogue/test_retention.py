@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+import pytest
+
 from ingestify.clock import reading
 from ingestify.domain.event_reader import FailedEvent
 from ingestify.domain.ports import (
@@ -102,3 +104,15 @@ class TestRetention:
         catalogue.event_readers.save_failure("mine", FailedEvent(before[3].position or 0, 3, True, "no", T0))
         assert self.forget(catalogue, 200).events == 2
         assert catalogue.event_log.read(0, 100) == before[2:]
+
+    def test_events_are_removed_a_few_at_a_time_around_those_that_stay(
+        self, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("ingestify.catalogue.jobs.retention._AT_ONCE", 2)
+        self.fill(catalogue, 0, 1, 2, 3, 200)
+        before = catalogue.event_log.read(0, 100)
+        catalogue.event_readers.set_position("mine", before[9].position or 0)
+        for one in (before[2], before[3], before[6]):
+            catalogue.event_readers.save_failure("mine", FailedEvent(one.position or 0, 3, True, "no", T0))
+        assert self.forget(catalogue, 200).events == 5
+        assert catalogue.event_log.read(0, 100) == [*before[2:4], before[6], *before[8:]]

@@ -390,6 +390,14 @@ def retry(lake, *positions):
             )
 
 
+def test_a_system_that_refuses_all_does_not_fill_the_log(lake, caplog, monkeypatch):
+    monkeypatch.setattr("ingestify.events.relay._MOST_TOLD", 2)
+    assert relay(lake, Bus(refuses=lambda one: "too large")).run().refused == 6
+    errors = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    assert len(errors) == 3
+    assert "4 more messages, up to event 6, are dead letters. publishing.iter_dead_letters() lists them." in errors[-1]
+
+
 def test_the_dead_letter_that_others_wait_for_can_be_retried_alone(lake):
     lake.change()
     own = positions_of(lake, lake.events[1].dataset.dataset_id)
