@@ -145,7 +145,7 @@ class Publishing:
             interval, a publisher begins again after an error.
 
         Raises:
-            ConfigurationError: There is no such publisher.
+            ConfigurationError: There is no such publisher, or it is not enabled.
             MissingExtraError: A client library is not installed.
             KeyboardInterrupt: After Ctrl-C. Messages that were on their way are sent again by the next call.
         """
@@ -154,6 +154,9 @@ class Publishing:
         chosen = [self._find(name) for name in dict.fromkeys(names or self.names)]
         if not chosen:
             raise ConfigurationError("The config file names no event_publishers that are enabled; see docs/events.md.")
+        for one in chosen:
+            if not one.enabled:
+                raise ConfigurationError(f"The publisher '{one.name}' gets no events: it is not enabled (enabled: false).")
         self._catalogue.event_log.get_last_position()  # one error, and not one for each publisher, if there is no lake
         try:
             return self._publish(chosen, poll_interval, patience)

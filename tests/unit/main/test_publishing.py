@@ -215,6 +215,8 @@ def test_a_publisher_that_is_not_there_is_refused(config):
         for call in (publishing.publish, publishing.switch_on, publishing.retry_dead_letters):
             with pytest.raises(ConfigurationError, match=r"There is no publisher 'fil'.*'file'"):
                 call("fil")
+        with pytest.raises(ConfigurationError, match="'idle' gets no events: it is not enabled"):
+            publishing.publish("file", "idle")
         with pytest.raises(ConfigurationError, match="poll_interval"):
             publishing.publish(poll_interval=0)
 
