@@ -156,7 +156,9 @@ class Publishing:
             raise ConfigurationError("The config file names no event_publishers that are enabled; see docs/events.md.")
         for one in chosen:
             if not one.enabled:
-                raise ConfigurationError(f"The publisher '{one.name}' gets no events: it is not enabled (enabled: false).")
+                raise ConfigurationError(
+                    f"The publisher '{one.name}' gets no events: it is not enabled (enabled: false)."
+                )
         self._catalogue.event_log.get_last_position()  # one error, and not one for each publisher, if there is no lake
         try:
             return self._publish(chosen, poll_interval, patience)
