@@ -307,7 +307,8 @@ def test_a_database_that_is_not_there_is_an_error_of_the_configuration(redis_ser
 
 
 def test_a_cluster_needs_its_setting(tmp_path):
-    made = RedisDestination(tmp_path / "node", "--cluster-enabled", "yes")
+    # By itself, the second port is 10,000 above the first one, which may be too high.
+    made = RedisDestination(tmp_path / "node", "--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     try:
         with made.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
