@@ -12,6 +12,7 @@ from ingestify.publishers.redis import Redis
 from ingestify.testing.publisher_contract import PublisherContract, Received, _publish, make_messages
 from tests.integration.publishers.faults import check_cut_connections, check_killed_server
 from tests.integration.publishers.own_server import OwnServer
+from tests.integration.storage.servers import free_port
 from tests.unit.fetch.certificate import CERTIFICATE, PRIVATE_KEY
 
 STREAM = "football.match"
