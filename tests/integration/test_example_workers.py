@@ -195,8 +195,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, broker: Broker) -> Iterator[Bench]:
-    with Simulator(Season(matches=6, seed=5, competition_id=43, season_id=106, events_per_match=60)) as provider:
+def matches() -> int:
+    return 6
+
+
+@pytest.fixture
+def bench(tmp_path: Path, broker: Broker, matches: int) -> Iterator[Bench]:
+    with Simulator(Season(matches=matches, seed=5, competition_id=43, season_id=106, events_per_match=60)) as provider:
         yield Bench(tmp_path, provider, broker)
 
 
@@ -245,7 +250,8 @@ def test_each_match_becomes_a_file_that_follows_its_corrections(bench: Bench, wo
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
-def test_a_worker_that_is_killed_at_work_loses_no_match(bench: Bench) -> None:
+@pytest.mark.parametrize("matches", [60])  # so many that no worker handles all of them before it is killed
+def test_a_worker_that_is_killed_at_work_loses_no_match(bench: Bench, matches: int) -> None:
     bench.publish()
     for _ in range(bench.broker.kills):
         worker = bench.start("--raw")
@@ -255,7 +261,7 @@ def test_a_worker_that_is_killed_at_work_loses_no_match(bench: Bench) -> None:
         worker.wait()
     wait_until(lambda: bench.broker.waiting() > 0)  # it was killed at work
     worker = bench.start("--raw")
-    wait_until(lambda: len(bench.files) == 6 and bench.broker.waiting() == 0)
+    wait_until(lambda: len(bench.files) == matches and bench.broker.waiting() == 0)
     bench.stop(worker)
     with get_engine(bench.config) as engine:
         for dataset in engine.list_datasets():
