@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from types import FrameType
 
 import click
 
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SOME_FAILED
-from ingestify.cli.logs import write_stderr
+from ingestify.cli.interrupts import two_stage_interrupt
 from ingestify.cli.options import Age, LogPlace, NamedLake, console_options, json_option, lake_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.cli.published import open_publishing, tell_result
@@ -32,7 +26,7 @@ from ingestify.documents.publishing import (
 from ingestify.domain.event_reader import StartAt
 from ingestify.errors import ConfigurationError
 from ingestify.events.relay import RelayResult, reader_name_of
-from ingestify.main.publishing import DeadLetter, PublisherState, Publishing
+from ingestify.main.publishing import DeadLetter, PublisherState
 from ingestify.progress.formatting import clock, counted
 from ingestify.remedies import quoted, remedy
 
@@ -42,6 +36,7 @@ _name = click.argument("name", metavar="PUBLISHER")
 _positions = click.argument("positions", nargs=-1, type=click.IntRange(min=1), metavar="[POSITION]...")
 
 _SEND = "send"
+_STOPPING = "Stopping after the messages that are on their way."
 
 
 class _SendByDefault(click.Group):
@@ -109,7 +104,7 @@ def send_command(
     """
     if replay_from is not None and len(names) != 1:
         raise click.UsageError("--replay-from moves one publisher: name it with --publisher.")
-    with open_publishing(lake) as publishing, _stopped_by_signals(publishing) as stopping:
+    with open_publishing(lake) as publishing, two_stage_interrupt(_STOPPING, publishing.stop) as stopping:
         if replay_from is not None:
             console.tell(f"'{names[0]}' goes on after {publishing.replay(names[0], replay_from)}.")
             if not follow and (holder := publishing.find_holder(names[0])):
@@ -138,29 +133,6 @@ def _exit_code(results: list[RelayResult]) -> int:
     if failed and failed == len(results):
         return EXIT_FAILED
     return EXIT_SOME_FAILED if failed or any(one.refused for one in results) else EXIT_OK
-
-
-@contextlib.contextmanager
-def _stopped_by_signals(publishing: Publishing) -> Iterator[threading.Event]:
-    """The first Ctrl-C or SIGTERM ends after the batch that is on its way, the second leaves at once."""
-    stopping = threading.Event()
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        if stopping.is_set():
-            os._exit(EXIT_INTERRUPTED)
-        stopping.set()
-        write_stderr("Stopping after the messages that are on their way. Press Ctrl-C again to leave at once.")
-        publishing.stop()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stopping  # signals belong to the main thread
-        return
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopping
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 @publish_command.command("status", short_help="Show the publishers: their positions, how far they are behind, errors.")

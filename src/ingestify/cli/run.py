@@ -6,19 +6,17 @@ import contextlib
 import datetime as dt
 import gc
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
-from typing import Any, TypedDict, Unpack
+from typing import Any, NoReturn, TypedDict, Unpack
 
 import click
 
 from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import count_datasets
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, exit_code
+from ingestify.cli.interrupts import two_stage_interrupt
 from ingestify.cli.licence_notice import LicenceNotice
-from ingestify.cli.logs import collapsed_repeats, write_stderr
+from ingestify.cli.logs import collapsed_repeats
 from ingestify.cli.options import (
     Age,
     NamedLake,
@@ -188,7 +186,8 @@ def _with_refetch(filters: Mapping[str, Any], refetch: Mapping[str, Any]) -> dic
 def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:
     """Run with progress shown. Ctrl-C and SIGTERM stop the run cleanly."""
     _share_memory()
-    with _two_stage_interrupt(view.restore_terminal), collapsed_repeats(), view.shown(), _frozen_imports():
+    interrupts = two_stage_interrupt("Stopping: complete datasets are kept.", _interrupt, view.restore_terminal)
+    with interrupts, collapsed_repeats(), view.shown(), _frozen_imports():
         return engine.run_report(listener=view, **arguments)
 
 
@@ -225,26 +224,5 @@ def _frozen_imports() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-@contextlib.contextmanager
-def _two_stage_interrupt(restore_terminal: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM stops cleanly, the second leaves at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals belong to the main thread
-        return
-    stopping = False
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of a handler
-        nonlocal stopping
-        if stopping:
-            restore_terminal()
-            os._exit(EXIT_INTERRUPTED)
-        stopping = True
-        write_stderr("Stopping: complete datasets are kept. Press Ctrl-C again to leave at once.")
-        raise KeyboardInterrupt
-
-    before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
