@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-__all__ = ["RealTime", "as_utc", "monotonic", "now", "passing", "reading", "sleep", "wait_for"]
+__all__ = ["RealTime", "as_utc", "monotonic", "now", "passing", "reading", "sleep", "utc_text", "wait_for"]
 
 _read: Callable[[], dt.datetime] | None = None
 
@@ -97,6 +97,11 @@ def as_utc(moment: dt.datetime) -> dt.datetime:
     if moment.tzinfo is None:
         return moment.replace(tzinfo=dt.UTC)
     return moment.astimezone(dt.UTC)
+
+
+def utc_text(moment: dt.datetime) -> str:
+    """Return `2024-05-01T18:30:00.000000Z`: always 27 characters, which sort as moments follow each other."""
+    return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def moment_of(value: dt.datetime | dt.date | str) -> dt.datetime:

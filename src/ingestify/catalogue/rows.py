@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Iterator, KeysView, Mapping, Sequence
 from typing import Any
 
-from ingestify.clock import as_utc
+from ingestify.clock import utc_text
 from ingestify.domain.announcement import text_of_time
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import (
@@ -72,9 +72,7 @@ def json_text(value: object) -> str:
 @functools.lru_cache(maxsize=1024)  # one commit writes the same few moments thousands of times
 def moment_to_text(moment: dt.datetime | None) -> str | None:
     """Return `2024-05-01T18:30:00.000000Z`; None stays None."""
-    if moment is None:
-        return None
-    return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"
+    return None if moment is None else utc_text(moment)
 
 
 def json_value(text: str) -> Any:

@@ -18,7 +18,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from ingestify.clock import as_utc
+from ingestify.clock import utc_text
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.expression import Expression, Undecidable
 from ingestify.domain.expression_syntax import OPERATIONS, Grammar, Syntax
@@ -170,8 +170,8 @@ class DatasetCondition:
             state=dataset.state.value,
             provider=dataset.provider,
             dataset_type=dataset.dataset_type,
-            created_at=_moment_text(dataset.created_at),
-            last_modified_at=None if changed is None else _moment_text(changed),
+            created_at=utc_text(dataset.created_at),
+            last_modified_at=None if changed is None else utc_text(changed),
         )
 
     def unknown_keys(self, unknown: Iterable[str], known: Iterable[str]) -> ConfigurationError:
@@ -302,7 +302,7 @@ class _Values(ast.NodeTransformer):
     def _moment(self, node: ast.expr) -> str:
         try:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                return _moment_text(dt.datetime.fromisoformat(node.value))
+                return utc_text(dt.datetime.fromisoformat(node.value))
         except (ValueError, OverflowError):
             pass
         raise self._syntax.node_error(
@@ -321,8 +321,3 @@ class _Values(ast.NodeTransformer):
             pass
         names = ", ".join(f"'{state.value}'" for state in DatasetState)
         raise self._syntax.node_error(node, f"{shown(node)} is no state.", f"There are {names}.")
-
-
-def _moment_text(moment: dt.datetime) -> str:
-    """Return `2024-05-01T18:30:00.000000Z`, which sorts as moments follow each other."""
-    return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"

@@ -5,12 +5,11 @@ The payload is for readers outside of ingestify: within a version, keys are only
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias, TypedDict, cast
 
-from ingestify.clock import as_utc
+from ingestify.clock import utc_text
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import (
     DatasetEvent,
@@ -209,9 +208,9 @@ def _dataset(dataset: Dataset, *, include_metadata: bool, include_files: bool) -
         "identifier": dict(dataset.identifier),
         "name": dataset.name,
         "state": dataset.state.value,
-        "created_at": _text(dataset.created_at),
-        "updated_at": _text(dataset.updated_at),
-        "last_modified_at": None if dataset.last_modified_at is None else _text(dataset.last_modified_at),
+        "created_at": utc_text(dataset.created_at),
+        "updated_at": utc_text(dataset.updated_at),
+        "last_modified_at": None if dataset.last_modified_at is None else utc_text(dataset.last_modified_at),
         "missing_feeds": list(dataset.missing_feeds),
         "revision": None if last is None else _revision(last),
     }
@@ -228,7 +227,7 @@ def _revision(revision: Revision) -> RevisionPayload:
     return {
         "revision_id": revision.revision_id,
         "state": revision.state.value,
-        "created_at": _text(revision.created_at),
+        "created_at": utc_text(revision.created_at),
         "changed_file_ids": [file.file_id for file in revision.modified_files],
         "removed_file_ids": list(revision.removed_file_ids),
     }
@@ -313,9 +312,5 @@ def _fields(dataset: Dataset) -> dict[str, str]:
     }
 
 
-def _text(moment: dt.datetime) -> str:
-    return as_utc(moment).isoformat(timespec="microseconds")[:-6] + "Z"
-
-
-_shared_text = functools.lru_cache(maxsize=1024)(_text)
+_shared_text = functools.lru_cache(maxsize=1024)(utc_text)
 """The same, for moments that several events or files have."""
