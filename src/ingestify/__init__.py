@@ -12,6 +12,7 @@ from ingestify._version import __version__
 
 if TYPE_CHECKING:
     from ingestify.domain.adoption import NotTaken, NotTakenKind
+    from ingestify.domain.asset_uri import asset_uri
     from ingestify.domain.bundle import BundleType
     from ingestify.domain.bundle_check import Bundle, BundleCheck
     from ingestify.domain.damage import Damage, DamageKind
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "domain.adoption": ("NotTaken", "NotTakenKind"),
+    "domain.asset_uri": ("asset_uri",),
     "domain.bundle": ("BundleType",),
     "domain.bundle_check": ("Bundle", "BundleCheck"),
     "domain.damage": ("Damage", "DamageKind"),
@@ -275,6 +277,7 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "adopt",
+    "asset_uri",
     "competitions",
     "debug_source",
     "get_datastore",

@@ -12,6 +12,9 @@ _TEMPLATE = """\
 # "vault+gcp://project/name#key", wherever there is a configuration, and for the two URLs below.
 
 main:
+  # The name of this lake in other systems, such as an orchestrator. They keep it, so it never changes.
+  #name: club
+
   # The catalogue: which datasets, revisions and files there are. Relative paths begin at this file's folder.
   metadata_url: sqlite:///database/catalog.db
 

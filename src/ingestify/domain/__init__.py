@@ -8,6 +8,7 @@ change, history            a change to one dataset, and the import of a whole hi
 adoption                   a lake of the published package becomes one of ours
 events, event_reader       domain events, and the readers of the event log
 run                        jobs, tasks, counts and reports of runs
+asset_uri                  the URI of what a lake has of one kind
 damage, retention, lake    the kinds of damage, how long history is kept, the identity of a lake
 
 At the provider:

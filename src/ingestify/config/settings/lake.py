@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from ingestify.config.field_types import BucketName, LongTime, Name, Seconds, Url
+from ingestify.domain.asset_uri import LAKE_NAME
 from ingestify.typed_section import Section
 
 __all__ = ["FileOptions", "FileTimeoutSettings", "MainSettings", "MetadataOptions", "RetentionSettings"]
@@ -79,8 +80,14 @@ class FileOptions(Section):
 
 
 class MainSettings(Section):
-    """Where the lake is."""
+    """Where the lake is, and its name."""
 
+    name: str | None = Field(
+        default=None,
+        pattern=LAKE_NAME,
+        description="The name of the lake in other systems, such as club: up to 100 lower-case letters, digits, and "
+        "_ . -. They keep it, so it never changes (docs/operations.md). Left out: the lake's id.",
+    )
     metadata_url: Url = Field(
         description="Where the catalogue is: sqlite:///database/catalog.db, postgresql://host/database (extra "
         "postgres), mysql://… or mariadb://… (extra mysql), or a vault url: vault+aws://name or "
