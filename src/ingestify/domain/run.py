@@ -342,6 +342,7 @@ class RunReport:
 
     Attributes:
         state: FINISHED; FAILED if a job failed or a source raised FatalError; ABORTED if it was stopped.
+        jobs: In the order of the plans, and of the selectors of each.
         error: The exception that stopped it, or that the discovery of the first failed job raised; None.
         dry_run: Whether it was a dry run; then the counts are what a run would do.
         totals: Over all jobs, with the requests that planning made.

@@ -122,9 +122,15 @@ class JobProgress:
     """The progress of one job. Safe to use from any thread."""
 
     def __init__(
-        self, job: Job, run_id: str, process: ProcessIdentity, unreachable_hosts: UnreachableHosts | None = None
+        self,
+        job: Job,
+        run_id: str,
+        process: ProcessIdentity,
+        unreachable_hosts: UnreachableHosts | None = None,
+        place: tuple[int, int] = (0, 0),
     ) -> None:
         self.job = job
+        self.place = place  # the number of its plan, and its own number there
         self.unreachable_hosts = unreachable_hosts
         self.job_id = str(uuid.uuid4())
         self.usage = Usage()

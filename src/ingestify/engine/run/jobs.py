@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import functools
 import logging
@@ -9,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from operator import attrgetter
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
@@ -132,11 +134,15 @@ class RunJobs:
         except StoreError as error:
             logger.debug("The database was not maintained: %s", one_line(error))
 
-    def begin(self, job: Job) -> JobProgress:
-        """Begin the discovery of a job, and write its row."""
-        progress = JobProgress(job, self.run_id, self._process, self._options.unreachable_hosts)
+    def begin(self, job: Job, place: tuple[int, int]) -> JobProgress:
+        """Begin the discovery of a job, and write its row.
+
+        `place`: the number of its plan, and its own number among the jobs of that plan. The report shows jobs in this
+        order, whichever thread was first.
+        """
+        progress = JobProgress(job, self.run_id, self._process, self._options.unreachable_hosts, place)
         with self._lock:
-            self._progresses.append(progress)
+            bisect.insort(self._progresses, progress, key=attrgetter("place"))
         self._save(progress, stops=True)
         failpoint("job.begun")
         self._listener.tell("job_started", progress.summary(with_tasks=False))
@@ -144,7 +150,7 @@ class RunJobs:
 
     @property
     def progresses(self) -> list[JobProgress]:
-        """The jobs that have begun."""
+        """The jobs that have begun, in the order of the plans."""
         with self._lock:
             return list(self._progresses)
 

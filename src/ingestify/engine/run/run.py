@@ -121,10 +121,12 @@ class IngestionRun:
         self._decider = Decider(context, self._jobs, self._completion, self._notifier, self._options)
         timer = self._start_deadline()
         self._completion.begin()
-        for plan in self._plans:
+        for number, plan in enumerate(self._plans):
             self._completion.begin()
             source_context = self._source_contexts.of(plan.source)
-            self._discovery.submit(source_context.discovery, functools.partial(self._plan, plan, source_context))
+            self._discovery.submit(
+                source_context.discovery, functools.partial(self._plan, plan, number, source_context)
+            )
         self._completion.end()
         end = functools.partial(self._end, pool, committer, timer)
         try:
@@ -189,7 +191,7 @@ class IngestionRun:
 
     # ---- discovery threads -----------------------------------------------------------------------------
 
-    def _plan(self, plan: IngestionPlan, source_context: SourceContext) -> None:
+    def _plan(self, plan: IngestionPlan, number: int, source_context: SourceContext) -> None:
         """Expand a plan into jobs, and queue them."""
         try:
             if self.stop.is_set:
@@ -218,29 +220,28 @@ class IngestionRun:
                     self._store, self._plans, plan, self._filters, expansion, index, self._options.parse_expression
                 )
             except BaseException as error:  # noqa: BLE001 - the job's boundary
-                self._report_planning(plan, unreadable, self.stop.caught(error))
+                self._report_planning(plan, number, unreadable, self.stop.caught(error))
                 return
             jobs = [*expansion.jobs, *departed]
             if unreadable:
-                self._report_planning(plan, unreadable)
+                self._report_planning(plan, number, unreadable)
             else:
                 self._expansions.append(expansion)
                 if not jobs and not self._filters:
                     logger.warning("%s: no selector for %s matches the plan.", plan.source.name, plan.dataset_type)
-            for job in jobs:
+            for place, job in enumerate(jobs, 1):
                 self._completion.begin()
-                self._discovery.submit(
-                    source_context.discovery, functools.partial(self._discover, job, source_context, index.first_date)
-                )
+                discover = functools.partial(self._discover, job, (number, place), source_context, index.first_date)
+                self._discovery.submit(source_context.discovery, discover)
         finally:
             self._completion.end()
 
     def _report_planning(
-        self, plan: IngestionPlan, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
+        self, plan: IngestionPlan, number: int, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
     ) -> None:
-        """Keep the errors of finding selectors, as a job of their own."""
+        """Keep the errors of finding selectors, as a job of their own, before those of the plan."""
         selector = Selector({"_name": FINDING_SELECTORS})
-        progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector))
+        progress = self._jobs.begin(Job(plan, plan.source.name, plan.source.provider, selector), (number, 0))
         for entry in unreadable:
             self._jobs.fail_entry(progress, entry.where, entry.error)
         if error is not None:
@@ -248,13 +249,13 @@ class IngestionRun:
         progress.is_discovered = error is None or not self.stop.is_set
         self._jobs.end(progress)
 
-    def _discover(self, job: Job, source_context: SourceContext, hint_date: str | None) -> None:
+    def _discover(self, job: Job, place: tuple[int, int], source_context: SourceContext, hint_date: str | None) -> None:
         """Discover the datasets of one job, and pass them on to the decider."""
         try:
             if self.stop.is_set:
                 self._jobs.leave_out(job.source_name, job.selector.name)
                 return
-            progress = self._jobs.begin(job)
+            progress = self._jobs.begin(job, place)
             progress.hint_date = hint_date
             self._completion.begin()  # ended with the job, when its last dataset is
             try:

@@ -14,6 +14,7 @@ from ingestify import (
     DraftFile,
     FatalError,
     FetchPolicy,
+    IngestionPlan,
     NotModifiedFile,
     StopProcessing,
 )
@@ -32,6 +33,26 @@ def test_a_run_brings_what_the_source_announces(make_lake):
     assert first.is_complete
     assert lake.content(1) == {"n": 1}
     assert lake.recorder.types == ["dataset_created", "revision_added"] * 2
+
+
+def test_the_report_shows_jobs_in_the_order_of_the_plans_whichever_began_first(make_lake):
+    later_began = threading.Event()
+
+    def find(competition_id, **_):
+        if competition_id == 3:
+            later_began.set()
+        return []
+
+    def find_selectors(dataset_type):
+        assert later_began.wait(30)
+        return [{"competition_id": 2}, {"competition_id": 1}]
+
+    lake = make_lake(find)
+    lake.source.discover_selectors = find_selectors
+    other = FunctionSource(find, [{"competition_id": 3}])
+    other.name = "other"
+    lake.engine.add_ingestion_plan(IngestionPlan(other, "match"))
+    assert [job.selector["competition_id"] for job in lake.engine.load().jobs] == [2, 1, 3]
 
 
 def test_a_second_run_changes_nothing(make_lake):
