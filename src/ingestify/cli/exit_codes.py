@@ -52,6 +52,4 @@ def exit_code(report: RunReport) -> int:
         return EXIT_STOPPED
     if report.error is not None:
         return EXIT_FAILED
-    totals = report.totals
-    is_bad = totals.failed or totals.quarantined or totals.left_out or totals.unlisted or report.left_alone
-    return EXIT_SOME_FAILED if is_bad else EXIT_OK
+    return EXIT_SOME_FAILED if report.has_problems else EXIT_OK

@@ -418,6 +418,15 @@ class RunReport:
         return table + html_table("What went wrong", ("dataset", "name", "outcome", "why"), rows, len(tasks))
 
     @property
+    def has_problems(self) -> bool:
+        """Whether a dataset failed, is in quarantine, lacks a broken file, is suddenly not listed, or was not asked for.
+
+        The run as a whole may have failed without that: see `state` and `error`.
+        """
+        totals = self.totals
+        return bool(totals.failed or totals.quarantined or totals.left_out or totals.unlisted or self.left_alone)
+
+    @property
     def failed_tasks(self) -> list[TaskSummary]:
         """The failed tasks of all jobs."""
         return self._tasks_that(TaskOutcome.FAILED)

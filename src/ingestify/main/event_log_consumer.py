@@ -22,7 +22,21 @@ from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.file_collection import FileCollection
 from ingestify.vaults.lookup import SecretLookup
 
-__all__ = ["EventLogConsumer"]
+__all__ = ["EventLogConsumer", "open_log"]
+
+
+def open_log(place: Place) -> Catalogue:
+    """Open the catalogue of a place, whose event log is to be read. No connection is made before the first read.
+
+    Raises:
+        ConfigurationError: The settings are wrong.
+    """
+    settings = None if place.config is None else read_settings(place.config)
+    url, table_prefix = catalogue_address(place, settings, SecretLookup())
+    given = place.metadata_url if settings is None else settings.main.metadata_url
+    return open_catalogue(
+        url, table_prefix, None if settings is None else make_key_types(settings), place.of_urls(given)
+    )
 
 
 class EventLogConsumer(EventReader):
@@ -93,12 +107,7 @@ class _LakeOfEvents:
     def __init__(self, place: Place) -> None:
         self._place = place
         self.reference = reference_of(place, "main", None)
-        settings = None if place.config is None else read_settings(place.config)
-        url, table_prefix = catalogue_address(place, settings, SecretLookup())
-        given = place.metadata_url if settings is None else settings.main.metadata_url
-        self.catalogue = open_catalogue(
-            url, table_prefix, None if settings is None else make_key_types(settings), place.of_urls(given)
-        )
+        self.catalogue = open_log(place)
         self._store: DatasetStore | None = None
 
     def load_files(
