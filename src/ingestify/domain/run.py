@@ -419,7 +419,7 @@ class RunReport:
 
     @property
     def has_problems(self) -> bool:
-        """Whether a dataset failed, is in quarantine, lacks a broken file, is suddenly not listed, or was not asked for.
+        """Whether a dataset failed, is in quarantine, lacks a broken file, is suddenly unlisted, or was not asked for.
 
         The run as a whole may have failed without that: see `state` and `error`.
         """

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ingestify.config.reader import read_settings
-from ingestify.config.secrets import resolve_configuration
+from ingestify.config.secrets import find_vault_urls
 from ingestify.config.settings import IngestionPlanSettings, SourceSettings
 from ingestify.domain.asset_uri import asset_uri
 from ingestify.domain.plan import IngestionPlan
@@ -16,7 +16,7 @@ from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
 from ingestify.engine.discovery.source_calls import required_arguments
 from ingestify.errors import ConfigurationError
-from ingestify.main.parts import make_source, names_secrets
+from ingestify.main.parts import make_source
 from ingestify.main.place import find_place
 from ingestify.orchestrators.partitions import partition_key
 from ingestify.sources.own_modules import make_importable
@@ -61,8 +61,8 @@ class LakeAsset:
         """
         if not self.lake:
             raise ConfigurationError(
-                f"The asset {self.name} has no URI, as the lake has no name: write name: under main of the config.yaml, "
-                "such as club. It never changes, as other systems keep it."
+                f"The asset {self.name} has no URI, as the lake has no name: write  name: club  or the like under main "
+                "of the config.yaml. It never changes, as other systems keep it."
             )
         return asset_uri(self.lake, self.provider, self.dataset_type, self.bucket)
 
@@ -94,14 +94,14 @@ def lake_assets(config: str | Path | None = None) -> list[LakeAsset]:
         config: See `find_config_file`.
 
     Raises:
-        ConfigurationError: The settings are wrong. Or a source with secrets makes its provider's name of its
-            configuration.
+        ConfigurationError: The settings are wrong. Or a source declares what its configuration says, and all of that is
+            a secret.
     """
     path = find_config_file(config)
     settings = read_settings(path)
     make_importable(str(path.parent))
-    sources = {name: _Declared.of(name, one) for name, one in settings.sources.items() if one.enabled}
-    plans: dict[tuple[str, str], list[tuple[_Declared, IngestionPlanSettings]]] = {}
+    sources = {name: _declared_source(name, one) for name, one in settings.sources.items() if one.enabled}
+    plans: dict[tuple[str, str], list[tuple[Source, IngestionPlanSettings]]] = {}
     for plan in settings.ingestion_plans:
         if plan.enabled and plan.source in sources:
             source = sources[plan.source]
@@ -110,71 +110,42 @@ def lake_assets(config: str | Path | None = None) -> list[LakeAsset]:
     return [_asset(provider, dataset_type, some, place) for (provider, dataset_type), some in plans.items()]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Declared:
-    """What a source declares.
+def _declared_source(name: str, settings: SourceSettings) -> Source:
+    """Return a source that is only asked for what it declares. In place of its secrets it has their vault urls.
 
-    Attributes:
-        source: The source; None: it needs a secret, so that only its class is known.
+    Raises:
+        ConfigurationError: It cannot be made. Or it declares what its whole configuration says, which is a secret.
     """
-
-    name: str
-    kind: type[Source]
-    source: Source | None
-    provider: str
-
-    @classmethod
-    def of(cls, name: str, settings: SourceSettings) -> _Declared:
-        kind = find_source_class(settings.type)
-        if not names_secrets(settings.configuration):
-            source = make_source(name, settings)
-            return cls(name, kind, source, source.provider)
-        provider = getattr(kind, "provider", None)
-        if not isinstance(provider, str):
-            provider = _named_provider(settings)
-        if provider is None:
-            raise ConfigurationError(
-                f"sources.{name}: the name of its provider comes from its configuration, which is a secret: write "
-                f"provider: as a text of its own beside the vault url."
-            )
-        return cls(name, kind, None, provider)
-
-    def keys(self, dataset_type: str) -> tuple[list[str], tuple[str, ...]]:
-        """Return the keys that a selector needs, and the keys that identifiers may have; empty: any."""
-        source = self.source or _without_configuration(self.kind, self.name)
-        return required_arguments(IngestionPlan(source, dataset_type)), source.identifier_keys_of(dataset_type)
-
-
-def _named_provider(settings: SourceSettings) -> str | None:
     parts = settings.configuration if isinstance(settings.configuration, (list, tuple)) else [settings.configuration]
-    for part in parts:
-        if isinstance(part, Mapping) and isinstance(part.get("provider"), str):
-            return str(resolve_configuration(part)["provider"])
-    return None
-
-
-def _without_configuration(kind: type[Source], name: str) -> Source:
-    """Return a source that only answers what its class declares."""
-    source = object.__new__(kind)
+    if all(isinstance(part, Mapping) for part in parts):
+        return make_source(name, settings)
+    source = object.__new__(find_source_class(settings.type))
     source.name, source.configuration = name, {}
+    try:
+        required_arguments(IngestionPlan(source, "any"))
+        _ = source.identifier_keys, source.terms
+    except AttributeError:
+        raise ConfigurationError(
+            f"sources.{name}: its provider and its selectors come from its configuration, all of which is a secret: "
+            f"keep only the secrets themselves in the vault, such as  token: {next(iter(find_vault_urls(parts)))[1]} ."
+        ) from None
     return source
 
 
 def _asset(
     provider: str,
     dataset_type: str,
-    plans: Sequence[tuple[_Declared, IngestionPlanSettings]],
+    plans: Sequence[tuple[Source, IngestionPlanSettings]],
     place: tuple[str, str],
 ) -> LakeAsset:
     keys = _common_keys(dataset_type, plans)
     terms: dict[str, str] = {}
-    for declared, _ in plans:
-        source = declared.source or _without_configuration(declared.kind, declared.name)
+    for source, _ in plans:
         terms = {**source.terms, **terms}
     return LakeAsset(
         provider,
         dataset_type,
-        tuple(dict.fromkeys(declared.name for declared, _ in plans)),
+        tuple(dict.fromkeys(source.name for source, _ in plans)),
         keys,
         _named_partitions(keys, plans) if keys else None,
         terms,
@@ -182,11 +153,12 @@ def _asset(
     )
 
 
-def _common_keys(dataset_type: str, plans: Sequence[tuple[_Declared, IngestionPlanSettings]]) -> tuple[str, ...]:
+def _common_keys(dataset_type: str, plans: Sequence[tuple[Source, IngestionPlanSettings]]) -> tuple[str, ...]:
     """Return the keys that each selector of the plans has, and each identifier; empty: there are none."""
     common: tuple[str, ...] | None = None
-    for declared, plan in plans:
-        needed, of_identifiers = declared.keys(dataset_type)
+    for source, plan in plans:
+        needed = required_arguments(IngestionPlan(source, dataset_type))
+        of_identifiers = source.identifier_keys_of(dataset_type)
         rules = [rule for rule in plan.selectors or () if isinstance(rule, Mapping)]
         if not needed and rules and len(rules) == len(plan.selectors or ()):
             needed = [key for key in rules[0] if not key.startswith("_") and all(key in rule for rule in rules)]
@@ -199,7 +171,7 @@ def _common_keys(dataset_type: str, plans: Sequence[tuple[_Declared, IngestionPl
 
 
 def _named_partitions(
-    keys: Sequence[str], plans: Sequence[tuple[_Declared, IngestionPlanSettings]]
+    keys: Sequence[str], plans: Sequence[tuple[Source, IngestionPlanSettings]]
 ) -> tuple[str, ...] | None:
     """Return the partition keys of all selectors; None: some of them have to be discovered."""
     found: dict[str, None] = {}

@@ -112,7 +112,6 @@ class AssetChange:
         count: How many datasets changed.
         datasets: The first 50 of them, in the order of their last change.
         last_modified_at: The provider's newest time of all of them; None: it gives none.
-        run_ids: The runs that brought the changes.
     """
 
     provider: str
@@ -122,7 +121,6 @@ class AssetChange:
     count: int
     datasets: tuple[ChangedDataset, ...]
     last_modified_at: dt.datetime | None
-    run_ids: frozenset[str]
 
     @property
     def run_key(self) -> str:
@@ -280,7 +278,6 @@ def _change(key: tuple[str, str, str], datasets: Sequence[ChangedDataset]) -> As
         count=len(datasets),
         datasets=tuple(datasets[:MOST_NAMED]),
         last_modified_at=max(moments, default=None),
-        run_ids=frozenset(one.run_id for one in datasets if one.run_id),
     )
 
 

@@ -42,11 +42,13 @@ MOST_EVENTS = 50_000
 
 
 class OutcomeState(enum.StrEnum):
-    """How a run ended that has done its work. A run that has not raises `RunFailed`."""
+    """How a run ended."""
 
     OK = "OK"
     WARNING = "WARNING"
     """Some datasets failed, are in quarantine, lack a broken file or were not asked for: exit code 3 of the command."""
+    FAILED = "FAILED"
+    """It did not do its work. Such a run raises `RunFailed`, which has the outcome."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -282,25 +284,20 @@ def _raise_if_failed(report: RunReport, outcome: RunOutcome, catalogue: Catalogu
     Raises:
         RunFailed: It is one.
     """
+    failed = dataclasses.replace(outcome, state=OutcomeState.FAILED)
     if report.error is not None:
-        alone = find_left_alone(report.error)
-        raise RunFailed(
-            f"{one_line(report.error)} ({outcome.summary})",
-            may_help=_may_help(report.error),
-            retry_at=None if alone is None else _find_wait(catalogue),
-            outcome=outcome,
-        ) from report.error
+        may_help = _may_help(report.error)
+        message = f"{one_line(report.error)} ({outcome.summary})"
+        raise RunFailed(message, may_help=may_help, outcome=failed) from report.error
     if report.state is RunState.FAILED:
-        raise RunFailed(outcome.summary, may_help=True, outcome=outcome)
-    if not report.jobs or any(job.counters.ended or not _is_held_up(job) for job in report.jobs):
-        return
-    is_refused = all(job.left_alone for job in report.jobs) and _find_wait(catalogue) is None
-    raise RunFailed(
-        f"Nothing was done: {outcome.problems[0].reason}",
-        may_help=not is_refused,
-        retry_at=_find_wait(catalogue),
-        outcome=outcome,
-    )
+        raise RunFailed(outcome.summary, may_help=True, outcome=failed)
+    if report.jobs and all(_is_held_up(job) and not job.counters.ended for job in report.jobs):
+        raise RunFailed(
+            f"Nothing was done: {outcome.problems[0].reason}",
+            may_help=True,
+            retry_at=_find_wait(catalogue),
+            outcome=failed,
+        )
 
 
 def _is_held_up(job: JobSummary) -> bool:
