@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.json_value import JsonValue
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["Bundle", "BundleCheck", "BundleFile"]
 
@@ -16,7 +20,8 @@ __all__ = ["Bundle", "BundleCheck", "BundleFile"]
 class BundleFile(Protocol):
     """One file of a bundle: new, or as the lake has it. It has every attribute of `File` too.
 
-    Content that was read or parsed once is kept until the bundle is decided, so several checks cost one parse.
+    Content that was read or parsed once is kept until the bundle is decided, so several checks cost one parse. The
+    frames of a file of more than 64 MiB are not kept.
     """
 
     @property
@@ -63,6 +68,29 @@ class BundleFile(Protocol):
 
         Raises:
             SourceError: The content has another shape; the message says where.
+        """
+
+    def to_polars(self, records: str | None = None, encoding: str | None = None, **options: Any) -> pl.DataFrame:
+        """Return a polars DataFrame of a JSON, JSON Lines, CSV or TSV file, as `LoadedFile.to_polars` does later.
+
+        It is made once, however many checks ask with the same arguments and no options. Each gets a copy of its own.
+
+        Args:
+            records: The dotted path of the records in JSON; None: they are looked for.
+            encoding: The encoding of the text, such as `cp1252`; None: UTF-8, or what a byte order mark says.
+            **options: Passed on to polars.
+
+        Raises:
+            MissingExtraError: polars is not installed.
+            LoadError: The file has another format, or no such records.
+        """
+
+    def to_pandas(self, records: str | None = None, encoding: str | None = None, **options: Any) -> pd.DataFrame:
+        """Return a pandas DataFrame; see `to_polars`. Nested objects become dotted columns.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+            LoadError: The file has another format, or no such records.
         """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ingestify.checks.files import check_stream
 from ingestify.clock import now
@@ -19,7 +19,11 @@ from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.report.report import one_line
 from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.reading.file_collection import LoadedFile
+from ingestify.store.reading.file_collection import PRELOAD_BYTES, LoadedFile
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 __all__ = ["CheckedBundle", "find_rejection_reasons", "shapes_of"]
 
@@ -48,6 +52,7 @@ class CheckedFile(LoadedFile):
         super().__init__(file, open_stream)
         self.is_new = is_new
         self._parsed = dict(parsed or {})
+        self._frames: dict[tuple[str | None, ...], Any] = {}
 
     def json(self) -> Any:
         """The content as JSON values, parsed once."""
@@ -65,6 +70,27 @@ class CheckedFile(LoadedFile):
             except msgspec.MsgspecError as error:
                 raise SourceError(f"{self.file_id} does not have the expected structure: {error}") from error
         return self._parsed[shape]
+
+    def to_polars(self, records: str | None = None, encoding: str | None = None, **options: Any) -> pl.DataFrame:
+        """As `LoadedFile.to_polars`; the frame is made once, and each caller gets a copy."""
+        make = super().to_polars
+        if options or self.size > PRELOAD_BYTES:
+            return make(records, encoding, **options)
+        frame: pl.DataFrame = self._kept(("polars", records, encoding), lambda: make(records, encoding))
+        return frame.clone()
+
+    def to_pandas(self, records: str | None = None, encoding: str | None = None, **options: Any) -> pd.DataFrame:
+        """As `LoadedFile.to_pandas`; the frame is made once, and each caller gets a copy."""
+        make = super().to_pandas
+        if options or self.size > PRELOAD_BYTES:
+            return make(records, encoding, **options)
+        frame: pd.DataFrame = self._kept(("pandas", records, encoding), lambda: make(records, encoding))
+        return frame.copy()
+
+    def _kept(self, key: tuple[str | None, ...], make: Callable[[], Any]) -> Any:
+        if key not in self._frames:
+            self._frames[key] = make()
+        return self._frames[key]
 
 
 class CheckedBundle:
