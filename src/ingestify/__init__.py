@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ingestify.domain.resource import DatasetResource, FileHttpOptions, FileResource, UnreadableEntry
     from ingestify.domain.revision import Revision, RevisionState
     from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
+    from ingestify.domain.run_notice import RunFinished, RunOutcome, RunPlan, RunStarted, StaleSelector
     from ingestify.domain.selector import Selector
     from ingestify.domain.source import Source
     from ingestify.domain.subscriber import Subscriber
@@ -126,6 +127,7 @@ _MODULES = {
     "domain.resource": ("DatasetResource", "FileHttpOptions", "FileResource", "UnreadableEntry"),
     "domain.revision": ("Revision", "RevisionState"),
     "domain.run": ("Counters", "JobSummary", "RunReport", "RunState", "TaskOutcome", "TaskSummary"),
+    "domain.run_notice": ("RunFinished", "RunOutcome", "RunPlan", "RunStarted", "StaleSelector"),
     "domain.selector": ("Selector",),
     "domain.source": ("Source",),
     "domain.subscriber": ("Subscriber",),
@@ -255,13 +257,18 @@ __all__ = [
     "RevisionRejected",
     "RevisionState",
     "RevisionWithdrawn",
+    "RunFinished",
+    "RunOutcome",
+    "RunPlan",
     "RunReport",
+    "RunStarted",
     "RunState",
     "SaveError",
     "Selector",
     "SelectorSkipped",
     "Source",
     "SourceError",
+    "StaleSelector",
     "StopProcessing",
     "StoreError",
     "Subscriber",

@@ -72,6 +72,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "deliveries",
             "writing",
             "an-older-project",
+            "a-run-hook",
             "a-data-frame",
             "as-it-was",
             "what-changed",

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ingestify.cli.console import Console
-from ingestify.cli.exit_codes import EXIT_INTERRUPTED, EXIT_SOME_FAILED, exit_code
+from ingestify.cli.exit_codes import EXIT_INTERRUPTED, EXIT_SOME_FAILED
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import console_options
 from ingestify.cli.output import flush, write_line
@@ -170,7 +170,7 @@ class _Demonstration:
         self._say(f"  {summary_line(report)}")
         for task in report.failed_tasks:
             write_stderr(f"  failed: {task.name}: {task.error}")
-        code = exit_code(report)
+        code = report.exit_code
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         as_shown = code == EXIT_SOME_FAILED and not report.totals.failed and report.totals.quarantined == quarantined

@@ -12,7 +12,7 @@ import click
 from ingestify.cli.confirmation import confirm, yes_option
 from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import the_one_that_begins
-from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SOME_FAILED, exit_code
+from ingestify.cli.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_SOME_FAILED
 from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
     NamedLake,
@@ -149,7 +149,7 @@ def _retry(engine: IngestionEngine, view: RunView, entry: QuarantineEntry) -> in
     view.summarize(report, f"{entry.name}: ")
     for task in report.failed_tasks + report.quarantined_tasks + report.left_out_tasks:
         write_stderr(f"  {task.error}")
-    return exit_code(report)
+    return report.exit_code
 
 
 def _source_of(entry: QuarantineEntry, engine: IngestionEngine) -> str | None:

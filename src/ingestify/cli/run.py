@@ -13,7 +13,7 @@ import click
 
 from ingestify.cli.console import Console
 from ingestify.cli.dataset_lookup import count_datasets
-from ingestify.cli.exit_codes import EXIT_INTERRUPTED, exit_code
+from ingestify.cli.exit_codes import EXIT_INTERRUPTED
 from ingestify.cli.interrupts import two_stage_interrupt
 from ingestify.cli.licence_notice import LicenceNotice
 from ingestify.cli.logs import collapsed_repeats
@@ -156,7 +156,7 @@ def _run(
         if options.get("refetch"):
             view.tell_refetch(count_datasets(engine.store, engine.store.dataset_filter(**filters)))
         report = execute(engine, view, source=source, **options, **filters)
-    code = exit_code(report)
+    code = report.exit_code
     if publishes is not None and code != EXIT_INTERRUPTED:
         code = publishes(code)
     if report.created_lake and not console.as_json:

@@ -17,6 +17,7 @@ from ingestify.typed_section import wrong
 from ingestify.vaults.url import is_vault_url
 
 __all__ = [
+    "Age",
     "BucketName",
     "Configuration",
     "LongTime",
@@ -60,10 +61,21 @@ def _configuration(value: object) -> object:
 
 
 def _long_time(value: object) -> object:
-    length = value if isinstance(value, dt.timedelta) else length_of_time(value) if isinstance(value, str) else None
+    length = _length(value)
     if length is None or length < dt.timedelta(days=1):
         raise wrong("must be a length of time of at least 1d, such as 90d.")
     return length
+
+
+def _age(value: object) -> object:
+    length = _length(value)
+    if not length:
+        raise wrong("must be a length of time, such as 36h or 7d.")
+    return length
+
+
+def _length(value: object) -> dt.timedelta | None:
+    return value if isinstance(value, dt.timedelta) else length_of_time(value) if isinstance(value, str) else None
 
 
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?)\s*([kMGT]?)B?")
@@ -184,12 +196,13 @@ Size = Annotated[
 ]
 """A number of bytes; 64 GB is 64,000,000,000."""
 
-LongTime = Annotated[
-    dt.timedelta,
-    BeforeValidator(_long_time),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*[0-9]{1,6}[smhdSMHD]\s*$"}),
-]
+_LENGTH_SCHEMA = {"type": "string", "pattern": r"^\s*[0-9]{1,6}[smhdSMHD]\s*$"}
+
+LongTime = Annotated[dt.timedelta, BeforeValidator(_long_time), WithJsonSchema(_LENGTH_SCHEMA)]
 """A length of time of a day or more: 90d, 48h."""
+
+Age = Annotated[dt.timedelta, BeforeValidator(_age), WithJsonSchema(_LENGTH_SCHEMA)]
+"""A length of time: 36h, 7d."""
 
 Url = Annotated[str, AfterValidator(_url)]
 """A URL with a scheme, which may be unknown: opening it checks that."""

@@ -81,6 +81,9 @@ sources:
 # What failed a check is kept in quarantine:  ingestify quarantine list . So is what shrank to less than a tenth.
 #quarantine: {retry_after_hours: 20, shrunk: 0.1}
 
+# A selector whose last ingest is older than this is stale, for those who are told what a run came to.
+#freshness: {stale_after: 36h}
+
 ingestion_plans:
   - source: statsbomb
     dataset_type: match

@@ -33,7 +33,8 @@ html_table, text_table, text          results as tables, and text that can be st
 
 dump                       objects as dicts and as JSON
 told_once                  warnings that are given once
-subscriber                 a class that hears of events
+subscriber                 a class that hears of events and runs
+run_notice                 what it is told of runs
 ports                      what the use cases need from catalogue, storage and HTTP
 
 models                     the classes of all these, under the paths of the published package

@@ -14,9 +14,13 @@ from typing import Any
 from ingestify.domain.html_table import html_table
 from ingestify.domain.text import storable
 from ingestify.domain.wording import in_short
+from ingestify.errors import DeadlineReached, FatalError, StopProcessing
 from ingestify.masking import mask_text
 
 __all__ = [
+    "EXIT_INTERRUPTED",
+    "EXIT_OK",
+    "EXIT_SOME_FAILED",
     "FINDING_SELECTORS",
     "Counters",
     "JobEnd",
@@ -29,6 +33,11 @@ __all__ = [
     "TaskOutcome",
     "TaskSummary",
 ]
+
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 3
+EXIT_INTERRUPTED = 130
 
 
 class RunState(enum.StrEnum):
@@ -418,13 +427,39 @@ class RunReport:
         return table + html_table("What went wrong", ("dataset", "name", "outcome", "why"), rows, len(tasks))
 
     @property
+    def has_failures(self) -> bool:
+        """Whether a dataset failed, is in quarantine, lacks a broken file, or was not looked at for its host's sake."""
+        totals = self.totals
+        return bool(totals.failed or totals.quarantined or totals.left_out or self.left_alone)
+
+    @property
     def has_problems(self) -> bool:
         """Whether a dataset failed, is in quarantine, lacks a broken file, is suddenly unlisted, or was not asked for.
 
         The run as a whole may have failed without that: see `state` and `error`.
         """
-        totals = self.totals
-        return bool(totals.failed or totals.quarantined or totals.left_out or totals.unlisted or self.left_alone)
+        return self.has_failures or bool(self.totals.unlisted)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `ingestify run`, by the most serious problem.
+
+        An error that stopped the run comes first, then a selector that failed as a whole, then single datasets. A
+        dataset has a problem if it failed, is in quarantine, lacks a broken file, is suddenly not listed any more, or
+        was not looked at as its host is left alone.
+        """
+        if isinstance(self.error, KeyboardInterrupt):
+            return EXIT_INTERRUPTED
+        if self.state is RunState.FAILED:
+            return FatalError.exit_code
+        if isinstance(self.error, DeadlineReached):
+            any_failed = any(job.state is RunState.FAILED for job in self.jobs)
+            return FatalError.exit_code if any_failed else DeadlineReached.exit_code
+        if isinstance(self.error, StopProcessing):
+            return StopProcessing.exit_code
+        if self.error is not None:
+            return FatalError.exit_code
+        return EXIT_SOME_FAILED if self.has_problems else EXIT_OK
 
     @property
     def failed_tasks(self) -> list[TaskSummary]:

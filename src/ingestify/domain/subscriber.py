@@ -19,6 +19,7 @@ from ingestify.domain.events import (
     RevisionWithdrawn,
     SelectorSkipped,
 )
+from ingestify.domain.run_notice import RunFinished, RunStarted
 
 if TYPE_CHECKING:
     from ingestify.domain.ports import DatasetStorePort
@@ -27,14 +28,17 @@ __all__ = ["Subscriber"]
 
 
 class Subscriber:
-    """Override the hooks you want. The committing thread calls each after the commit, in commit order.
+    """Override the hooks you want. The committing thread calls those of events after the commit, in commit order.
 
     An error in a hook is logged and changes nothing else. A slow hook slows the run. Work that may fail or take long
     belongs in an `EventLogConsumer`, which gets the event again after a failure.
 
+    `on_run_started` and `on_run_finished` are for what follows runs: notifications, metrics, lineage. The second one is
+    called once for each call of the first one, whatever becomes of the run. A dry run calls neither.
+
     Args:
         store: The lake that the events are about.
-        **configuration: What `event_subscribers: [{type:, configuration:}]` says.
+        **configuration: What `event_subscribers: [{type:, configuration:}]` or `run_hooks` says.
     """
 
     def __init__(self, store: DatasetStorePort, **configuration: Any) -> None:
@@ -73,6 +77,19 @@ class Subscriber:
 
     def on_selector_skipped(self, event: SelectorSkipped) -> None:
         """A run skipped a whole selector."""
+
+    def on_run_started(self, run: RunStarted) -> None:
+        """A run begins: a call of `load` or `iter_datasets(auto_ingest=…)`, or `ingestify run`.
+
+        It has asked no provider yet. A thread of its own calls this, and the run waits for it.
+        """
+
+    def on_run_finished(self, run: RunFinished) -> None:
+        """A run has ended: to its end, by an error, or as it was interrupted.
+
+        All that it commits is committed, and its events were told. A thread of its own calls this, and the caller of
+        the run waits for it. What it raises changes neither the report nor the exit code.
+        """
 
     def handle(self, event: DomainEvent) -> None:
         """Call the hook of the event's type."""

@@ -33,6 +33,7 @@ from ingestify.engine.calls.tracebacks import shortened
 from ingestify.engine.discovery.discovery import iter_discovered
 from ingestify.engine.discovery.planner import NoPlanFits, expand_plan
 from ingestify.engine.offer import OfferList
+from ingestify.engine.report.health import WatchedPlan
 from ingestify.engine.report.report import JobProgress, RunListener
 from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.engine.run.options import RunOptions
@@ -97,6 +98,8 @@ class IngestionEngine:
         left_out: The plans of the settings that are not enabled.
         open_data: The providers that `make_open_data_source` knows.
         open_tables: Returns the tables of the lake; None: there is no place for them.
+        stale_after: The age of a selector's last ingest from which on subscribers are told that it is stale; None: they
+            are not told.
 
     Attributes:
         last_report: The report of the last run of this engine, by `load`, by `auto_ingest` or by a stream that has
@@ -119,6 +122,7 @@ class IngestionEngine:
         left_out: Sequence[LeftOutPlan] = (),
         open_data: Collection[str] = (),
         open_tables: Callable[[LoaderOf], LakeTables] | None = None,
+        stale_after: dt.timedelta | None = None,
     ) -> None:
         self.store = store
         self.last_report: RunReport | None = None
@@ -128,6 +132,7 @@ class IngestionEngine:
         self._limits_of = limits_of
         self._host_waits = host_waits
         self._open_tables = open_tables
+        self._stale_after = stale_after
         self._sources = EngineSources(
             store,
             self._rules,
@@ -361,7 +366,8 @@ class IngestionEngine:
             raise NoPlanFits(f"Nothing is ingested, as all of it is left out: {left_out[0]}.")
         filters = given_filters(selector)
         plans = self._choose_plans(config, filters, provider, source, dataset_type)
-        return self._new_run(plans, filters, **options), plans
+        kind = {"provider": provider, "source": source, "dataset_type": dataset_type}
+        return self._new_run(plans, filters, kind, **options), plans
 
     def ask_source(self, plan: IngestionPlan) -> int:
         """Ask a plan's source whether it answers: for its selectors, else for the first dataset of one selector.
@@ -380,7 +386,9 @@ class IngestionEngine:
                 next(iter_discovered(progress, self.store, lambda *_: None), None)
         return look.usage.requests
 
-    def _new_run(self, plans: Sequence[IngestionPlan], filters: Filters, **options: Any) -> IngestionRun:
+    def _new_run(
+        self, plans: Sequence[IngestionPlan], filters: Filters, kind: Mapping[str, str | None], **options: Any
+    ) -> IngestionRun:
         run_options = RunOptions(
             concurrency=self._concurrency,
             fetcher_of=self._sources.fetcher_of,
@@ -388,6 +396,9 @@ class IngestionEngine:
             rules=self._rules,
             limits_of=self._limits_of,
             host_waits=self._host_waits,
+            narrowed_to={**{name: value for name, value in kind.items() if value is not None}, **filters},
+            stale_after=self._stale_after,
+            watched=[WatchedPlan.of(plan) for plan in self.ingestion_plans],
             **options,
         )
         return IngestionRun(self.store, plans, filters, run_options)
@@ -518,15 +529,16 @@ class IngestionEngine:
         except NoPlanFits as error:
             logger.warning("%s", error)
             return self._reader.read(wanted, read)
+        kind = {"provider": provider, "dataset_type": dataset_type}
         offline = OfflineReader(self.store, wanted, plans) if options.get("if_offline") != "error" else None
         told = {"unreachable_hosts": None if offline is None else offline.unreachable_hosts, "is_told": True}
         if options.get("streaming"):
             stream = Stream(wanted, offline)
-            run = self._new_run(plans, filters, waits=_may_wait(), on_current=stream.on_current, **told)
+            run = self._new_run(plans, filters, kind, waits=_may_wait(), on_current=stream.on_current, **told)
             shown = ShownRun(run, plans, progress, " and were not yielded", read=lambda: stream.yielded)
             datasets = self._reader.stream(stream, shown, offline)
             return in_collections(datasets, batch_size) if yield_dataset_collection else datasets
-        run = self._new_run(plans, filters, waits=_may_wait(), **told)
+        run = self._new_run(plans, filters, kind, waits=_may_wait(), **told)
         shown = ShownRun(run, plans, progress, ", and the lake keeps what it has of them")
         return self._reader.sync_and_read(shown, offline, read)
 

@@ -114,6 +114,7 @@ def make_engine(
         limits_of=lambda source: _missing_limits(sources.get(source.name)),
         left_out=left_out,
         open_delivery=lambda location, options: open_delivery(location, options, folder or Path.cwd()),
+        stale_after=None if settings is None else settings.freshness.stale_after,
         open_tables=lambda loader_of: _open_tables(store, settings, folder or Path.cwd(), loader_of),
     )
 
@@ -169,6 +170,7 @@ def open_store(
     indexed: Mapping[tuple[str, str], Sequence[str]] | None = None,
     place: Place | None = None,
     source_types: Mapping[str, str] | None = None,
+    name: str = "",
 ) -> DatasetStore:
     """Open a lake.
 
@@ -187,6 +189,7 @@ def open_store(
         place: The place that the user named. If the lake does not exist, its use raises an error about the place, and
             `DatasetStore.create` creates it. None: the lake is created now.
         source_types: The name of each source of the settings, to its type.
+        name: The name of the lake in other systems; empty: it has none.
     """
     hide_url(metadata_url)
     hide_url(file_url)
@@ -208,6 +211,7 @@ def open_store(
         retention=retention,
         indexed=indexed,
         load_with_kloppy=load_with_kloppy,
+        name=name,
     )
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     store.record_keys_of = lambda dataset: find_record_keys(dataset, source_types or {})

@@ -53,6 +53,7 @@ class DatasetStore(DatasetWriter):
         indexed: (provider, dataset type) to the identifier keys that get an index; no keys: those of its datasets.
             None: no settings say it.
         load_with_kloppy: `(store, dataset, loader, **kwargs)` → kloppy's object.
+        name: The name of the lake in other systems (`main.name` of the settings); empty: it has none.
 
     Attributes:
         objects: Writes the objects of this bucket.
@@ -76,11 +77,13 @@ class DatasetStore(DatasetWriter):
         retention: Retention | None = None,
         indexed: Mapping[tuple[str, str], Sequence[str]] | None = None,
         load_with_kloppy: Callable[..., Any] | None = None,
+        name: str = "",
     ) -> None:
         if problem := problem_of_name(bucket, LONGEST_KIND):
             raise ConfigurationError(f"The bucket {bucket!r:.80} {problem}.")
         super().__init__(catalogue, storage, LakeIdentity(catalogue, storage, file_url), bucket)
         self.where = where or catalogue.where + (f" with its files in {file_url}" if file_url else "")
+        self.name = name
         self.publisher = publisher
         self.key_types = key_types or KeyTypes()
         self.retention = retention

@@ -41,6 +41,7 @@ def test_the_keys_of_a_section_are_known_by_its_path() -> None:
         "ingestion_plans",
         "quarantine",
         "retention",
+        "freshness",
         "event_subscribers",
         "event_publishers",
         "tables",

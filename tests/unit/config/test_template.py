@@ -73,6 +73,7 @@ def test_the_prose_of_the_template_is_no_setting() -> None:
         "sources",
         "dataset_types",
         "quarantine",
+        "freshness",
         "ingestion_plans",
         "event_subscribers",
     }

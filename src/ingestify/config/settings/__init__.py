@@ -7,6 +7,7 @@ dataset_types      dataset_types
 checks             checks and quarantine
 subscribers        event_subscribers
 publishers         event_publishers
+freshness          freshness
 tables             tables
 class_settings     the class and configuration that several sections have
 contradictions     contradictions between sections
@@ -23,6 +24,7 @@ from pydantic_core import InitErrorDetails
 from ingestify.config.settings.checks import CheckSettings, QuarantineSettings
 from ingestify.config.settings.contradictions import Contradiction, find_contradictions
 from ingestify.config.settings.dataset_types import DatasetTypeSettings, IdentifierKeySettings, TransformationSettings
+from ingestify.config.settings.freshness import FreshnessSettings
 from ingestify.config.settings.ingestion_plans import FetchPolicySettings, IngestionPlanSettings
 from ingestify.config.settings.lake import (
     FileOptions,
@@ -44,6 +46,7 @@ __all__ = [
     "FetchPolicySettings",
     "FileOptions",
     "FileTimeoutSettings",
+    "FreshnessSettings",
     "IdentifierKeySettings",
     "IngestionPlanSettings",
     "MainSettings",
@@ -82,6 +85,9 @@ class Settings(Section):
     )
     retention: RetentionSettings = Field(
         default=RetentionSettings(), description="How long the history of jobs and events is kept."
+    )
+    freshness: FreshnessSettings = Field(
+        default=FreshnessSettings(), description="How old the last ingest of a selector may become."
     )
     event_subscribers: tuple[SubscriberSettings, ...] = Field(
         default=(), description="The classes that are told of events."

@@ -9,6 +9,7 @@ from typing import Protocol
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import DomainEvent
 from ingestify.domain.readable_files import ReadableFiles
+from ingestify.domain.run_notice import RunFinished, RunStarted
 
 __all__ = ["DatasetStorePort", "EventPublisher"]
 
@@ -21,6 +22,16 @@ class EventPublisher(Protocol):
 
     def wants(self, event_type: type[DomainEvent]) -> bool:
         """Whether any subscriber listens to events of this type."""
+
+    @property
+    def tells_of_runs(self) -> bool:
+        """Whether any subscriber listens to the beginning or the end of runs."""
+
+    def run_started(self, run: RunStarted) -> None:
+        """Tell every subscriber that a run began. An error in a subscriber is not raised."""
+
+    def run_finished(self, run: RunFinished) -> None:
+        """Tell the subscribers that want this outcome of a run. An error in a subscriber is not raised."""
 
     def listening(self, listener: Callable[[DomainEvent], object]) -> AbstractContextManager[None]:
         """Call `listener`, which never raises, with each event while a block runs, after the subscribers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["CheckedBundle", "find_rejection_reasons", "shapes_of"]
+__all__ = ["CheckedBundle", "find_rejection_reasons", "has_shrunk", "shapes_of"]
 
 logger = logging.getLogger(__name__)
 
 MOST_REASONS = 20
 MOST_CHARACTERS = 500
+
+_SHRUNK = "(quarantine.shrunk)"
+_LOST_FEED = re.compile(r"\bit lacks .+, which revision \d+ has and a complete one needs")
 
 
 def shapes_of(checks: Sequence[BundleCheck]) -> dict[str, tuple[Any, ...]]:
@@ -188,6 +192,11 @@ def find_rejection_reasons(
     return tuple(shown)
 
 
+def has_shrunk(reasons: str) -> bool:
+    """Whether a bundle is rejected as its files lost most of their size, or are gone, by its reasons as one text."""
+    return _SHRUNK in reasons or _LOST_FEED.search(reasons) is not None
+
+
 def _find_broken(bundle: LoadedBundle, seen: CheckedBundle) -> Iterator[str]:
     for file_id, one in bundle.new.items():
         problem = one.findings.problem
@@ -204,6 +213,7 @@ def _find_lost_feeds(bundle: LoadedBundle) -> Iterator[str]:
     if existing is None or not existing.revisions:
         return
     for feed in bundle.lost_feeds:
+        # `has_shrunk` reads it.
         yield f"it lacks {feed}, which revision {existing.revisions[-1].revision_id} has and a complete one needs"
 
 
@@ -215,7 +225,7 @@ def _find_shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
         if before is not None and before.size > SMALL_BYTES and one.size < share * before.size:
             yield (
                 f"{file_id}: it has {one.size:,} bytes, and had {before.size:,} in revision {before.revision_id}: less "
-                f"than {share:g} of it is suspicious (quarantine.shrunk)"
+                f"than {share:g} of it is suspicious {_SHRUNK}"
             )
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 
 from ingestify.domain.identifier import canonical_value
-from ingestify.domain.plan import EVERYTHING, ParseExpression
+from ingestify.domain.plan import EVERYTHING, IngestionPlan, ParseExpression, SelectorRule
 from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunState
 from ingestify.domain.selector import Selector, filter_values
 from ingestify.errors import ConfigurationError
@@ -35,7 +34,12 @@ class WatchedPlan(msgspec.Struct, frozen=True):
 
     source: str
     dataset_type: str
-    rules: Sequence[Mapping[str, Any] | str] = ()
+    rules: Sequence[SelectorRule] = ()
+
+    @classmethod
+    def of(cls, plan: IngestionPlan) -> WatchedPlan:
+        """Return what is watched of a plan."""
+        return cls(plan.source.name, plan.dataset_type, [_written(rule) for rule in plan.selectors])
 
 
 class WatchedSelector(msgspec.Struct, frozen=True):
@@ -142,7 +146,11 @@ def _is_of(job: JobSummary, plan: WatchedPlan, parse_expression: ParseExpression
     return not plan.rules or (bool(rules) and all(_name_all(rules, *pair) for pair in _values(job).items()))
 
 
-def _name_all(rules: Sequence[Mapping[str, Any] | str], key: str, values: set[str]) -> bool:
+def _written(rule: SelectorRule) -> SelectorRule:
+    return rule.attributes if isinstance(rule, Selector) else rule
+
+
+def _name_all(rules: Sequence[SelectorRule], key: str, values: set[str]) -> bool:
     """Whether rules name all of a key's values, of which they name some. One that does not have the key means any."""
     named: set[str] = set()
     for rule in rules:
@@ -152,11 +160,14 @@ def _name_all(rules: Sequence[Mapping[str, Any] | str], key: str, values: set[st
     return values <= named
 
 
-def _chooses(rule: Mapping[str, Any] | str, job: JobSummary, parse_expression: ParseExpression) -> bool:
+def _chooses(rule: SelectorRule, job: JobSummary, parse_expression: ParseExpression) -> bool:
     selector = Selector({**job.selector, "_name": job.selector_name})
     if isinstance(rule, Mapping):
         return selector.matches({key: value for key, value in rule.items() if not key.startswith("_")})
+    if rule == EVERYTHING:
+        return True
     try:
-        return rule == EVERYTHING or parse_expression(rule).matches(selector.for_expressions)
+        expression = parse_expression(rule) if isinstance(rule, str) else rule
+        return expression.matches(selector.for_expressions)
     except ConfigurationError:  # the selector lacks an attribute that the expression names
         return False

@@ -5,6 +5,7 @@
 - `decider`: decides about discovered datasets, has them ingested, and ends them.
 - `committer`: commits changes in groups, in one thread.
 - `notifier`: tells subscribers and readers of datasets that need no commit.
+- `notices`: tells subscribers that the run began, and what it came to.
 - `jobs`: the jobs of the run, and their rows in the catalogue.
 - `job_locks`: only one run at a time works on a job.
 - `completion`: what the run has not finished.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from ingestify.domain.plan import ParseExpression
 from ingestify.domain.ports import Fetcher, HostWaitBook, UnreachableHosts
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
+from ingestify.engine.report.health import WatchedPlan
 from ingestify.engine.report.report import RunListener
 from ingestify.engine.run.missing_detection import MissingLimits
 
@@ -40,6 +41,10 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
             them up within seconds, and only the caller tells of it. None: requests are retried, and fail.
         is_told: Whether the caller tells of the errors of discoveries: raises one, or calls `tell_failures`. Otherwise
             the run logs each of them at once.
+        narrowed_to: What the caller narrowed the run to, for subscribers.
+        stale_after: The age of a selector's last ingest from which on subscribers are told that it is stale. None: they
+            are not told.
+        watched: The plans whose selectors may be stale.
     """
 
     concurrency: int
@@ -58,3 +63,6 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     refetch: bool = False
     unreachable_hosts: UnreachableHosts | None = None
     is_told: bool = False
+    narrowed_to: Mapping[str, object] = {}
+    stale_after: dt.timedelta | None = None
+    watched: Sequence[WatchedPlan] = ()

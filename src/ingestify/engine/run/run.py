@@ -33,6 +33,7 @@ from ingestify.engine.run.decider import Decider
 from ingestify.engine.run.departed import find_departed
 from ingestify.engine.run.jobs import RunJobs
 from ingestify.engine.run.missing_detection import warn_if_nothing_is_listed
+from ingestify.engine.run.notices import RunNotices
 from ingestify.engine.run.notifier import Notifier
 from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.selector_memory import find_unchanged
@@ -70,6 +71,8 @@ class IngestionRun:
         self._listener = GuardedListener(options.listener)
         self._jobs = RunJobs(store, self.stop, self._listener, options)
         self._completion = Completion(self._jobs)
+        self._notices = RunNotices(store, plans, options, self._jobs.run_id)
+        self._is_left = False
         self._expansions: list[Expansion] = []
         self._not_listed = ""
 
@@ -80,7 +83,19 @@ class IngestionRun:
 
         Ctrl-C stops the run cleanly: it commits what is complete, breaks off requests, waits for file loaders, and the
         report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
+
+        Subscribers are told of the beginning and the end, also if the run raises an error.
         """
+        try:
+            report = self._begin()
+        except BaseException as error:
+            if not self._is_left:
+                self._notices.finished(self.report(), error)
+            raise
+        self._notices.finished(report)
+        return report
+
+    def _begin(self) -> RunReport:
         if not self._options.dry_run and self._store.create():
             self._jobs.created_lake = self._store.where
         self._store.identity.check()
@@ -96,6 +111,7 @@ class IngestionRun:
         self._jobs.open()
         self.stop.when_stopped(self._store.catalogue.limit_lock_waits)
         self._listener.tell("run_started", self.report)
+        self._notices.started(self.stop)
         self._discovery = WorkerPool(DISCOVERY_THREADS, "ingestify-discover")
         pool = WorkerPool(self._options.concurrency, "ingestify-fetch")
         committer = Committer(self._store)
@@ -138,10 +154,15 @@ class IngestionRun:
                 self._completion.wait()
         except KeyboardInterrupt:
             # The process may go on, as in a notebook: the run releases what it holds once its work has ended.
-            RunThread(functools.partial(_quietly, end), "ingestify-leaving").start()
+            self._is_left = True
+            RunThread(functools.partial(_quietly, lambda: self._leave(end)), "ingestify-leaving").start()
             raise
         end()
         return self.report()
+
+    def _leave(self, end: Callable[[], None]) -> None:
+        end()
+        self._notices.finished(self.report())
 
     def _end(self, pool: WorkerPool, committer: Committer, timer: threading.Timer | None) -> None:
         """Wait for what goes on, and release all that the run holds."""

@@ -19,7 +19,6 @@ from ingestify import (
     QuarantineState,
     SaveError,
 )
-from ingestify.cli.run import exit_code
 from tests.support.lake_in_memory import FunctionSource, Lake, hours
 from tests.support.scripted_provider import Provider, answer
 from tests.unit.engine.two_feeds import entries
@@ -140,7 +139,7 @@ def test_a_broken_optional_file_does_not_keep_the_others_out(lake: Lake, match: 
     report = lake.engine.run_report()
     assert current(lake) == {"events": 1, "lineups": 1}
     assert (report.totals.new, report.totals.quarantined, report.totals.left_out) == (1, 0, 1)
-    assert exit_code(report) == 3
+    assert report.exit_code == 3
     (task,) = report.left_out_tasks
     assert task.error.startswith("frames__v1 is left out: ")
     (dataset,) = lake.datasets
@@ -159,7 +158,7 @@ def test_it_is_asked_for_again_in_each_run_by_the_etag_of_the_broken_answer(lake
     assert match.asked
     for _ in range(2):
         report = lake.engine.run_report()
-        assert exit_code(report) == 3
+        assert report.exit_code == 3
         assert (report.totals.unchanged, report.totals.left_out, report.totals.received_bytes) == (1, 1, 0)
         assert report.left_out_tasks[0].error.startswith("frames__v1 is left out: ")
         assert ("frames", True) in match.asked
@@ -183,10 +182,10 @@ def test_a_repaired_file_comes_in_whatever_versions_the_provider_names(web: Prov
     match.serve(frames=BROKEN)
     lake.engine.load()
     report = lake.engine.run_report()
-    assert (exit_code(report), report.totals.unchanged) == (3, 1)
+    assert (report.exit_code, report.totals.unchanged) == (3, 1)
     match.serve(frames=1)  # with the same Last-Modified
     report = lake.engine.run_report()
-    assert (exit_code(report), report.totals.revised, report.totals.left_out) == (0, 1, 0)
+    assert (report.exit_code, report.totals.revised, report.totals.left_out) == (0, 1, 0)
     assert current(lake) == {"events": 1, "lineups": 1, "frames": 1}
     assert lake.datasets[0].left_out_files == {}
     lake.engine.close()
@@ -197,7 +196,7 @@ def test_another_broken_answer_is_told_with_its_own_reason(lake: Lake, match: Ma
     lake.engine.load()
     match.serve(frames=b"")
     report = lake.engine.run_report()
-    assert (exit_code(report), report.totals.left_out) == (3, 1)
+    assert (report.exit_code, report.totals.left_out) == (3, 1)
     assert "NUL" not in report.left_out_tasks[0].error
     assert "NUL" not in lake.datasets[0].left_out_files["frames__v1"]
 
@@ -206,7 +205,7 @@ def test_what_is_gone_is_no_more_broken(lake: Lake, match: Match):
     match.serve(frames=BROKEN)
     lake.engine.load()
     match.web.on("/frames.json", answer(b"", status=404))
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert lake.datasets[0].left_out_files == {}
 
 
@@ -218,7 +217,7 @@ def test_several_broken_files_are_left_out(lake: Lake, match: Match):
     assert list(lake.datasets[0].left_out_files) == ["frames__v1", "heatmap__v1"]
     match.serve(frames=1)
     report = lake.engine.run_report()
-    assert (report.totals.revised, report.totals.left_out, exit_code(report)) == (1, 1, 3)
+    assert (report.totals.revised, report.totals.left_out, report.exit_code) == (1, 1, 3)
     assert current(lake) == {"events": 1, "lineups": 1, "frames": 1}
 
 
@@ -227,14 +226,14 @@ def test_beside_changed_files_an_old_copy_does_not_stay(lake: Lake, match: Match
     match.serve(events=2, frames=BROKEN)
     match.at = {"events": 1, "frames": 1}
     report = lake.engine.run_report()
-    assert (report.totals.revised, report.totals.quarantined, exit_code(report)) == (1, 0, 3)
+    assert (report.totals.revised, report.totals.quarantined, report.exit_code) == (1, 0, 3)
     assert current(lake) == {"events": 2, "lineups": 1}
     (dataset,) = lake.datasets
     assert dataset.state is DatasetState.COMPLETE
     assert dataset.revisions[1].removed_file_ids == ("frames__v1",)
     assert "frames__v1" in dataset.revisions[0].files
     match.serve(frames=2)
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert current(lake) == {"events": 2, "lineups": 1, "frames": 2}
 
 
@@ -246,14 +245,14 @@ def test_while_nothing_else_changes_the_lake_keeps_its_copy_and_says_so(
     match.at = {"frames": 1}
     for _ in range(2):
         report = lake.engine.run_report()
-        assert (report.totals.unchanged, report.totals.left_out, exit_code(report)) == (1, 1, 3)
+        assert (report.totals.unchanged, report.totals.left_out, report.exit_code) == (1, 1, 3)
         assert current(lake) == {"events": 1, "lineups": 1, "frames": 1}
     assert "the provider has a broken 'frames__v1'" in caplog.text
     assert len(lake.datasets[0].revisions) == 1
     # Then another file changes, and nothing new is said of the broken one.
     match.serve(events=2)
     match.at = {"frames": 1, "events": 2}
-    assert exit_code(lake.engine.run_report()) == 3
+    assert lake.engine.run_report().exit_code == 3
     assert current(lake) == {"events": 2, "lineups": 1}
 
 
@@ -296,7 +295,7 @@ def test_what_somebody_left_out_is_not_told_as_lacking(lake: Lake, match: Match,
     lake.engine.store.quarantine.accept(entry.entry_id, "Ada", "there are none", without=["lineups"])
     caplog.clear()
     match.at = {"events": 1}
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert not [one for one in caplog.records if one.levelname == "WARNING"]
     assert any("left out by Ada" in reason for reason in plan_reasons(lake))
 
@@ -331,9 +330,9 @@ def test_a_provider_that_goes_back_to_the_good_copy_settles_it(lake: Lake, match
     lake.engine.load()
     match.serve(frames=BROKEN)
     match.at = {"frames": 1}
-    assert exit_code(lake.engine.run_report()) == 3
+    assert lake.engine.run_report().exit_code == 3
     match.serve(frames=1)
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert lake.datasets[0].left_out_files == {}
     assert len(lake.datasets[0].revisions) == 1
 
@@ -342,7 +341,7 @@ def test_what_is_left_beside_a_broken_file_is_still_checked(lake: Lake, match: M
     lake.source.bundle_checks = (*lake.source.bundle_checks, NeverTwo())
     match.serve(events=2, frames=BROKEN)
     report = lake.engine.run_report()
-    assert (report.totals.quarantined, exit_code(report)) == (1, 3)
+    assert (report.totals.quarantined, report.exit_code) == (1, 3)
     (entry,) = entries(lake)
     assert [file.file_id for file in entry.files] == ["events__v1", "lineups__v1"]
     assert lake.engine.run_report().totals.quarantined == 1
@@ -401,11 +400,11 @@ def test_what_a_loader_brings_broken_is_left_out_too(web: Provider):
 
     lake = make(match)
     lake.source.find = find
-    assert exit_code(lake.engine.run_report()) == 3
-    assert exit_code(lake.engine.run_report()) == 3
+    assert lake.engine.run_report().exit_code == 3
+    assert lake.engine.run_report().exit_code == 3
     assert current(lake) == {"events": 1, "lineups": 1}
     body[0] = b'{"version": 1}'
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert current(lake) == {"events": 1, "lineups": 1, "frames": 1}
     lake.engine.close()
 
@@ -434,10 +433,10 @@ def test_a_delivered_file_is_read_again_once_it_is_another(web: Provider):
     lake = make(match)
     lake.source.find = find
     for _ in range(3):
-        assert exit_code(lake.engine.run_report()) == 3
+        assert lake.engine.run_report().exit_code == 3
     assert delivered["reads"] == 1
     delivered.update(version="2", body=b'{"version": 1}')
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert current(lake) == {"events": 1, "lineups": 1, "frames": 1}
     lake.engine.close()
 
@@ -457,7 +456,7 @@ def test_it_is_told_also_where_a_fetch_policy_does_not_want_to_ask(match: Match)
         assert lake.engine.run_report().totals.left_out == 1
         match.asked  # noqa: B018 - it forgets them
         report = lake.engine.run_report()
-        assert (exit_code(report), report.totals.unchanged, report.totals.left_out) == (3, 1, 1)
+        assert (report.exit_code, report.totals.unchanged, report.totals.left_out) == (3, 1, 1)
         assert match.asked == []
         lake.engine.close()
 
@@ -514,11 +513,11 @@ def test_what_a_person_left_out_is_asked_for_again_and_stays_out_while_it_is_the
     assert match.asked
     for _ in range(2):
         report = lake.engine.run_report()
-        assert (exit_code(report), report.totals.unchanged) == (0, 1), "that is decided"
+        assert (report.exit_code, report.totals.unchanged) == (0, 1), "that is decided"
         assert ("frames", True) in match.asked
     assert current(lake) == {"events": 2, "lineups": 1}
     match.serve(frames=2)
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert current(lake) == {"events": 2, "lineups": 1, "frames": 2}
     assert lake.datasets[0].left_out_files == {}
 
@@ -529,7 +528,7 @@ def test_without_etags_it_stays_out_by_its_bytes(web: Provider):
     entry_id = reject_frames(lake, match)
     lake.engine.store.quarantine.accept(entry_id, "Rinus", without=["frames"])
     report = lake.engine.run_report()
-    assert (exit_code(report), report.totals.unchanged) == (0, 1)
+    assert (report.exit_code, report.totals.unchanged) == (0, 1)
     match.serve(frames=3)  # another one that does not belong to them
     assert lake.engine.run_report().totals.quarantined == 1
     assert current(lake) == {"events": 2, "lineups": 1}
@@ -541,7 +540,7 @@ def test_beside_other_files_what_was_left_out_is_loaded_anew(lake: Lake, match: 
     lake.engine.store.quarantine.accept(entry_id, "Rinus", without=["frames"])
     match.serve(events=1)  # the correction is taken back, so the frames belong to them again
     match.at = {"events": 2}
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert current(lake) == {"events": 1, "lineups": 1, "frames": 1}
 
 
@@ -579,7 +578,7 @@ def test_a_new_feed_that_is_all_there_is_may_be_left_out_too(lake: Lake, match: 
     dataset = lake.engine.store.quarantine.accept(entry.entry_id, "Rinus", without=["frames"])
     assert len(dataset.revisions) == 1
     report = lake.engine.run_report()
-    assert (exit_code(report), report.totals.unchanged) == (0, 1)
+    assert (report.exit_code, report.totals.unchanged) == (0, 1)
     assert entries(lake) == []
 
 
@@ -618,7 +617,7 @@ def test_a_broken_file_that_is_accepted_makes_no_complete_dataset(match: Match, 
     assert lake.engine.run_report().totals.unchanged == 1
     match.serve(lineups=2)
     match.at = {"events": 1, "lineups": 2}
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     (dataset,) = lake.datasets
     assert (dataset.state, dataset.missing_feeds, dataset.broken_files) == (DatasetState.COMPLETE, (), {})
     lake.engine.close()
@@ -631,7 +630,7 @@ def test_what_came_into_quarantine_before_is_published_without_its_broken_file(l
     assert lake.engine.run_report().totals.quarantined == 1
     lake.source.bundle_types = (MATCH,)
     report = lake.engine.run_report()
-    assert (report.totals.new, report.totals.left_out, exit_code(report)) == (1, 1, 3)
+    assert (report.totals.new, report.totals.left_out, report.exit_code) == (1, 1, 3)
     assert current(lake) == {"events": 1, "lineups": 1}
     assert entries(lake) == []
     assert len(entries(lake, QuarantineState.RESOLVED)) == 1
@@ -647,7 +646,7 @@ def test_accepting_leaves_a_broken_optional_file_out_by_itself(lake: Lake, match
     assert dataset.missing_feeds == ()
     assert current(lake) == {"events": 1, "lineups": 1}
     report = lake.engine.run_report()
-    assert (exit_code(report), report.totals.left_out) == (3, 1)
+    assert (report.exit_code, report.totals.left_out) == (3, 1)
     assert lake.datasets[0].state is DatasetState.COMPLETE
 
 
@@ -668,7 +667,7 @@ def test_a_bundle_that_was_discarded_is_not_published_in_part(lake: Lake, match:
 def test_checks_that_are_switched_off_let_the_file_in(lake: Lake, match: Match):
     match.serve(frames=BROKEN)
     lake.source.bundle_checks = ()
-    assert exit_code(lake.engine.run_report()) == 3
+    assert lake.engine.run_report().exit_code == 3
     lake.source.bundle_types = (BundleType("match", MATCH.requires, MATCH.optional, file_checks=False),)
-    assert exit_code(lake.engine.run_report()) == 0
+    assert lake.engine.run_report().exit_code == 0
     assert "frames__v1" in lake.datasets[0].files

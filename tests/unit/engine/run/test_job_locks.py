@@ -168,7 +168,7 @@ def test_an_interrupt_ends_the_wait(make_engine, caplog):
     first, second = make_engine(slow.find), make_engine(lambda **_: [match(1)])
     running = Background(first.load)
     assert slow.is_asked.wait(SECONDS)
-    run = second._new_run(second.ingestion_plans, {}, waits=True)
+    run = second._new_run(second.ingestion_plans, {}, {}, waits=True)
     with caplog.at_level(logging.INFO, "ingestify"):
         waiting = Background(run.execute)
         wait_until(lambda: "waits for its turn" in caplog.text)
