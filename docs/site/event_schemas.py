@@ -1,6 +1,7 @@
 """Writes the JSON Schemas of the messages about events, and the AsyncAPI document, from the code.
 
-The words are those of the docstrings in `ingestify.events.payload` and `ingestify.domain.events`. `reference.py` writes
+The words are those of the docstrings in `ingestify.events.payload`, `ingestify.domain.events` and
+`ingestify.run_hooks.payload`. `reference.py` writes
 the files.
 
 Formats: https://json-schema.org/draft/2020-12 and https://www.asyncapi.com/docs/reference/specification/v3.0.0.
@@ -20,8 +21,9 @@ import yaml
 from ingestify.domain.events import LOGGED_EVENTS
 from ingestify.events import payload
 from ingestify.events.payload import OWN_KEYS, PAYLOAD_VERSION, EventPayload
+from ingestify.run_hooks import payload as run_payload
 
-__all__ = ["asyncapi_document", "event_schema", "schema_files", "texts_of_keys"]
+__all__ = ["asyncapi_document", "event_schema", "run_schema", "schema_files", "texts_of_keys"]
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", types.NoneType: "null"}
 
@@ -76,7 +78,24 @@ def schema_files() -> dict[str, str]:
         for name in LOGGED_EVENTS
     }
     document = yaml.dump(asyncapi_document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    return {**schemas, "docs/asyncapi.yaml": document}
+    of_runs = f"src/ingestify/run_hooks/schemas/run_finished.v{run_payload.PAYLOAD_VERSION}.json"
+    return {**schemas, of_runs: json.dumps(run_schema(), indent=2) + "\n", "docs/asyncapi.yaml": document}
+
+
+def run_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the message that says what a run came to."""
+    definitions: dict[str, Any] = {}
+    shape = run_payload.RunFinishedPayload
+    schema = _object(shape, definitions, "#/$defs/")
+    schema["properties"]["event_type"]["const"] = "run_finished"
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:ingestify:event:run_finished:v{run_payload.PAYLOAD_VERSION}",
+        "title": "run_finished",
+        "description": _first_paragraph(shape),
+        **schema,
+        "$defs": definitions,
+    }
 
 
 def event_schema(event_type: str) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def with_secrets(settings: Settings, lookup: SecretLookup) -> Settings:
                 resolved(one, f"event_publishers[{index}]") if one.enabled else one
                 for index, one in enumerate(settings.event_publishers)
             ),
+            "run_hooks": tuple(resolved(one, f"run_hooks[{index}]") for index, one in enumerate(settings.run_hooks)),
         }
     )
 

@@ -116,6 +116,13 @@ ingestion_plans:
 #event_subscribers:
 #  - type: my_package.MySubscriber
 #    configuration: {channel: football}
+
+# Who is told what a run came to: a URL, or a class in my_package.py; for every run, or when it has one of these
+# outcomes: finished, failed, interrupted, stale, shrunk.
+#run_hooks:
+#  - type: ingestify.webhook
+#    configuration: {url: "https://hooks.example.com/lake", secret: !ENV "${HOOK_SECRET:not-set}"}
+#    when: [failed, stale, shrunk]
 """
 
 

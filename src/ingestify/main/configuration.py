@@ -16,6 +16,7 @@ from ingestify.main.parts import (
     check_plugins,
     check_publisher,
     check_rules,
+    check_run_hook,
     check_source,
     check_subscriber,
     make_layout,
@@ -82,6 +83,8 @@ def _check_classes(settings: Settings) -> None:
         check_subscriber(subscriber)
     for publisher in settings.event_publishers:
         check_publisher(publisher)
+    for index, hook in enumerate(settings.run_hooks):
+        check_run_hook(hook, f"run_hooks[{index}]")
 
 
 def check_publishers(path: Path) -> None:

@@ -14,6 +14,7 @@ from ingestify.config.settings import (
     CheckSettings,
     FetchPolicySettings,
     PublisherSettings,
+    RunHookSettings,
     Settings,
     SourceSettings,
     SubscriberSettings,
@@ -26,6 +27,7 @@ from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.publisher import Publisher
+from ingestify.domain.run_notice import RunOutcome
 from ingestify.domain.source import Source
 from ingestify.domain.subscriber import Subscriber
 from ingestify.engine.bundle.bundle_rules import BundleRules
@@ -36,6 +38,7 @@ from ingestify.plugins import Plugin, find_plugin, find_plugins
 from ingestify.progress.printable import PrintableLogger
 from ingestify.provider_formats.built_in import check_loader
 from ingestify.publishers import registry as publisher_registry
+from ingestify.run_hooks import registry as run_hook_registry
 from ingestify.sources import registry
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.objects.layout import Layout
@@ -52,6 +55,7 @@ __all__ = [
     "check_plugins",
     "check_publisher",
     "check_rules",
+    "check_run_hook",
     "check_source",
     "check_subscriber",
     "make_fetch_policy",
@@ -146,7 +150,7 @@ def _find_fetch_policy(type_name: str) -> type[FetchPolicy] | FetchPolicy:
 
 
 def subscribe(store: DatasetStore, settings: Settings) -> None:
-    """Make the subscribers of the settings, and add them to a store."""
+    """Make the subscribers and the run hooks of the settings, and add them to a store."""
     dispatcher = store.publisher
     assert isinstance(dispatcher, Dispatcher)
     for one in settings.event_subscribers:
@@ -154,12 +158,35 @@ def subscribe(store: DatasetStore, settings: Settings) -> None:
         configuration = resolve_configuration(one.configuration)
         with _accepting("event subscriber", one.type, configuration):
             dispatcher.add_subscriber(found(store, **configuration))
+    for index, hook in enumerate(settings.run_hooks):
+        made = _make_run_hook(hook, f"run_hooks[{index}]", store)
+        dispatcher.add_subscriber(made, None if hook.when is None else [RunOutcome(one) for one in hook.when])
 
 
 def check_subscriber(settings: SubscriberSettings) -> None:
     """Check a subscriber's configuration. The subscriber is not made, as that needs a lake, and may do anything."""
     found = _find_subscriber(settings.type)
     _check_arguments(found, "event subscriber", settings.type, settings.configuration, None)
+
+
+def check_run_hook(settings: RunHookSettings, where: str) -> None:
+    """Check a run hook as far as that is possible without secrets and without a lake. `where`: for messages."""
+    is_known = run_hook_registry.find_built_in(settings.type) is not None
+    if is_known and not names_secrets(settings.configuration):
+        _make_run_hook(settings, where, None)
+        return
+    with _named(where):
+        found = run_hook_registry.find_built_in(settings.type) or _find_subscriber(settings.type, "run hook")
+        _check_arguments(found, "run hook", settings.type, settings.configuration, None)
+
+
+def _make_run_hook(settings: RunHookSettings, where: str, store: DatasetStore | None) -> Subscriber:
+    with _named(where):
+        found = run_hook_registry.find_built_in(settings.type) or _find_subscriber(settings.type, "run hook")
+        configuration = resolve_configuration(settings.configuration, f"{where}.configuration")
+        hide_all(configuration)
+        with _accepting("run hook", settings.type, configuration):
+            return found(store, **configuration)  # type: ignore[arg-type]
 
 
 def make_publisher(settings: PublisherSettings) -> Publisher:
@@ -206,16 +233,18 @@ def _find_publisher(type_name: str) -> type[Publisher]:
     return _subclass_of(Publisher, imported, f"The publisher '{type_name}'")  # type: ignore[type-abstract]
 
 
-def _find_subscriber(type_name: str) -> type[Subscriber]:
+def _find_subscriber(type_name: str, what: str = "event subscriber") -> type[Subscriber]:
     plugin = find_plugin(SUBSCRIBERS_GROUP, type_name)
-    if plugin is None and "." not in type_name and ":" not in type_name:
-        names = [one.name for one in find_plugins(SUBSCRIBERS_GROUP)]
+    built_in = run_hook_registry.BUILT_IN if what == "run hook" else {}
+    own_name = type_name.removeprefix("ingestify.") if built_in else type_name
+    if plugin is None and "." not in own_name and ":" not in own_name:
+        names = [*built_in, *(one.name for one in find_plugins(SUBSCRIBERS_GROUP))]
         close = difflib.get_close_matches(type_name, names, n=1)
         there = f"there is {', '.join(names)}, or" if names else "no installed package brings one; write"
         hint = f"did you mean '{close[0]}'?" if close else f"{there} a dotted path such as my_package.MySubscriber."
-        raise ConfigurationError(f"There is no event subscriber '{type_name}'; {hint}")
-    found = registry.import_object(type_name, "event subscriber") if plugin is None else plugin.load()
-    return _subclass_of(Subscriber, found, f"The event subscriber '{type_name}'" if plugin is None else plugin.title)
+        raise ConfigurationError(f"There is no {what} '{type_name}'; {hint}")
+    found = registry.import_object(type_name, what) if plugin is None else plugin.load()
+    return _subclass_of(Subscriber, found, f"The {what} '{type_name}'" if plugin is None else plugin.title)
 
 
 def _subclass_of(base: type[C], found: object, title: str) -> type[C]:

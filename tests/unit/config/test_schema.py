@@ -44,6 +44,7 @@ def test_the_keys_of_a_section_are_known_by_its_path() -> None:
         "freshness",
         "event_subscribers",
         "event_publishers",
+        "run_hooks",
         "tables",
     ]
     assert known_keys(("sources", "any", "rate_limit")) == ["requests_per_second"]

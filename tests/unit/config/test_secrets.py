@@ -194,6 +194,7 @@ def test_each_configuration_of_the_settings_may_name_secrets() -> None:
                 {"source": "s", "dataset_type": "t", "fetch_policy": {"type": "a.D", "configuration": a_key}},
             ],
             "event_subscribers": [{"type": "a.E", "configuration": a_key}],
+            "run_hooks": [{"type": "a.F", "configuration": a_key}],
         }
     )
     resolved = with_secrets(settings, lookup(club={"key": "k"}))
@@ -205,6 +206,7 @@ def test_each_configuration_of_the_settings_may_name_secrets() -> None:
     assert policy is not None
     assert policy.configuration == {"key": "k"}
     assert resolved.event_subscribers[0].configuration == {"key": "k"}
+    assert resolved.run_hooks[0].configuration == {"key": "k"}
     assert resolved.main.metadata_url == "vault+mine://never-read"
     assert settings.sources["s"].configuration == [a_key, {"page": 1}], "the settings as they were read stay so"
 

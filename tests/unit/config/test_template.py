@@ -76,4 +76,5 @@ def test_the_prose_of_the_template_is_no_setting() -> None:
         "freshness",
         "ingestion_plans",
         "event_subscribers",
+        "run_hooks",
     }

@@ -8,6 +8,7 @@ checks             checks and quarantine
 subscribers        event_subscribers
 publishers         event_publishers
 freshness          freshness
+run_hooks          run_hooks
 tables             tables
 class_settings     the class and configuration that several sections have
 contradictions     contradictions between sections
@@ -34,6 +35,7 @@ from ingestify.config.settings.lake import (
     RetentionSettings,
 )
 from ingestify.config.settings.publishers import PublisherSettings
+from ingestify.config.settings.run_hooks import RunHookSettings
 from ingestify.config.settings.sources import RateLimitSettings, RetrySettings, SourceSettings, TimeoutSettings
 from ingestify.config.settings.subscribers import SubscriberSettings
 from ingestify.config.settings.tables import OwnTableSettings, TableSettings
@@ -57,6 +59,7 @@ __all__ = [
     "RateLimitSettings",
     "RetentionSettings",
     "RetrySettings",
+    "RunHookSettings",
     "Settings",
     "SourceSettings",
     "SubscriberSettings",
@@ -94,6 +97,9 @@ class Settings(Section):
     )
     event_publishers: tuple[PublisherSettings, ...] = Field(
         default=(), description="The publishers, which pass events on to other systems."
+    )
+    run_hooks: tuple[RunHookSettings, ...] = Field(
+        default=(), description="The classes that are told what runs come to."
     )
     tables: TableSettings = Field(default=TableSettings(), description="The columnar tables of the lake.")
 

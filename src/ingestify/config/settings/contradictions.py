@@ -13,7 +13,7 @@ Contradiction = tuple[tuple[str | int, ...], str]
 
 
 def find_contradictions(document: Mapping[str, object]) -> list[Contradiction]:
-    """Return the contradictions: a plan with an unknown source, a dataset type or a publisher that is there twice.
+    """Return the contradictions, such as a plan with an unknown source, or a publisher that is there twice.
 
     Args:
         document: The file's mappings and lists. Parts with a wrong shape are skipped.
@@ -42,7 +42,19 @@ def find_contradictions(document: Mapping[str, object]) -> list[Contradiction]:
         if isinstance(name, str) and name in names_seen:
             found.append((("event_publishers", index, "name"), f"there is a second publisher '{name}'."))
         names_seen.add(name)
+    found += _find_unknown_age(document)
     return found
+
+
+def _find_unknown_age(document: Mapping[str, object]) -> list[Contradiction]:
+    freshness = document.get("freshness")
+    if isinstance(freshness, Mapping) and freshness.get("stale_after") is not None:
+        return []
+    return [
+        (("run_hooks", index, "when"), "nothing is stale without an age; add  freshness: {stale_after: 36h}.")
+        for index, entry in _entries(document, "run_hooks")
+        if isinstance(when := entry.get("when"), (list, tuple)) and "stale" in when
+    ]
 
 
 def _entries(document: Mapping[str, object], section: str) -> list[tuple[int, Mapping[str, object]]]:
