@@ -82,7 +82,8 @@ class IngestionRun:
         """Run to the end, in the caller's thread, and return what was done.
 
         Ctrl-C stops the run cleanly: it commits what is complete, breaks off requests, waits for file loaders, and the
-        report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt.
+        report says ABORTED. A second Ctrl-C leaves at once with KeyboardInterrupt. Another error that the handler of a
+        signal raises here, as the time-outs of orchestrators do, stops it in the same way, and is raised at the end.
 
         Subscribers are told of the beginning and the end, also if the run raises an error.
         """
@@ -145,19 +146,23 @@ class IngestionRun:
             )
         self._completion.end()
         end = functools.partial(self._end, pool, committer, timer)
+        raised: BaseException | None = None
         try:
             try:
                 self._completion.wait()
-            except KeyboardInterrupt as interrupt:
+            except BaseException as error:  # noqa: BLE001 - whatever the handler of a signal raises
                 logger.debug("Interrupted: complete datasets are kept. Interrupt again to leave at once.")
-                self.stop.stop(interrupt)
+                self.stop.stop(error)
+                raised = error
                 self._completion.wait()
-        except KeyboardInterrupt:
+        except BaseException:
             # The process may go on, as in a notebook: the run releases what it holds once its work has ended.
             self._is_left = True
             RunThread(functools.partial(_quietly, lambda: self._leave(end)), "ingestify-leaving").start()
             raise
         end()
+        if raised is not None and not isinstance(raised, KeyboardInterrupt):
+            raise raised
         return self.report()
 
     def _leave(self, end: Callable[[], None]) -> None:

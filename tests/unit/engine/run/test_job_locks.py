@@ -309,6 +309,39 @@ def _identity(engine: IngestionEngine, selector: dict[str, Any]) -> str:
     return Job(plan, plan.source.name, plan.source.provider, Selector(selector)).identity(engine.store.bucket)
 
 
+class OutOfTime(BaseException):
+    """What orchestrators raise in a run's thread, from the handler of a signal, when its time is over."""
+
+
+@pytest.mark.parametrize("error", [OutOfTime("2 h"), SystemExit(1)])
+def test_an_error_that_a_signal_raises_stops_the_run_before_it_goes_on_to_the_caller(
+    make_engine: Callable[..., IngestionEngine], monkeypatch: pytest.MonkeyPatch, error: BaseException
+):
+    begun, may_end, raised = threading.Event(), threading.Event(), iter([error])
+
+    def find(**_: Any) -> Iterator[Any]:
+        begun.set()
+        assert may_end.wait(SECONDS)
+        yield match(1)
+
+    def interrupted(work: Completion) -> None:
+        assert begun.wait(SECONDS)
+        for one in raised:
+            raise one
+        may_end.set()
+        wait(work)
+
+    before = set(threading.enumerate())
+    wait = Completion.wait
+    monkeypatch.setattr(Completion, "wait", interrupted)
+    engine = make_engine(find)
+    with pytest.raises(type(error)) as caught:
+        engine.load()
+    assert caught.value is error
+    assert set(threading.enumerate()) <= before
+    assert [job.state for job in engine.store.load_ingestion_job_summaries()] == [RunState.ABORTED]
+
+
 def test_a_run_that_was_left_at_once_lets_go_of_its_job_when_its_work_has_ended(
     make_engine: Callable[..., IngestionEngine], monkeypatch: pytest.MonkeyPatch
 ):
