@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 from ingestify.clock import as_utc, now
@@ -142,6 +143,51 @@ class EventReader:
         """
         _check_callback("on_events", on_events)
         return self._run(on_events, poll_interval, batch_size, at_once=batch_size)
+
+    @contextlib.contextmanager
+    def unread(self, batch_size: int = 100) -> Iterator[Iterator[DatasetEvent]]:
+        """Give the events that this reader has not had, up to the end of the log as it is when the block begins.
+
+        At the end of the block, the cursor moves to the last event that the block took. If the block raises, the cursor
+        stays, and all of them come again: the block succeeds or fails as a whole.
+
+        Example::
+
+            with EventLogConsumer.from_config("config.yaml", "names") as reader, reader.unread() as events:
+                names = [event.dataset.name for event in events]
+
+        Args:
+            batch_size: How many events are read at a time.
+
+        Raises:
+            ConfigurationError: An argument makes no sense.
+            StoreError: Another process reads for this name, or somebody moved the cursor meanwhile.
+        """
+        if batch_size < 1:
+            raise ConfigurationError(f"batch_size: {batch_size} is not 1 or more.")
+        lock = self._cursor.take_lock(None, self._stop)
+        assert lock is not None, "only a polling reader waits"
+        try:
+            if self._cursor.find() is None:
+                self._cursor.start(find_start(self._catalogue, self._start_at))
+            yield self._iter_unread(self._catalogue.event_log.get_last_position(), batch_size)
+            self._cursor.save()
+            for failed in self._cursor.find_failed():
+                if failed.position <= self._cursor.had and not failed.is_parked:
+                    self._cursor.forget_failure(failed.position)
+        finally:
+            lock.release()
+
+    def _iter_unread(self, end: int, batch_size: int) -> Iterator[DatasetEvent]:
+        while self._cursor.had < end:
+            events = self._catalogue.event_log.read(self._cursor.had, batch_size)
+            if not events:
+                return
+            for event in events:
+                if position_of(event) > end:
+                    return
+                self._cursor.had = position_of(event)
+                yield self._with_lake(event)
 
     def retry_parked(self, on_event: Callable[[DatasetEvent], object]) -> int:
         """Call `on_event` with each parked event. If it does not raise, the event is not parked any more.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import logging
 import threading
@@ -62,6 +63,54 @@ def test_batches(log):
     got = []
     assert EventLogConsumer(log, "a").run_batched(got.append, batch_size=4) == 0
     assert [len(batch) for batch in got] == [4, 2]
+
+
+def take(log, reader, number=100, batch_size=4):
+    with EventLogConsumer(log, reader).unread(batch_size) as events:
+        return [event.position for event in itertools.islice(events, number)]
+
+
+def test_unread_events_are_those_that_no_block_took(log):
+    first = take(log, "a", number=5)
+    assert len(first) == 5
+    second = take(log, "a")
+    assert sorted(first + second) == take(log, "b")
+    assert take(log, "a") == []
+
+
+def test_the_unread_events_of_a_block_that_raised_come_again(log):
+    def fail():
+        with EventLogConsumer(log, "a").unread() as events:
+            assert len(list(events)) == 6
+            raise RuntimeError("the dashboard is down")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert len(take(log, "a")) == 6
+
+
+def test_unread_events_that_are_logged_during_the_block_are_those_of_the_next_one(log):
+    with EventLogConsumer(log, "a").unread(batch_size=4) as events:
+        log.changes.delete([next(events).dataset.dataset_id])
+        assert len(list(events)) == 5
+    assert len(take(log, "a")) == 1
+
+
+def test_a_failure_that_unread_events_made_up_for_is_forgotten(log):
+    def fail(event):
+        raise RuntimeError("the dashboard is down")
+
+    assert EventLogConsumer(log, "a").run(fail) == 1
+    assert log.event_readers.find_failed("a")
+    assert len(take(log, "a")) == 6
+    assert log.event_readers.find_failed("a") == []
+
+
+def test_unread_events_are_taken_by_one_process_at_a_time(log):
+    with EventLogConsumer(log, "a").unread(), pytest.raises(StoreError, match="Another process reads for 'a'"):
+        take(log, "a")
+    with pytest.raises(ConfigurationError, match="batch_size: 0"):
+        take(log, "a", batch_size=0)
 
 
 def test_a_polling_reader_can_be_stopped(log):
