@@ -8,17 +8,30 @@ partitions   the partition key of a selector, as a text that can be read back
 
 from __future__ import annotations
 
-from ingestify.orchestrators.assets import LakeAsset, lake_assets
-from ingestify.orchestrators.event_log import (
-    AssetChange,
-    ChangedDataset,
-    LogPosition,
-    LogReading,
-    find_log_end,
-    read_changes,
-)
-from ingestify.orchestrators.partitions import parse_partition_key, partition_key
-from ingestify.orchestrators.running import OutcomeState, Problem, RunFailed, RunOutcome, run_lake
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ingestify.orchestrators.assets import LakeAsset, lake_assets
+    from ingestify.orchestrators.event_log import (
+        AssetChange,
+        ChangedDataset,
+        LogPosition,
+        LogReading,
+        find_log_end,
+        read_changes,
+    )
+    from ingestify.orchestrators.partitions import parse_partition_key, partition_key
+    from ingestify.orchestrators.running import OutcomeState, Problem, RunFailed, RunOutcome, run_lake
+
+_MODULES = {
+    "assets": ("LakeAsset", "lake_assets"),
+    "event_log": ("AssetChange", "ChangedDataset", "LogPosition", "LogReading", "find_log_end", "read_changes"),
+    "partitions": ("parse_partition_key", "partition_key"),
+    "running": ("OutcomeState", "Problem", "RunFailed", "RunOutcome", "run_lake"),
+}
+
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "AssetChange",
@@ -37,3 +50,12 @@ __all__ = [
     "read_changes",
     "run_lake",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Later: a file with DAGs imports `orchestrators.airflow`, and is parsed again and again.
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value

@@ -198,7 +198,7 @@ def read_changes(
         end = log_end(catalogue)
         if after is None:
             return LogReading(end, (), is_at_end=True)
-        start = _start(catalogue, LogPosition.parse(after) if isinstance(after, str) else after, end)
+        start = find_start(catalogue, LogPosition.parse(after) if isinstance(after, str) else after, end)
         events = catalogue.event_log.read(start, limit, has_history=False) if end.position > start else []
     last = events[-1].position if events else None
     reached = LogPosition(end.lake_id, end.epoch, start if last is None else last)
@@ -281,7 +281,7 @@ def _change(key: tuple[str, str, str], datasets: Sequence[ChangedDataset]) -> As
     )
 
 
-def _start(catalogue: Catalogue, after: LogPosition, end: LogPosition) -> int:
+def find_start(catalogue: Catalogue, after: LogPosition, end: LogPosition) -> int:
     """Return the number after which the events are not known yet to whoever kept a position."""
     if after.lake_id != end.lake_id:
         return 0  # another lake: all of it is new

@@ -29,7 +29,16 @@ from ingestify.errors import (
 )
 from ingestify.main import get_engine
 from ingestify.orchestrators.assets import LakeAsset, lake_assets
-from ingestify.orchestrators.event_log import CHANGES, AssetChange, LogPosition, group_changes, is_of, log_end, read_log
+from ingestify.orchestrators.event_log import (
+    CHANGES,
+    AssetChange,
+    LogPosition,
+    find_start,
+    group_changes,
+    is_of,
+    log_end,
+    read_log,
+)
 from ingestify.orchestrators.partitions import parse_partition_key
 
 __all__ = ["OutcomeState", "Problem", "RunFailed", "RunOutcome", "run_lake"]
@@ -83,11 +92,12 @@ class RunOutcome:
     Attributes:
         counters: The counts of the run by name, see `Counters`.
         problems: The first 50 problems; `problem_count` is how many there are.
-        changes: What changed in the lake from the run's begin to its end, by asset and partition.
+        changes: What changed in the lake from `position_before` to `position_after`, by asset and partition.
         quarantined: The first 50 bundles that wait in quarantine in this part of the lake, newest first;
             `quarantined_count` is how many there are.
         terms: `provider/dataset_type` to `licence` and `attribution` of what was run.
-        position_before: Where the event log ended before the run; `position_after`: after it.
+        position_before: Where the event log ended before the run, or the `since` of the call; `position_after`: where
+            it ends after the run.
         last_modified_at: The provider's newest time of what changed; None: it gives none, or nothing changed.
         created_lake: Where the run created the lake; empty: it existed.
     """
@@ -152,6 +162,7 @@ def run_lake(
     deadline: dt.timedelta | None = None,
     ignore_waits: bool = False,
     refetch: bool = False,
+    since: LogPosition | None = None,
 ) -> RunOutcome:
     """Open the lake, bring it up to date as `ingestify run` does, and close it.
 
@@ -168,6 +179,8 @@ def run_lake(
         deadline: How long it may take; None: no limit.
         ignore_waits: See `IngestionEngine.load`.
         refetch: See `IngestionEngine.load`.
+        since: Where in the event log the changes begin that the outcome tells; None: at the run's begin. Whoever keeps
+            how far it was told also gets what an earlier run changed before it failed.
 
     Raises:
         RunFailed: It did not do its work; the error says whether a retry can help.
@@ -183,7 +196,7 @@ def run_lake(
             and (source is None or source in one.sources)
         ]
         with get_engine(config) as engine:
-            before = log_end(engine.store.catalogue)
+            before = since or log_end(engine.store.catalogue)
             report = engine.run_report(
                 provider=provider,
                 source=source,
@@ -216,7 +229,7 @@ def _outcome(
 ) -> RunOutcome:
     catalogue = engine.store.catalogue
     after = log_end(catalogue)
-    events = read_log(catalogue, before.position, after.position, MOST_EVENTS)
+    events = read_log(catalogue, find_start(catalogue, before, after), after.position, MOST_EVENTS)
     changes = group_changes(
         [one for one in events if one.event_type in CHANGES and is_of(one, provider, dataset_type, filters)], assets
     )

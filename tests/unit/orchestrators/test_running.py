@@ -38,6 +38,20 @@ def test_a_run_creates_the_lake_and_tells_what_changed(config):
     assert again.position_before == again.position_after == outcome.position_after
 
 
+def test_changes_of_a_run_that_failed_are_told_to_who_keeps_how_far_it_was_told(config, provider):
+    told = find_log_end(config)
+    provider.add_fault(Fault("matches/811/28.json", "html", times=1))
+    with pytest.raises(RunFailed):
+        run_lake(config)
+    again = run_lake(config, since=told)
+    assert (again.position_before, again.counters["new"]) == (told, 3)
+    assert {one.partition_key: one.count for one in again.changes} == {
+        SEASON_27: 3,
+        "competition_id=811/season_id=28": 3,
+    }
+    assert run_lake(config, since=again.position_after).changes == ()
+
+
 def test_a_partition_key_narrows_it(config, provider):
     outcome = run_lake(config, provider="statsbomb", dataset_type="match", selector=SEASON_27)
     assert (outcome.counters["new"], [one.partition_key for one in outcome.changes]) == (3, [SEASON_27])
