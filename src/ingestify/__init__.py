@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         RevisionDiscarded,
         RevisionInvalidated,
         RevisionRejected,
+        RevisionWarned,
         RevisionWithdrawn,
         SelectorSkipped,
     )
@@ -110,6 +111,7 @@ _MODULES = {
         "RevisionDiscarded",
         "RevisionInvalidated",
         "RevisionRejected",
+        "RevisionWarned",
         "RevisionWithdrawn",
         "SelectorSkipped",
     ),
@@ -256,6 +258,7 @@ __all__ = [
     "RevisionLog",
     "RevisionRejected",
     "RevisionState",
+    "RevisionWarned",
     "RevisionWithdrawn",
     "RunFinished",
     "RunOutcome",

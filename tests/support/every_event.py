@@ -18,9 +18,19 @@ class _IsNotNegative(BundleCheck):
             yield "the version is negative"
 
 
+class _IsNotOdd(BundleCheck):
+    """An odd version is published with a warning."""
+
+    mode = "warn"
+
+    def find_problems(self, bundle: Any) -> Iterator[str]:
+        if (version := bundle.require_file("events").json()["version"]) % 2:
+            yield f"the version {version} is odd"
+
+
 class _Provider(Source):
     provider = "example"
-    bundle_checks = (_IsNotNegative(),)
+    bundle_checks = (_IsNotNegative(), _IsNotOdd())
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -48,7 +58,7 @@ def lake_with_every_event(folder: Path | None = None) -> Iterator[IngestionEngin
     source = _Provider("example")
     with get_dev_engine(source, "match", dev_dir=folder) as engine:
         quarantine = engine.store.quarantine
-        engine.load()  # match 1 is new, match 2 is rejected
+        engine.load()  # match 1 is new, with a warning, and match 2 is rejected
         source.versions[2] = -2
         engine.load()  # another bundle is rejected, and the one before is withdrawn
         quarantine.accept(_waiting(engine), "Rinus", "it is right")

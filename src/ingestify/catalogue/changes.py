@@ -12,7 +12,14 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import BulkStatement
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
+from ingestify.catalogue.dataset_rows import (
+    description_columns,
+    fixed_columns,
+    head_columns,
+    profile_row,
+    revision_row,
+    warning_rows,
+)
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.integrity.deletions import Deletions, find_named
@@ -81,11 +88,14 @@ class DatasetWriter:
         datasets: Sequence[Mapping[str, Any]],
         revisions: Sequence[Mapping[str, Any]],
         files: Sequence[Mapping[str, Any]],
+        warnings: Sequence[Mapping[str, Any]],
     ) -> None:
         """Insert rows in the caller's transaction."""
         self._insert_datasets.execute(connection, datasets)
         self._insert_revisions.execute(connection, revisions)
         self._insert_files.execute(connection, files)
+        if warnings:
+            connection.execute(self._tables.revision_warning.insert(), warnings)
 
     def apply(self, changes: Sequence[DatasetChange], removals_seen: int = 0) -> list[AppliedChange]:
         """Commit changes with their events: all or none.
@@ -168,7 +178,8 @@ class DatasetWriter:
         Returns:
             The paths of the objects that this orphaned. The time of each is kept.
         """
-        dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
+        tables, file = self._tables, self._tables.file
+        theirs = (file, tables.file_profile, tables.revision_warning, tables.revision, tables.dataset)
         orphans: list[str] = []
 
         def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
@@ -178,7 +189,7 @@ class DatasetWriter:
                 named = sa.select(file.c.storage_path).where(self._dialect.any_of(file.c.dataset_id, ids))
                 paths += connection.scalars(named)
                 paths += self._quarantine.remove_of_datasets(connection, ids)
-                for table in (file, revision, dataset):
+                for table in theirs:
                     connection.execute(table.delete().where(self._dialect.any_of(table.c.dataset_id, ids)))
             self._forget_syncs(connection)
             orphans[:] = self._find_orphans(connection, paths)
@@ -329,6 +340,8 @@ class DatasetWriter:
         self, connection: sa.Connection, changes: Sequence[DatasetChange], applied: Sequence[AppliedChange]
     ) -> None:
         new, described, identified, heads, revisions = [], [], [], [], []
+        warnings: list[dict[str, Any]] = []
+        profiles: list[dict[str, Any]] = []
         files: list[dict[str, Any]] = []
         for change, one in zip(changes, applied, strict=True):
             dataset, revision = one.dataset, one.revision
@@ -350,10 +363,14 @@ class DatasetWriter:
                     heads.append({"which": dataset.dataset_id, **head})
             if revision is not None:
                 revisions.append(revision_row(dataset.dataset_id, revision))
+                warnings += warning_rows(dataset.dataset_id, [revision])
+                profiles += [profile_row(dataset.dataset_id, revision, change, each) for each in change.profiles]
                 files += [
                     file_to_row(dataset.dataset_id, number, file) for number, file in enumerate(revision.modified_files)
                 ]
-        self.insert(connection, new, revisions, files)
+        self.insert(connection, new, revisions, files, warnings)
+        if profiles:
+            connection.execute(self._tables.file_profile.insert(), profiles)
         self._describe.execute(connection, described)
         self._identify.execute(connection, identified)
         self._move_head.execute(connection, heads)

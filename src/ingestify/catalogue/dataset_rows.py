@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ingestify.catalogue.rows import feeds_to_text, json_text, moment_to_text, names_to_text
+from ingestify.domain.change import DatasetChange
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.profile import FileProfile
 from ingestify.domain.revision import Revision
 
-__all__ = ["description_columns", "fixed_columns", "head_columns", "revision_row"]
+__all__ = [
+    "description_columns",
+    "fixed_columns",
+    "head_columns",
+    "profile_row",
+    "revision_row",
+    "warning_rows",
+]
 
 
 def fixed_columns(dataset: Dataset) -> dict[str, object]:
@@ -59,4 +70,27 @@ def revision_row(dataset_id: str, revision: Revision) -> dict[str, object]:
         "description": revision.description,
         "source": json_text(revision.source),
         "removed_file_ids": names_to_text(revision.removed_file_ids),
+    }
+
+
+def warning_rows(dataset_id: str, revisions: Iterable[Revision]) -> list[dict[str, object]]:
+    """Return the rows of the revisions that have warnings."""
+    return [
+        {"dataset_id": dataset_id, "revision_id": one.revision_id, "warnings": names_to_text(one.warnings)}
+        for one in revisions
+        if one.warnings
+    ]
+
+
+def profile_row(dataset_id: str, revision: Revision, change: DatasetChange, profile: FileProfile) -> dict[str, object]:
+    """Return the row of the profile of a new file."""
+    return {
+        "dataset_id": dataset_id,
+        "revision_id": revision.revision_id,
+        "file_id": profile.file_id,
+        "peers_hash": change.peers,
+        "created_at": moment_to_text(revision.created_at),
+        "size": profile.size,
+        "row_count": profile.rows,
+        "nulls": json_text(dict(profile.nulls)),
     }

@@ -23,12 +23,13 @@ from ingestify.catalogue.rows import (
 )
 from ingestify.catalogue.scan import ConditionScan
 from ingestify.catalogue.selection import chunks, conditions
-from ingestify.catalogue.tables import OBJECT_COLUMNS, Tables
+from ingestify.catalogue.tables import OBJECT_COLUMNS, WITH_WARNINGS, Tables
 from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import DatasetDescription, DatasetFilter, KnownDataset, StorageTotals
+from ingestify.domain.profile import FileProfile
 from ingestify.domain.revision import Revision
 
 __all__ = ["DatasetReader"]
@@ -59,6 +60,8 @@ class DatasetReader:
             self._revisions,
             self._gathered(tables.file, file.file_number, *file[OBJECT_COLUMNS], *file["created_at", "revision_id"]),
         )
+        warning = tables.revision_warning
+        self._warnings = self._gathered(warning, warning.c.revision_id, warning.c.warnings)
 
     @retried
     def find_known(
@@ -107,7 +110,7 @@ class DatasetReader:
     @retried
     def find(self, bucket: str, provider: str, dataset_type: str, identifier: Identifier) -> Dataset | None:
         """Return one dataset in full, or None."""
-        statement = sa.select(*self._dataset_columns).where(
+        statement = sa.select(*self._dataset_columns, self._warnings_column).where(
             *self._identity(bucket, provider, dataset_type),
             self._tables.dataset.c.identifier_key == identifier.canonical,
         )
@@ -125,7 +128,7 @@ class DatasetReader:
         """Return the same, in the caller's transaction."""
         found: dict[str, Dataset] = {}
         for ids in chunks(dict.fromkeys(dataset_ids)):
-            statement = sa.select(*self._dataset_columns).where(
+            statement = sa.select(*self._dataset_columns, self._warnings_column).where(
                 self._dialect.any_of(self._tables.dataset.c.dataset_id, ids)
             )
             rows = connection.execute(statement).all()
@@ -141,7 +144,7 @@ class DatasetReader:
             return
         position = self._tables.dataset.c.position
         wanted = conditions(self._dialect, self._tables.dataset, dataset_filter, in_order=True)
-        statement = sa.select(*self._dataset_columns).where(*wanted).order_by(position)
+        statement = sa.select(*self._dataset_columns, self._warnings_column).where(*wanted).order_by(position)
         remaining, last = limit, None
         while remaining is None or remaining > 0:
             size = batch_size if remaining is None else min(batch_size, remaining)
@@ -296,7 +299,7 @@ class DatasetReader:
         return columns.bucket == bucket, columns.provider == provider, columns.dataset_type == dataset_type
 
     def _datasets_of(self, rows: Sequence[Any]) -> list[Dataset]:
-        """Return the datasets of rows with `_dataset_columns`."""
+        """Return the datasets of rows with `_dataset_columns` and `_warnings_column`."""
         restore = self._key_types.restore
         return [
             Dataset.stored(
@@ -315,7 +318,7 @@ class DatasetReader:
                     "feeds": Feeds(feeds),
                     "missing_feeds": names_from_text(missing_feeds),
                 },
-                functools.partial(revisions_from_text, revisions, files),
+                functools.partial(revisions_from_text, revisions, files, warnings),
                 moment_from_text(current_created_at),
             )
             for (
@@ -336,6 +339,7 @@ class DatasetReader:
                 current_created_at,
                 revisions,
                 files,
+                warnings,
             ) in rows
         ]
 
@@ -344,10 +348,43 @@ class DatasetReader:
         found: dict[str, tuple[Revision, ...]] = {}
         own = self._tables.dataset.c.dataset_id
         for ids in chunks(dataset_ids):
-            statement = sa.select(own, self._revisions).where(self._dialect.any_of(own, ids))
-            for dataset_id, revisions in connection.execute(statement).all():
-                found[dataset_id] = revisions_from_text(revisions, None)
+            statement = sa.select(own, self._revisions, self._warnings_column).where(self._dialect.any_of(own, ids))
+            for dataset_id, revisions, warnings in connection.execute(statement).all():
+                found[dataset_id] = revisions_from_text(revisions, None, warnings)
         return found
+
+    @property
+    def _warnings_column(self) -> sa.ColumnElement[Any]:
+        return sa.null() if self._database.is_older_than(WITH_WARNINGS) else self._warnings
+
+    @retried
+    def find_profiles(self, dataset_id: str, file_id: str, limit: int) -> list[FileProfile]:
+        """Return the profiles of a file in the last revisions of a dataset, newest first."""
+        columns = self._tables.file_profile.c
+        statement = (
+            sa.select(columns.file_id, columns.size, columns.row_count, columns.nulls)
+            .where(columns.dataset_id == dataset_id, columns.file_id == file_id)
+            .order_by(columns.revision_id.desc())
+            .limit(limit)
+        )
+        with self._database.read("read the profiles of files") as connection:
+            return [_profile_from(row) for row in connection.execute(statement)]
+
+    @retried
+    def find_peer_profiles(self, peers: str, file_id: str, besides: str | None, limit: int) -> list[FileProfile]:
+        """Return the newest profile of a file of each of the last datasets that are compared with each other."""
+        columns = self._tables.file_profile.c
+        statement = (
+            sa.select(columns.dataset_id, columns.file_id, columns.size, columns.row_count, columns.nulls)
+            .where(columns.peers_hash == peers, columns.file_id == file_id, columns.dataset_id != (besides or ""))
+            .order_by(columns.created_at.desc(), columns.dataset_id, columns.revision_id.desc())
+            .limit(limit)
+        )
+        found: dict[str, FileProfile] = {}
+        with self._database.read("read the profiles of files") as connection:
+            for row in connection.execute(statement):
+                found.setdefault(row.dataset_id, _profile_from(row))
+        return list(found.values())
 
     def _gathered(self, table: sa.Table, *columns: sa.Column[Any]) -> sa.ColumnElement[str | None]:
         """Return a column with all rows of the dataset in another table, as a JSON array of arrays in no order.
@@ -356,3 +393,7 @@ class DatasetReader:
         """
         of_dataset = table.c.dataset_id == self._tables.dataset.c.dataset_id
         return sa.select(self._dialect.gather(columns)).where(of_dataset).scalar_subquery()
+
+
+def _profile_from(row: Any) -> FileProfile:
+    return FileProfile(row.file_id, row.size, row.row_count, json_value(row.nulls))

@@ -89,7 +89,9 @@ class QuarantineLog:
         """Return the bundles of OPEN entries, for readers of their datasets, newest first."""
         assert dataset_filter.where is None, "conditions are for datasets"
         columns, held = self._entry.c, self._dataset.c
-        wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
+        wanted = conditions(
+            self._dialect, self._entry, dataclasses.replace(dataset_filter, states=(), has_warnings=False)
+        )
         if dataset_filter.states:
             is_wanted: sa.ColumnElement[bool] = held.state.in_([state.value for state in dataset_filter.states])
             if set(dataset_filter.states) != {DatasetState.MISSING}:
@@ -128,7 +130,9 @@ class QuarantineLog:
     ) -> Iterator[QuarantineEntry]:
         """Yield entries, newest first, page by page. The filter's states are those of datasets, and are ignored."""
         assert dataset_filter.where is None, "conditions are for datasets"
-        wanted = conditions(self._dialect, self._entry, dataclasses.replace(dataset_filter, states=()))
+        wanted = conditions(
+            self._dialect, self._entry, dataclasses.replace(dataset_filter, states=(), has_warnings=False)
+        )
         if states:
             wanted.append(self._entry.c.state.in_([state.value for state in states]))
         position = self._entry.c.position

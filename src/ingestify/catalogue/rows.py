@@ -298,18 +298,22 @@ def file_from_row(row: Sequence[Any]) -> File:
     )
 
 
-def revisions_from_text(revisions: str | None, files: str | None) -> tuple[Revision, ...]:
+def revisions_from_text(
+    revisions: str | None, files: str | None, warnings: str | None = None
+) -> tuple[Revision, ...]:
     """Return the revisions of one dataset, oldest first.
 
     Args:
         revisions: A JSON array of [revision, created, state, description, source, removed files]; None: there is none.
         files: A JSON array of [number in the revision, …] and the columns of `File`, in its order; None: there is none.
+        warnings: A JSON array of [revision, JSON text of its warnings]; None: there is none.
 
     Raises:
         StoreError: MariaDB has cut a text.
     """
     try:
         revision_rows, file_rows = json_value(revisions or "[]"), json_value(files or "[]")
+        warned = dict(json_value(warnings or "[]"))
     except ValueError as error:
         raise StoreError(
             "The database cut what it knows of a dataset, whose revisions and files take more text than the server's "
@@ -327,6 +331,7 @@ def revisions_from_text(revisions: str | None, files: str | None) -> tuple[Revis
             description,
             json_value(source),
             names_from_text(removed),
+            names_from_text(warned.get(number)),
         )
         for number, created_at, state, description, source, removed in sorted(revision_rows, key=_first)
     )
@@ -402,6 +407,7 @@ def snapshot_of(dataset: Dataset) -> dict[str, Any]:
                 "description": revision.description,
                 "source": revision.source,
                 **({"removed": list(revision.removed_file_ids)} if revision.removed_file_ids else {}),
+                **({"warnings": list(revision.warnings)} if revision.warnings else {}),
                 "files": [_file_snapshot(file) for file in revision.modified_files if file in current],
             }
             for revision in dataset.revisions
@@ -451,6 +457,7 @@ def dataset_from_snapshot(snapshot: Mapping[str, Any]) -> Dataset:
                 description=revision["description"],
                 source=revision["source"],
                 removed_file_ids=tuple(revision.get("removed", ())),
+                warnings=tuple(revision.get("warnings", ())),
             )
             for revision in snapshot["revisions"]
         ),

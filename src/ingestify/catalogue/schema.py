@@ -33,10 +33,10 @@ __all__ = [
     "prepare_schema",
 ]
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
 
-READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
 """Older versions that can be read without a migration, by a user who may only read."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

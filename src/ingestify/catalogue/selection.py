@@ -56,10 +56,20 @@ def conditions(
         wanted.append(columns.created_at <= moment_to_text(dataset_filter.as_of))
     if dataset_filter.states:
         wanted.append(columns.state.in_([state.value for state in dataset_filter.states]))
+    if dataset_filter.has_warnings:
+        wanted.append(_has_warnings(table))
     for key, value in dataset_filter.selector.items():
         values = list(dict.fromkeys(canonical_value(one, key) for one in filter_values(value)))
         wanted.append(dialect.attribute_is(columns.identifier_key, key, values))
     return wanted
+
+
+def _has_warnings(dataset: sa.Table) -> sa.ColumnElement[bool]:
+    """Return whether the current revision of a dataset has warnings."""
+    warning = dataset.metadata.tables[f"{dataset.name.removesuffix('dataset')}revision_warning"].c
+    return sa.exists().where(
+        warning.dataset_id == dataset.c.dataset_id, warning.revision_id == dataset.c.current_revision_id
+    )
 
 
 def chunks(values: Iterable[V]) -> Iterable[list[V]]:

@@ -23,6 +23,7 @@ __all__ = [
     "LONGEST_HOST",
     "LONGEST_NAME",
     "OBJECT_COLUMNS",
+    "WITH_WARNINGS",
     "Tables",
     "adopted_prefix",
     "build_adopted_tables",
@@ -36,6 +37,9 @@ LONGEST_HOST = 255
 
 LONGEST_NAME = 63
 """The most bytes of a table's, a constraint's or an index's name: PostgreSQL cuts longer ones, MySQL has one more."""
+
+WITH_WARNINGS = "0011"
+"""The version of the tables from which on revisions can have warnings."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9_]{0,255}\Z")
 
@@ -78,6 +82,8 @@ class Tables(msgspec.Struct, frozen=True):
     lake_mark: sa.Table
     host_wait: sa.Table
     job_repeat: sa.Table
+    revision_warning: sa.Table
+    file_profile: sa.Table
 
     @property
     def version_table_name(self) -> str:
@@ -290,6 +296,15 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Index(f"{prefix}job_repeat_key", "key_hash", "started_at"),
             sa.Index(f"{prefix}job_repeat_last", "last_started_at"),
         ),
+        # The few revisions in which a check found something that does not reject; the texts as JSON.
+        revision_warning=sa.Table(
+            f"{prefix}revision_warning",
+            metadata,
+            _key("dataset_id", 36),
+            sa.Column("revision_id", sa.Integer(), primary_key=True, autoincrement=False),
+            _text("warnings"),
+        ),
+        file_profile=_file_profile(prefix, metadata),
     )
 
 
@@ -393,6 +408,24 @@ def _file(prefix: str, metadata: sa.MetaData) -> sa.Table:
         ),
         # A delete looks up whether another row names the object.
         sa.Index(f"{prefix}file_storage_path", "storage_path"),
+    )
+
+
+def _file_profile(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    """The profiles of files, if a check makes them. They can be made again from the files."""
+    return sa.Table(
+        f"{prefix}file_profile",
+        metadata,
+        _key("dataset_id", 36),
+        sa.Column("revision_id", sa.Integer(), primary_key=True, autoincrement=False),
+        _key("file_id", 255),
+        _text("peers_hash", 64),
+        _moment("created_at"),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("row_count", sa.BigInteger(), nullable=True),
+        # Column to the number of records without a value, as JSON.
+        _text("nulls"),
+        sa.Index(f"{prefix}file_profile_peers", "peers_hash", "file_id", "created_at"),
     )
 
 

@@ -9,5 +9,6 @@
 - appearance: recognises a format by a file's first bytes.
 - content: the bytes that a check reads.
 - problem: the error of a check.
+- drift: compares files with those of earlier revisions, and of other datasets.
 - statsbomb: checks that the files of a StatsBomb match agree.
 """

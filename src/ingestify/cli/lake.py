@@ -43,6 +43,7 @@ SURE_OF_AN_ID = 8
 @state_option
 @where_option
 @as_of_option("The lake as it was then, with the names and states of today")
+@click.option("--warnings", "has_warnings", is_flag=True, help="Only those in which a check found something.")
 @click.option("--count", is_flag=True, help="Only print how many there are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @json_option("One JSON object for each dataset.", ListedDataset)
@@ -54,6 +55,7 @@ def list_command(
     states: tuple[str, ...],
     where: str | None,
     as_of: dt.datetime | None,
+    has_warnings: bool,
     count: bool,
     limit: int | None,
     console: Console,
@@ -63,8 +65,10 @@ def list_command(
     KEY=VALUE narrows them, such as  competition_id=11 match_id=12,13 .
     """
     with lake.open_store() as store:
-        meant = store.dataset_filter(state=list(states) or None, where=where, as_of=as_of, **filters)
-        waiting = {} if as_of else _by_dataset(store.quarantine.find_waiting(meant))
+        meant = store.dataset_filter(
+            state=list(states) or None, where=where, as_of=as_of, has_warnings=has_warnings, **filters
+        )
+        waiting = {} if as_of or has_warnings else _by_dataset(store.quarantine.find_waiting(meant))
         if count:
             found = store.catalogue.datasets.read_metadata(meant).row_count
             write_line(str(found))
@@ -120,6 +124,8 @@ def _gaps(dataset: Dataset, *, is_waited_for: bool) -> list[str]:
     for files, what in ((dataset.broken_files, "broken"), (dataset.left_out_files, "left out")):
         if files:
             gaps.append(f"{what}: {', '.join(files)}")
+    if dataset.warnings:
+        gaps.append(counted(len(dataset.warnings), "warning"))
     return [*gaps, "newer in quarantine"] if is_waited_for else gaps
 
 
@@ -159,6 +165,8 @@ def _show(dataset: Dataset, waiting: Sequence[WaitingBundle]) -> None:
         state = "" if revision.state.value == "VALID" else f"  {revision.state.value}"
         why = f"  ({revision.description})" if revision.description else ""
         write_line(f"  revision {revision.revision_id}  {time_text(revision.created_at)}{state}  {changed}{why}")
+        for warning in revision.warnings:
+            write_line(f"    warning: {warning}")
     for file in dataset.files.values():
         write_line(
             f"  {file.file_id:<20} r{file.revision_id}  {size(file.size):>8}, stored as {size(file.storage_size)}"

@@ -65,6 +65,8 @@ class RunView:
         elif self._console.verbose and task.outcome not in (TaskOutcome.FAILED, TaskOutcome.QUARANTINED):
             lacks = f": {task.error}" if task.error else ""
             write_stderr(f"{task.outcome.value:<9} {task.name or task.identifier}{lacks}")
+            for warning in task.warnings:
+                write_stderr(f"          warning: {warning}")
 
     def planned(self, dataset: PlannedDataset) -> None:
         """A dry run has decided about a dataset."""

@@ -28,6 +28,9 @@ def tell_outcome(report: RunReport) -> None:
     if left_out := report.left_out_tasks:
         _tell_tasks("broken", left_out, f"lack a broken file; {remedy('status --failed')} lists them.")
         write_stderr("Their other files are in the lake, and the next run requests the broken ones again.")
+    if warned := report.warned_tasks:
+        lines = [f"warning: {task.name or task.identifier}: {'; '.join(task.warnings)}" for task in warned]
+        _tell_first(lines, f"have warnings; {remedy('list --warnings')} lists them.")
     # Why a host is left alone is told above.
     _tell_jobs("failed as a whole", [job for job in report.jobs_without_success if not job.left_alone])
     _tell_first([f"not begun: {one}" for one in report.not_begun], "selectors not begun.")

@@ -120,6 +120,7 @@ class DatasetDocument(_Identity):
         missing_feeds: The feeds that a complete dataset of its type has, and this one lacks.
         left_out_files: File id to the reason why the provider's file is not in the lake.
         broken_files: File id to what is wrong with a file that a person accepted.
+        warnings: What checks that do not reject found in the current files, a sentence each.
         created_at: When it came into the lake.
         last_modified_at: When a file last changed, by the provider's word.
         revision_id: The current revision.
@@ -129,6 +130,7 @@ class DatasetDocument(_Identity):
     missing_feeds: Sequence[str]
     left_out_files: Mapping[str, str]
     broken_files: Mapping[str, str]
+    warnings: Sequence[str]
     metadata: Mapping[str, JsonValue]
     created_at: dt.datetime
     updated_at: dt.datetime
@@ -167,6 +169,7 @@ class RevisionDocument(TypedDict):
             commit that it is of, if the provider has such.
         modified_files: The ids of the files that it brought.
         removed_file_ids: The files that the provider did not have any more.
+        warnings: What checks that do not reject found in the files of then, a sentence each.
     """
 
     revision_id: int
@@ -176,6 +179,7 @@ class RevisionDocument(TypedDict):
     source: Mapping[str, str]
     modified_files: Sequence[str]
     removed_file_ids: Sequence[str]
+    warnings: Sequence[str]
 
 
 class ShownDataset(DatasetDocument):
@@ -269,6 +273,7 @@ class _EventHead(TypedDict):
 
 
 class _EventDetails(TypedDict, total=False):
+    warnings: Sequence[str]
     reason: str
     reasons: Sequence[str]
     entry_id: str
@@ -282,6 +287,7 @@ class EventDocument(_EventHead, _EventDetails):
 
     Attributes:
         position: The number of the event in the log.
+        warnings: What checks that do not reject found in the new revision.
         reason: Why a revision was invalidated.
         reasons: Why a bundle was rejected.
         entry_id: The entry of the quarantine.

@@ -58,6 +58,7 @@ class Counts(TypedDict):
         missing: Datasets that the provider stopped listing, and that were marked MISSING.
         left_out: Datasets without an optional file, as the provider's file is broken.
         unlisted: Datasets that the provider stopped listing, too many at once to be marked MISSING.
+        warned: Datasets that were published with warnings of checks.
         requests: HTTP requests, retries included.
         received_bytes: The bytes of the responses.
     """
@@ -73,6 +74,7 @@ class Counts(TypedDict):
     missing: int
     left_out: int
     unlisted: int
+    warned: int
     requests: int
     received_bytes: int
 
@@ -119,6 +121,7 @@ class TaskDocument(TypedDict):
         identifier: The identifier as text.
         dataset_id: null: it never came into the lake.
         error: Why it failed or is in quarantine, or which file is left out.
+        warnings: What checks that do not reject found in the revision that it got, a sentence each.
     """
 
     outcome: TaskOutcome
@@ -128,6 +131,7 @@ class TaskDocument(TypedDict):
     revision_id: int | None
     seconds: float
     error: str | None
+    warnings: Sequence[str]
 
 
 class _TaskHead(TypedDict):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.json_value import JsonValue
+from ingestify.domain.profile import FileProfile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,6 +138,18 @@ class Bundle(Protocol):
     def feeds(self) -> list[str]:
         """The feeds that are there."""
 
+    def profile(self, file_id: str) -> FileProfile:
+        """Return what can be counted in a file: its size, its records, and the columns without a value.
+
+        The profile of a new file is kept with its revision.
+        """
+
+    def earlier_profiles(self, file_id: str) -> Sequence[FileProfile]:
+        """Return the profiles of earlier revisions of a file, newest first: those of the revisions that have one."""
+
+    def other_profiles(self, file_id: str) -> Sequence[FileProfile]:
+        """Return the profile of the same file of each of the last datasets of the same competition that have one."""
+
     def find_file(self, data_feed_key: str) -> BundleFile | None:
         """Return the file of a feed in its highest version, or None."""
 
@@ -155,18 +168,21 @@ class BundleCheck(abc.ABC):
     """Subclass it to say what must hold between the files of a dataset before anybody sees them.
 
     If a check finds a problem, or raises an error, the bundle goes into quarantine: it is kept with the reasons, and
-    readers do not see it. A check is used if one of these names it:
+    readers do not see it. If the check has the mode `warn`, the bundle is published, and what the check found is kept
+    with the revision as `warnings`. A check is used if one of these names it:
 
     - a source's `bundle_checks`, for the datasets of its provider;
     - the settings' `dataset_types: [{provider:, dataset_type:, checks: [my_package.MyCheck]}]`;
     - the entry point group `ingestify.checks`, by which a package adds a check to every lake.
 
-    `find_problems` is called by worker threads, for several bundles at once: keep no state in it. A slow check
+    `find_problems` is called in threads, for several bundles at once: keep no state in it. A slow check
     (a kloppy load, a pandera suite) slows the bundles that changed, and nothing else.
 
     Attributes:
         provider: The provider whose datasets it is for; None: any.
         dataset_type: The dataset type it is for; None: any.
+        mode: `reject` or `warn`: what its problems do.
+        time_limit: After how many seconds it is not waited for any more.
         shapes: Feed to a msgspec type that `find_problems` asks for with `file.json_as(shape)`: it is decoded in
             the one pass in which the file's JSON is checked.
         configuration: What the settings say beside its type.
@@ -174,6 +190,8 @@ class BundleCheck(abc.ABC):
 
     provider: str | None = None
     dataset_type: str | None = None
+    mode: Literal["reject", "warn"] = "reject"
+    time_limit: float = 300.0
 
     def __init__(self, **configuration: Any) -> None:
         self.configuration = configuration

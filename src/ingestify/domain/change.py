@@ -19,10 +19,12 @@ from ingestify.domain.events import (
     RevisionAdded,
     RevisionDiscarded,
     RevisionRejected,
+    RevisionWarned,
     RevisionWithdrawn,
 )
 from ingestify.domain.file import FeedState, NewFile
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.profile import FileProfile
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.text import LONGEST_NAME, depth_of_json, is_storable, storable
@@ -78,6 +80,9 @@ class DatasetChange:
         forgotten_file_ids: Removed files that the source announces no more. If it announces one again, that is new.
         dataset_id: The id of a new dataset; None: any.
         rejected: Why the bundle failed its checks. Then it goes into quarantine, and the dataset stays as it is.
+        warnings: What checks found that do not reject; kept with the new revision.
+        profiles: The profiles of the new files that a check has made; kept with the new revision.
+        peers: Which datasets these are compared with; see `domain.profile`.
         settlement: The quarantine entry that the change settles.
         removals_seen: The number of the last removal of objects that ended before these files were written.
         revalidates: Whether the current revision was VALIDATION_FAILED, and the provider served the same bytes.
@@ -100,6 +105,9 @@ class DatasetChange:
     forgotten_file_ids: tuple[str, ...] = ()
     dataset_id: str | None = None
     rejected: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    profiles: tuple[FileProfile, ...] = ()
+    peers: str = ""
     settlement: Settlement | None = None
     removals_seen: int = 0
     revalidates: bool = False
@@ -224,6 +232,8 @@ def apply_change(change: DatasetChange, moment: dt.datetime) -> AppliedChange:
         events.append(DatasetCreated(dataset=dataset, occurred_at=moment))
     if revision is not None:
         events.append(RevisionAdded(dataset=dataset, occurred_at=moment))
+        if change.warnings:
+            events.append(RevisionWarned(dataset=dataset, occurred_at=moment, warnings=change.warnings))
     elif existing is not None and is_described:
         events.append(MetadataUpdated(dataset=dataset, occurred_at=moment))
     return AppliedChange(dataset, revision, tuple(events))
@@ -250,6 +260,8 @@ def _described(change: DatasetChange, moment: dt.datetime, **known: Any) -> Data
 
 
 def _revision(change: DatasetChange, number: int, moment: dt.datetime) -> Revision:
+    # If files only leave, nothing was checked anew.
+    before = () if change.files or change.existing is None else change.existing.warnings
     return Revision(
         revision_id=number,
         created_at=moment,
@@ -257,6 +269,7 @@ def _revision(change: DatasetChange, number: int, moment: dt.datetime) -> Revisi
         description=change.description,
         source=dict(change.source),
         removed_file_ids=change.removed_file_ids,
+        warnings=change.warnings or before,
     )
 
 

@@ -373,6 +373,11 @@ class Dataset(Dumped):
         return {file_id: feed.problem for file_id, feed in sorted(self.feeds.items()) if feed.is_broken}
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the checks in the mode `warn` found in the current files, a sentence each."""
+        return self.revisions[-1].warnings if self.revisions else ()
+
+    @property
     def is_adopted(self) -> bool:
         """Whether the published package made it, and no run has confirmed it yet (`domain.adopted`)."""
         return any(feed.is_adopted for feed in self.feeds.values())

@@ -26,6 +26,7 @@ __all__ = [
     "RevisionDiscarded",
     "RevisionInvalidated",
     "RevisionRejected",
+    "RevisionWarned",
     "RevisionWithdrawn",
     "SelectorSkipped",
 ]
@@ -87,6 +88,17 @@ class DatasetCreated(DatasetEvent):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RevisionAdded(DatasetEvent):
     """A revision was committed, the first one included."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionWarned(DatasetEvent):
+    """Checks in the mode `warn` found something in a new revision. It follows the revision's `RevisionAdded`.
+
+    Attributes:
+        warnings: What they found, a sentence each.
+    """
+
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -189,6 +201,7 @@ LOGGED_EVENTS: dict[str, type[DatasetEvent]] = {
     for event in (
         DatasetCreated,
         RevisionAdded,
+        RevisionWarned,
         MetadataUpdated,
         RevisionInvalidated,
         RevisionRejected,

@@ -6,7 +6,14 @@ import dataclasses
 import datetime as dt
 
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.events import DatasetCreated, DatasetEvent, MetadataUpdated, RevisionAdded, RevisionInvalidated
+from ingestify.domain.events import (
+    DatasetCreated,
+    DatasetEvent,
+    MetadataUpdated,
+    RevisionAdded,
+    RevisionInvalidated,
+    RevisionWarned,
+)
 from ingestify.domain.revision import Revision, RevisionState
 
 __all__ = ["DatasetHead", "DatasetHistory", "find_conflict", "history_events"]
@@ -88,7 +95,7 @@ def _content(revision: Revision) -> tuple[frozenset[tuple[str, str]], frozenset[
 
 
 def history_events(history: DatasetHistory, moment: dt.datetime) -> list[DatasetEvent]:
-    """Return the events of an import: one `RevisionAdded` for each new revision, as after a run."""
+    """Return the events of an import: those of each new revision, as after a run."""
     dataset, existing = history.dataset, history.existing
     begun = 0 if existing is None else len(existing.revisions)
     shown = [
@@ -98,7 +105,10 @@ def history_events(history: DatasetHistory, moment: dt.datetime) -> list[Dataset
     events: list[DatasetEvent] = []
     if existing is None:
         events.append(DatasetCreated(dataset=shown[0] if shown else dataset, occurred_at=moment))
-    events += [RevisionAdded(dataset=one, occurred_at=moment) for one in shown]
+    for one in shown:
+        events.append(RevisionAdded(dataset=one, occurred_at=moment))
+        if one.warnings:
+            events.append(RevisionWarned(dataset=one, occurred_at=moment, warnings=one.warnings))
     head = dataset.revisions[-1] if dataset.revisions else None
     is_failed = head is not None and head.state is RevisionState.VALIDATION_FAILED
     was_failed = (

@@ -40,6 +40,7 @@ class Revision(Dumped):
             declares one.
         removed_file_ids: Files that it removed from the current set: the provider had them no more. Earlier revisions
             keep them.
+        warnings: What the checks in the mode `warn` found in the files of then, a sentence each.
     """
 
     revision_id: int
@@ -49,6 +50,7 @@ class Revision(Dumped):
     description: str = ""
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
     removed_file_ids: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def files(self) -> FilesById:

@@ -79,6 +79,7 @@ class Counters:
             revised, unchanged, ….
         unlisted: Datasets that the provider stopped listing, so many at once that none was marked MISSING. The next run
             marks them if it finds the same, or a person accepts it.
+        warned: Datasets that were published with warnings of checks; each is also counted as new or revised.
         requests: HTTP requests, retries included.
         received_bytes: The bytes of the response bodies on the wire.
     """
@@ -94,6 +95,7 @@ class Counters:
     missing: int = 0
     left_out: int = 0
     unlisted: int = 0
+    warned: int = 0
     requests: int = 0
     received_bytes: int = 0
 
@@ -147,6 +149,7 @@ class TaskSummary:
         dataset_id: None if it never came into the lake.
         error: Why it failed or is in quarantine; if it is FINISHED, which file is left out and why. One line, with
             secrets masked.
+        warnings: What checks that do not reject found in the revision that it got, a sentence each.
     """
 
     identifier: str
@@ -158,6 +161,7 @@ class TaskSummary:
     name: str = ""
     revision_id: int | None = None
     error: str = ""
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for attribute, most in (
@@ -231,7 +235,8 @@ class JobSummary:
         error: Why it FAILED, was SKIPPED or ABORTED, or which listing it did not trust, for people.
         updated_at: When the row was last written; a running job writes it every few seconds.
         tasks: Those that changed, failed, are in quarantine or lack a broken file. The report of a run has only those
-            with an error: a first run adds a hundred thousand others, which `load_ingestion_job_summaries` reads.
+            with an error or with warnings: a first run adds a hundred thousand others, which
+            `load_ingestion_job_summaries` reads.
         left_to_another: Whether it was SKIPPED because another run is at the same; only in the report of a run.
         left_alone: Why some of it was not requested, if a host is left alone; only in the report of a run.
         not_asked: How many datasets that concerns, none of which is known to have failed; likewise.
@@ -393,9 +398,11 @@ class RunReport:
             ("failed", self.failed_tasks),
             ("in quarantine", self.quarantined_tasks),
             ("broken file", self.left_out_tasks),
+            ("with warnings", self.warned_tasks),
         ):
             if tasks:
-                reason = textwrap.shorten(mask_text(tasks[0].error), _MOST_OF_A_REASON, placeholder=" …")
+                why = tasks[0].error or "; ".join(tasks[0].warnings)
+                reason = textwrap.shorten(mask_text(why), _MOST_OF_A_REASON, placeholder=" …")
                 more = f" (and {len(tasks) - 1:,} more)" if len(tasks) > 1 else ""
                 said += f"; {kind}: {in_short(tasks[0].name or tasks[0].identifier)}: {reason}{more}"
         return "".join(one if one.isprintable() else repr(one)[1:-1] for one in said)
@@ -420,11 +427,19 @@ class RunReport:
             ),
             len(jobs),
         )
+        table += self._warnings_table()
         tasks = [task for job in jobs for task in job.tasks if task.error]
         if not tasks:
             return table
         rows = ((task.identifier, task.name, task.outcome.value, task.error) for task in tasks)
         return table + html_table("What went wrong", ("dataset", "name", "outcome", "why"), rows, len(tasks))
+
+    def _warnings_table(self) -> str:
+        tasks = self.warned_tasks
+        if not tasks:
+            return ""
+        rows = ((task.identifier, task.name, "; ".join(task.warnings)) for task in tasks)
+        return html_table("Published with warnings", ("dataset", "name", "warnings"), rows, len(tasks))
 
     @property
     def has_failures(self) -> bool:
@@ -475,6 +490,11 @@ class RunReport:
     def left_out_tasks(self) -> list[TaskSummary]:
         """The datasets of all jobs of which a broken optional file is left out."""
         return [task for job in self.jobs for task in job.tasks if task.is_left_out]
+
+    @property
+    def warned_tasks(self) -> list[TaskSummary]:
+        """The datasets of all jobs that were published with warnings; see `TaskSummary.warnings`."""
+        return [task for job in self.jobs for task in job.tasks if task.warnings]
 
     @property
     def jobs_left_to_others(self) -> list[JobSummary]:

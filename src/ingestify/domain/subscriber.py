@@ -16,6 +16,7 @@ from ingestify.domain.events import (
     RevisionDiscarded,
     RevisionInvalidated,
     RevisionRejected,
+    RevisionWarned,
     RevisionWithdrawn,
     SelectorSkipped,
 )
@@ -50,6 +51,9 @@ class Subscriber:
 
     def on_revision_added(self, event: RevisionAdded) -> None:
         """A revision was committed, the first one included."""
+
+    def on_revision_warned(self, event: RevisionWarned) -> None:
+        """Checks in the mode `warn` found something in the revision that was just added."""
 
     def on_metadata_updated(self, event: MetadataUpdated) -> None:
         """A dataset's name, metadata or state changed, and no file did."""

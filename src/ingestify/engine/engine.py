@@ -659,7 +659,7 @@ class IngestionEngine:
         Args:
             as_count: Return only how many datasets there are; then nothing of them is read.
             **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where`, `as_of` and identifier keys, as in
-                `iter_datasets`.
+                `iter_datasets`; and `has_warnings=True` for those with warnings of checks (`dataset.warnings`).
         """
         wanted = self.store.dataset_filter(**filters)
         if as_count:

@@ -17,6 +17,7 @@ from ingestify.domain.events import (
     RevisionDiscarded,
     RevisionInvalidated,
     RevisionRejected,
+    RevisionWarned,
     RevisionWithdrawn,
 )
 from ingestify.domain.file import File
@@ -153,6 +154,7 @@ class EventPayload(_EventHead, total=False):
         position: The event's number in the log; `(lake_id, epoch, position)` identifies it for ever.
         dataset: The dataset right after the event.
         reason: Why a revision was invalidated.
+        warnings: What checks that do not reject found in the new revision, a sentence each.
         reasons: Why a bundle was rejected, a sentence each.
         entry_id: The entry of the quarantine.
         decided_by: Who accepted or discarded it.
@@ -161,6 +163,7 @@ class EventPayload(_EventHead, total=False):
             failed too).
     """
 
+    warnings: Sequence[str]
     reason: str
     reasons: Sequence[str]
     entry_id: str
@@ -170,6 +173,7 @@ class EventPayload(_EventHead, total=False):
 
 
 OWN_KEYS: dict[str, tuple[str, ...]] = {
+    RevisionWarned.event_type: ("warnings",),
     RevisionInvalidated.event_type: ("reason",),
     RevisionRejected.event_type: ("reasons", "entry_id"),
     RevisionAccepted.event_type: ("entry_id", "decided_by", "note"),

@@ -49,6 +49,7 @@ from ingestify.store.objects.transformations import (
     KeyTransformation,
     PrefixTransformation,
 )
+from ingestify.suggestion import did_you_mean
 
 __all__ = [
     "check_fetch_policy",
@@ -72,6 +73,12 @@ __all__ = [
 logger = PrintableLogger(__name__)
 
 C = TypeVar("C")
+
+BUILT_IN_CHECKS = {
+    "ingestify.drift": "ingestify.checks.drift:Drift",
+    "ingestify.kloppy_bounds": "ingestify.loaders.kloppy_bounds:KloppyBounds",
+}
+"""The built-in bundle checks: the value of `type:` to the class."""
 
 CHECKS_GROUP = "ingestify.checks"
 """The entry point group of bundle checks for every lake."""
@@ -291,14 +298,14 @@ def make_rules(settings: Settings | None) -> BundleRules:
     A check of an installed package that cannot be made is logged as an error and left out: one broken package must not
     block the lake. `check_plugins` refuses it.
     """
-    checks = []
+    checks, installed = [], []
     for plugin in find_plugins(CHECKS_GROUP):
         try:
-            checks.append(_make_installed_check(plugin))
+            installed.append(_make_installed_check(plugin))
         except ConfigurationError as error:
             logger.error("%s Until then nothing is checked by it.", error)
     if settings is None:
-        return BundleRules(checks=checks)
+        return BundleRules(installed=installed)
     overrides = {}
     loaders = {}
     for one in settings.dataset_types:
@@ -311,11 +318,13 @@ def make_rules(settings: Settings | None) -> BundleRules:
             loaders[one.provider, one.dataset_type] = one.loader
         for check in one.checks:
             made = _make_check(check)
+            made.mode = check.mode or made.mode
+            made.time_limit = check.time_limit or made.time_limit
             # A check that is named under a dataset type is only for that type, whatever its class declares.
             made.provider, made.dataset_type = one.provider, one.dataset_type
             checks.append(made)
     retry_after = dt.timedelta(hours=settings.quarantine.retry_after_hours)
-    return BundleRules(BundleTypes(overrides), checks, retry_after, settings.quarantine.shrunk, loaders)
+    return BundleRules(BundleTypes(overrides), checks, retry_after, settings.quarantine.shrunk, loaders, installed)
 
 
 def check_rules(settings: Settings) -> None:
@@ -358,8 +367,19 @@ def _make_check(settings: CheckSettings) -> BundleCheck:
 
 
 def _find_check(type_name: str) -> type[BundleCheck]:
-    found = registry.import_object(type_name, "check")
-    return _subclass_of(BundleCheck, found, f"The check '{type_name}'")  # type: ignore[type-abstract]
+    """Return the class of a check: a built-in one, one of an installed package by its name, or one by its path."""
+    title = f"The check '{type_name}'"
+    if type_name in BUILT_IN_CHECKS:
+        found = registry.import_object(BUILT_IN_CHECKS[type_name], "check")
+    elif (plugin := find_plugin(CHECKS_GROUP, type_name)) is not None:
+        found, title = plugin.load(), plugin.title
+    elif "." not in type_name.removeprefix("ingestify."):
+        names = [*BUILT_IN_CHECKS, *(one.name for one in find_plugins(CHECKS_GROUP))]
+        hint = did_you_mean(type_name, names) or f"; there are {', '.join(names)}, or a dotted path."
+        raise ConfigurationError(f"There is no check '{type_name}'{hint}")
+    else:
+        found = registry.import_object(type_name, "check")
+    return _subclass_of(BundleCheck, found, title)  # type: ignore[type-abstract]
 
 
 def make_layout(settings: Settings) -> Layout:

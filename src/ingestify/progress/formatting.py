@@ -45,6 +45,8 @@ def counts(totals: Counters, *, dry_run: bool = False) -> str:
         parts.append(f"{totals.quarantined:,} in quarantine")
     if totals.left_out:
         parts.append(f"{totals.left_out:,} without a broken file")
+    if totals.warned:
+        parts.append(f"{totals.warned:,} with warnings")
     if totals.missing:
         parts.append(f"{totals.missing:,} no longer listed")
     if totals.unlisted:

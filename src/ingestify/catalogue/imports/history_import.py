@@ -10,7 +10,13 @@ import sqlalchemy as sa
 from ingestify.catalogue.changes import DatasetWriter, Identity
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.dataset_rows import description_columns, fixed_columns, head_columns, revision_row
+from ingestify.catalogue.dataset_rows import (
+    description_columns,
+    fixed_columns,
+    head_columns,
+    revision_row,
+    warning_rows,
+)
 from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.logged_commits import LoggedCommits
@@ -191,8 +197,9 @@ class HistoryImport:
         if not histories:
             return
         dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
+        warning = self._tables.revision_warning
         for ids in chunks(one.existing.dataset_id for one in histories if one.existing is not None):
-            for table in (file, revision):
+            for table in (file, warning, revision):
                 connection.execute(table.delete().where(self._database.dialect.any_of(table.c.dataset_id, ids)))
         new = []
         for one in histories:
@@ -212,6 +219,7 @@ class HistoryImport:
                 for each in one.dataset.revisions
                 for number, each_file in enumerate(each.modified_files)
             ],
+            [row for one in histories for row in warning_rows(one.dataset.dataset_id, one.dataset.revisions)],
         )
         # No selector counts as complete any more, so that the next run lists each of them.
         connection.execute(self._tables.selector_sync.update().values(complete=False, listing=None))

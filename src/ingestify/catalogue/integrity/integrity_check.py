@@ -203,7 +203,14 @@ class IntegrityCheck:
         tables = self._tables
         lost: dict[str, list[str]] = {}
         with self._database.read("look for rows without a dataset") as connection:
-            for table, name in ((tables.revision, "revisions"), (tables.file, "files")):
+            for table, name in (
+                (tables.revision, "revisions"),
+                (tables.file, "files"),
+                (tables.revision_warning, "warnings"),
+                (tables.file_profile, "profiles"),
+            ):
+                if not connection.dialect.has_table(connection, table.name):
+                    continue  # a read-only archive may be older than it
                 for dataset_id, count in self._count_without_parent(
                     connection, table.c.dataset_id, tables.dataset.c.dataset_id
                 ):

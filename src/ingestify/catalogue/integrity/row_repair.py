@@ -141,6 +141,8 @@ class RowRepair:
         links = (
             (tables.file, tables.file.c.dataset_id, tables.dataset.c.dataset_id),
             (tables.revision, tables.revision.c.dataset_id, tables.dataset.c.dataset_id),
+            (tables.revision_warning, tables.revision_warning.c.dataset_id, tables.dataset.c.dataset_id),
+            (tables.file_profile, tables.file_profile.c.dataset_id, tables.dataset.c.dataset_id),
             (tables.quarantine_file, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id),
         )
         with self._database.write("remove rows without a dataset", SaveError) as connection:

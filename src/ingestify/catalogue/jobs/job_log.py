@@ -11,9 +11,16 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.jobs.selector_syncs import SelectorSyncs
-from ingestify.catalogue.rows import json_text, json_value, moment_from_text, moment_to_text, to_moment
+from ingestify.catalogue.rows import (
+    json_text,
+    json_value,
+    moment_from_text,
+    moment_to_text,
+    names_from_text,
+    to_moment,
+)
 from ingestify.catalogue.selection import chunks
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import WITH_WARNINGS, Tables
 from ingestify.domain.run import Counters, JobEnd, JobSummary, ProcessIdentity, RunState, TaskOutcome, TaskSummary
 
 __all__ = ["JobLog"]
@@ -37,6 +44,7 @@ class JobLog:
         self._task = tables.task
         self._repeat = tables.job_repeat
         self._revision = tables.revision
+        self._warning = tables.revision_warning
         self._selector_syncs = selector_syncs
 
     @retried
@@ -126,13 +134,21 @@ class JobLog:
             rows = sorted(rows, key=lambda row: (row["started_at"], row["job_id"]), reverse=True)[:limit]
             for ids in chunks({_tasks_of(row) for row in rows}) if with_tasks else ():
                 written = (
-                    sa.select(self._task)
+                    self._with_warnings()
                     .where(self._dialect.any_of(self._task.c.job_id, ids))
                     .order_by(self._task.c.job_id, self._task.c.task_number)
                 )
                 for row in connection.execute(written).mappings():
                     tasks.setdefault(row["job_id"], []).append(_task_from(row))
         return [_job_from(row, tasks.get(_tasks_of(row), ())) for row in rows]
+
+    def _with_warnings(self) -> sa.Select[Any]:
+        """Return the tasks, each with the warnings of its revision."""
+        warning, task = self._warning.c, self._task.c
+        if self._database.is_older_than(WITH_WARNINGS):
+            return sa.select(self._task, sa.null().label("warnings"))
+        its_own = (warning.dataset_id == task.dataset_id) & (warning.revision_id == task.revision_id)
+        return sa.select(self._task, warning.warnings).outerjoin(self._warning, its_own)
 
     @retried
     def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
@@ -278,4 +294,5 @@ def _task_from(row: sa.RowMapping) -> TaskSummary:
         name=row["name"],
         revision_id=row["revision_id"],
         error=row["error"],
+        warnings=names_from_text(row["warnings"]),
     )

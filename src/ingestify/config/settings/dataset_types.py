@@ -105,7 +105,7 @@ class DatasetTypeSettings(Section):
     )
     checks: tuple[Annotated[CheckSettings, BeforeValidator(type_or_text)], ...] = Field(
         default=(),
-        description="Checks between the files of a dataset: dotted paths of BundleChecks, or types with their "
-        "configuration. They are used beside the checks of the source.",
+        description="Checks of the files of a dataset: the type of each, or its type with its mode and arguments. They "
+        "are used beside the checks of the source.",
         json_schema_extra=items_or_text,
     )

@@ -17,6 +17,7 @@ __all__ = ["PublisherSettings"]
 _EventType = Literal[
     "dataset_created",
     "revision_added",
+    "revision_warned",
     "metadata_updated",
     "revision_invalidated",
     "revision_rejected",

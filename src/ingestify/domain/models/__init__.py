@@ -20,6 +20,7 @@ from ingestify.domain.events import RevisionAdded as RevisionAdded
 from ingestify.domain.events import RevisionDiscarded as RevisionDiscarded
 from ingestify.domain.events import RevisionInvalidated as RevisionInvalidated
 from ingestify.domain.events import RevisionRejected as RevisionRejected
+from ingestify.domain.events import RevisionWarned as RevisionWarned
 from ingestify.domain.events import RevisionWithdrawn as RevisionWithdrawn
 from ingestify.domain.events import SelectorSkipped as SelectorSkipped
 from ingestify.domain.feeds import DataSpecVersionCollection as DataSpecVersionCollection

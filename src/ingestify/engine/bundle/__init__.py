@@ -4,5 +4,6 @@
 - `loaded_file`: what came of one file.
 - `bundle_rules`: what a complete bundle holds, which checks there are, and when a rejected bundle is fetched again.
 - `broken_files`: broken files are left out of bundles that are good without them.
+- `check_calls`: calls the checks of a bundle, each with a time limit.
 - `volatile`: compares two responses for one file.
 """

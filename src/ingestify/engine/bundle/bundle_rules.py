@@ -13,6 +13,7 @@ from ingestify.domain.fetch_policy import is_announced_anew
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
+from ingestify.engine.bundle.check_calls import CheckCalls
 from ingestify.provider_formats.agreement import FormatCheck
 from ingestify.provider_formats.built_in import find_format
 
@@ -32,7 +33,8 @@ class BundleRules:
 
     Args:
         types: The bundle types of the settings.
-        checks: The checks of the settings and of installed packages. A source has its own ones besides.
+        checks: The checks of the settings. A source has its own ones besides.
+        installed: The checks of installed packages. Where the settings name one of them, it is used as they say.
         retry_after: After this time a bundle in quarantine without versions is fetched again.
         shrunk: A file of which less than this share is left is suspicious; 0: none is.
         loaders: (provider, dataset type) to the format of the settings, which goes before that of a source.
@@ -45,9 +47,12 @@ class BundleRules:
         retry_after: dt.timedelta = RETRY_AFTER,
         shrunk: float = SHRUNK,
         loaders: Mapping[tuple[str, str], str] | None = None,
+        installed: Sequence[BundleCheck] = (),
     ) -> None:
         self._types = types or BundleTypes()
         self._checks = tuple(checks)
+        self._installed = tuple(installed)
+        self.check_calls = CheckCalls()
         self._retry_after = retry_after
         self.shrunk = shrunk
         self._loaders = dict(loaders or {})
@@ -73,12 +78,18 @@ class BundleRules:
     def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
         """Return the checks for a dataset type, or for its format. Those of its source come first."""
         loader = self.loader_of(provider, dataset_type, [source])
-        checks = (*source.bundle_checks, *_checks_of_format(loader, dataset_type), *self._checks)
-        return [
-            check
-            for check in checks
-            if check.is_for(provider, dataset_type) or (loader and check.is_for(loader, dataset_type))
-        ]
+
+        def are_for(checks: Iterable[BundleCheck]) -> list[BundleCheck]:
+            return [
+                check
+                for check in checks
+                if check.is_for(provider, dataset_type) or (loader and check.is_for(loader, dataset_type))
+            ]
+
+        named = are_for(self._checks)
+        types = {type(check) for check in named}
+        installed = are_for(check for check in self._installed if type(check) not in types)
+        return [*are_for((*source.bundle_checks, *_checks_of_format(loader, dataset_type))), *installed, *named]
 
     def _declared(
         self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]

@@ -52,6 +52,10 @@ def warn_of_shortfall(report: RunReport, consequence: str = "", *, with_failed_j
             f"{totals.left_out:,} without a file that is broken at the provider, see dataset.left_out_files"
             f"{_first(report.left_out_tasks)}"
         )
+    if warned := report.warned_tasks:
+        first = textwrap.shorten("; ".join(warned[0].warnings), _MOST_OF_A_REASON, placeholder=" …")
+        name = in_short(warned[0].name or warned[0].identifier)
+        parts.append(f"{len(warned):,} with warnings of checks, see dataset.warnings (the first: {name}: {first})")
     for reason, (datasets, selectors) in report.left_alone.items():
         parts.append(describe_left_alone(reason, datasets, selectors))
     if left := report.jobs_left_to_others:

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import logging
+import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import msgspec
 
 from ingestify.checks.files import check_stream
 from ingestify.clock import now
 from ingestify.domain.bundle_check import BundleCheck, BundleFile
 from ingestify.domain.dataset import Dataset, DatasetState
 from ingestify.domain.file import File
+from ingestify.domain.profile import FileProfile, peers_of
 from ingestify.domain.revision import pick_file
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.bundle_rules import SMALL_BYTES
+from ingestify.engine.bundle.check_calls import MOST_REASONS, CheckCalls, CheckHangs, Found
 from ingestify.engine.bundle.loaded_file import FileKind
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.report.report import one_line
-from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
+from ingestify.errors import SourceError
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, LoadedFile
+from ingestify.store.reading.profiling import make_profile
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["CheckedBundle", "find_rejection_reasons", "has_shrunk", "shapes_of"]
+__all__ = ["CheckedBundle", "Findings", "check_bundle", "has_shrunk", "shapes_of"]
 
-logger = logging.getLogger(__name__)
-
-MOST_REASONS = 20
 MOST_CHARACTERS = 500
+MOST_PROFILES = 50
+"""With how many others a file is compared."""
 
 _SHRUNK = "(quarantine.shrunk)"
 _LOST_FEED = re.compile(r"\bit lacks .+, which revision \d+ has and a complete one needs")
@@ -67,8 +72,6 @@ class CheckedFile(LoadedFile):
     def json_as(self, shape: Any) -> Any:
         """The JSON content decoded into a msgspec type, once for each."""
         if shape not in self._parsed:
-            import msgspec  # it is only needed where JSON is checked
-
             try:
                 self._parsed[shape] = msgspec.json.decode(self.read(), type=shape)
             except msgspec.MsgspecError as error:
@@ -116,6 +119,9 @@ class CheckedBundle:
         self.metadata: Mapping[str, Any] = bundle.resource.metadata
         self.state: DatasetState = bundle.state
         self.existing: Dataset | None = bundle.existing
+        self._selector = discovered.job.selector
+        self._store = store
+        self._profiles: dict[str, FileProfile] = {}
         self._files = _files_of(bundle, store)
         self._stored = tuple([one.file for one in self._files.values()])
         self.files = cast("Mapping[str, BundleFile]", self._files)
@@ -131,6 +137,39 @@ class CheckedBundle:
         return cast(BundleFile, self._files[chosen.file_id])
 
     get_file = require_file
+
+    @functools.cached_property
+    def peers(self) -> str:
+        """With which datasets its files are compared; see `domain.profile`."""
+        return peers_of(self._store.bucket, self.provider, self.dataset_type, self._selector.canonical)
+
+    def profile(self, file_id: str) -> FileProfile:
+        """Return what can be counted in a file; see `Bundle`."""
+        if file_id not in self._profiles:
+            self._profiles[file_id] = make_profile(self._files[file_id])
+        return self._profiles[file_id]
+
+    @property
+    def new_profiles(self) -> dict[str, FileProfile]:
+        """The profiles of new files that were made until now."""
+        return {file_id: made for file_id, made in self._profiles.items() if self._files[file_id].is_new}
+
+    def earlier_profiles(self, file_id: str) -> Sequence[FileProfile]:
+        """Return the profiles of earlier revisions of a file, newest first; see `Bundle`."""
+        if self.existing is None:
+            return ()
+        kept = self._store.catalogue.datasets.find_profiles(self.existing.dataset_id, file_id, MOST_PROFILES)
+        if kept or file_id not in self.existing.files:
+            return kept
+        # The check is new in this lake. Its last revision is read, and those of no other dataset.
+        current = self._store.load_files(self.existing, lazy=True)
+        with current:
+            return (make_profile(current[file_id]),)
+
+    def other_profiles(self, file_id: str) -> Sequence[FileProfile]:
+        """Return the profile of the same file of each of the last other datasets; see `Bundle`."""
+        own = None if self.existing is None else self.existing.dataset_id
+        return self._store.catalogue.datasets.find_peer_profiles(self.peers, file_id, own, MOST_PROFILES)
 
     def as_loaded_files(self) -> dict[str, LoadedFile]:
         """Return the same files as `post_load_files` sees them."""
@@ -164,32 +203,97 @@ def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFil
     return files
 
 
-def find_rejection_reasons(
-    bundle: LoadedBundle, seen: CheckedBundle, checks: Sequence[BundleCheck], shrunk: float
-) -> tuple[str, ...]:
-    """Return why a changed bundle is rejected, a sentence each. Empty: it is not.
+class Findings(msgspec.Struct, frozen=True):
+    """What was found in a bundle.
+
+    Attributes:
+        reasons: Why it is rejected, a sentence each. Empty: it is not.
+        warnings: What checks with the mode `warn` found, likewise.
+        profiles: The profiles of new files that checks have made.
+        peers: With which datasets these are compared.
+    """
+
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    profiles: tuple[FileProfile, ...] = ()
+    peers: str = ""
+
+
+def check_bundle(
+    bundle: LoadedBundle,
+    seen: CheckedBundle,
+    see_again: Callable[[], CheckedBundle],
+    checks: Sequence[BundleCheck],
+    shrunk: float,
+    calls: CheckCalls,
+    stop: threading.Event,
+) -> Findings:
+    """Return what is found in a changed bundle.
 
     Args:
         bundle: What was loaded.
-        seen: The same bundle, for checks.
+        seen: The same bundle, for checks. It is closed.
+        see_again: Makes it anew.
         checks: Those that are for this kind of dataset.
         shrunk: A file of which less than this share is left is suspicious; 0: none is.
+        calls: Calls the checks.
+        stop: Stops the run.
 
     Raises:
         StopProcessing: A check stops the run.
         FatalError: A check stops it loudly.
         IntegrityError: An object of the lake that a check reads is damaged.
         MissingExtraError: A check lacks a package.
+        CheckHangs: A check that rejects did not end in time.
+        SourceError: The run has to stop.
     """
-    reasons = [*_find_broken(bundle, seen)] if bundle.bundle_type.file_checks else []
-    reasons += [*_find_lost_feeds(bundle), *_find_shrunk(bundle, shrunk)]
-    if not reasons:
-        for check in checks:
-            reasons += _run_check(check, seen)
-    shown = [one_line(SourceError(reason))[:MOST_CHARACTERS] for reason in reasons[:MOST_REASONS]]
-    if len(reasons) > MOST_REASONS:
-        shown.append(f"and {len(reasons) - MOST_REASONS} more")
-    return tuple(shown)
+    reasons, warnings = _Sentences(), _Sentences()
+    for reason in _find_broken(bundle, seen) if bundle.bundle_type.file_checks else ():
+        reasons.add(reason)
+    for reason in (*_find_lost_feeds(bundle), *_find_shrunk(bundle, shrunk)):
+        reasons.add(reason)
+    profiles: dict[str, FileProfile] = {}
+    for check in () if reasons.are_any else checks:
+        warns = check.mode == "warn"
+        try:
+            (warnings if warns else reasons).extend(calls.find_problems(check, seen, stop))
+        except CheckHangs as error:
+            if not warns:
+                raise SourceError(f"{error}. The next run tries again.") from error
+            warnings.add(f"{error}.")
+            seen = see_again()  # the thread of that call may go on reading the other one
+            continue
+        seen.close()  # the next check reads from the beginning
+        profiles.update(seen.new_profiles)
+    return Findings(reasons.shown, warnings.shown, tuple(profiles.values()), seen.peers)
+
+
+class _Sentences:
+    """Sentences about a bundle: at most so many, each at most so long, and the number of the others."""
+
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._more = 0
+        self._is_cut = False
+
+    def add(self, sentence: str) -> None:
+        self.extend(Found((sentence,)))
+
+    def extend(self, found: Found) -> None:
+        free = MOST_REASONS - len(self._first)
+        self._first += [one_line(SourceError(one))[:MOST_CHARACTERS] for one in found.problems[:free]]
+        self._more += len(found.problems[free:]) + found.more
+        self._is_cut = self._is_cut or found.is_cut
+
+    @property
+    def are_any(self) -> bool:
+        return bool(self._first)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        if not self._more:
+            return tuple(self._first)
+        return (*self._first, f"and {'at least ' if self._is_cut else ''}{self._more} more")
 
 
 def has_shrunk(reasons: str) -> bool:
@@ -227,22 +331,3 @@ def _find_shrunk(bundle: LoadedBundle, share: float) -> Iterator[str]:
                 f"{file_id}: it has {one.size:,} bytes, and had {before.size:,} in revision {before.revision_id}: less "
                 f"than {share:g} of it is suspicious {_SHRUNK}"
             )
-
-
-def _run_check(check: BundleCheck, seen: CheckedBundle) -> list[str]:
-    """Return what a check finds. If it raises, the bundle is not proved to be good, and that is what it found."""
-    try:
-        found: Iterable[str] | None = check.find_problems(seen)
-        if found is None:
-            return []
-        problems = [found] if isinstance(found, (str, bytes)) else list(found)
-        return [str(problem) or f"{check.name} found something, and did not say what" for problem in problems]
-    except (StopProcessing, FatalError, IntegrityError, MissingExtraError):
-        raise  # if the lake has a damaged object, or a package is missing, the bundle may be good
-    except (LoadError, SourceError) as error:
-        return [f"{check.name}: {error}"]
-    except BaseException as error:
-        logger.debug("the check %s raised", check.name, exc_info=error)
-        return [f"the check {check.name} raised {one_line(error)}"]
-    finally:
-        seen.close()  # the next check reads from the beginning

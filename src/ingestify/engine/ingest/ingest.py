@@ -28,7 +28,7 @@ from ingestify.engine.bundle.bundle_rules import asks_for_each
 from ingestify.engine.bundle.loaded_file import NOTHING_FOUND, LoadedResource
 from ingestify.engine.decision.change_detection import Action, Decision
 from ingestify.engine.ingest.bundle_objects import find_lost, publish, restore_in_quarantine
-from ingestify.engine.ingest.bundle_validation import CheckedBundle, find_rejection_reasons, shapes_of
+from ingestify.engine.ingest.bundle_validation import CheckedBundle, Findings, check_bundle, shapes_of
 from ingestify.engine.ingest.consistency import ConsistencyCheck
 from ingestify.engine.ingest.fetched_dataset import FetchedDataset
 from ingestify.engine.ingest.file_loading import FileLoading
@@ -42,6 +42,8 @@ from ingestify.errors import FatalError, LakeUnwritable, SourceError, StopProces
 __all__ = ["DatasetIngest"]
 
 logger = logging.getLogger(__name__)
+
+_NOTHING_FOUND = Findings()
 
 
 class DatasetIngest:
@@ -129,7 +131,8 @@ class DatasetIngest:
             if equals_quarantined:
                 return await self._stays_in_quarantine()
             # 3. Validate the bundle. Files that do not agree may have changed meanwhile after all.
-            rejected = self._validate(bundle)
+            found = self._validate(bundle)
+            rejected = found.reasons
             if rejected and await consistency.has_changed(is_suspicious=True):
                 continue
             has_same_reasons = entry is not None and entry.is_open and rejected == entry.reasons
@@ -140,7 +143,7 @@ class DatasetIngest:
             for one in bundle.new.values():
                 one.findings = NOTHING_FOUND  # decoded for the checks; a hundred datasets may wait for their commit
             published = publish(self._store, fetched.discovered, bundle)
-            return await self._commit(bundle, published, rejected)
+            return await self._commit(bundle, published, found)
 
     async def _ingest_description(self) -> Outcome:
         """Commit a changed name, state or metadata. No file is asked for, and the quarantine stays as it is.
@@ -195,21 +198,29 @@ class DatasetIngest:
 
     # ---- validation ------------------------------------------------------------------------------------
 
-    def _validate(self, bundle: LoadedBundle) -> tuple[str, ...]:
-        """Call `post_load_files`, once, and return why the bundle is rejected; empty if it is accepted."""
+    def _validate(self, bundle: LoadedBundle) -> Findings:
+        """Call `post_load_files`, once, and return what the checks find."""
         post_load = None if self._fetched.is_post_loaded else bundle.resource.post_load_files
         if post_load is None and not bundle.new:
-            return ()
-        seen = CheckedBundle(bundle, self._store, self._fetched.discovered, self._loader)
-        try:
-            if post_load is not None:
-                self._fetched.is_post_loaded = True
+            return _NOTHING_FOUND
+        seen = self._see(bundle)
+        if post_load is not None:
+            self._fetched.is_post_loaded = True
+            try:
                 _call_post_load(post_load, bundle, seen)
-                bundle.compare()
-                seen.state = bundle.state
-            return find_rejection_reasons(bundle, seen, self._checks, self._run.rules.shrunk) if bundle.new else ()
-        finally:
-            seen.close()
+            finally:
+                seen.close()
+            bundle.compare()
+            seen.state = bundle.state
+        if not bundle.new:
+            return _NOTHING_FOUND
+        rules, stop = self._run.rules, self._run.stop.event
+        return check_bundle(
+            bundle, seen, lambda: self._see(bundle), self._checks, rules.shrunk, rules.check_calls, stop
+        )
+
+    def _see(self, bundle: LoadedBundle) -> CheckedBundle:
+        return CheckedBundle(bundle, self._store, self._fetched.discovered, self._loader)
 
     # ---- ends ------------------------------------------------------------------------------------------
 
@@ -217,7 +228,7 @@ class DatasetIngest:
         self,
         bundle: LoadedBundle,
         published: dict[str, NewFile] | None = None,
-        rejected: tuple[str, ...] = (),
+        found: Findings = _NOTHING_FOUND,
         *,
         keeps_entry: bool = False,
         keeps_description: bool = False,
@@ -227,14 +238,14 @@ class DatasetIngest:
         Args:
             bundle: The files together.
             published: The new files, by file id.
-            rejected: Why the bundle goes into quarantine.
+            found: Why the bundle goes into quarantine, or what is published with it.
             keeps_entry: Whether the dataset's entry in the quarantine stays as it is.
             keeps_description: Whether the lake keeps the name and metadata that it has.
         """
         discovered, existing = self._fetched.discovered, self._decision.existing
         entry = None if keeps_entry else self._decision.entry
         kept = existing if keeps_description or bundle.keeps_description else None
-        change = self._make_change(bundle, published or {}, rejected, entry, kept)
+        change = self._make_change(bundle, published or {}, found, entry, kept)
         warn_of_missing_feeds(bundle, discovered, self._source_context)
         if bundle.is_in_doubt:
             discovered.progress.is_in_doubt = True
@@ -256,7 +267,7 @@ class DatasetIngest:
         self,
         bundle: LoadedBundle,
         published: dict[str, NewFile],
-        rejected: tuple[str, ...],
+        found: Findings,
         entry: QuarantineEntry | None,
         kept: Dataset | None,
     ) -> DatasetChange:
@@ -265,12 +276,12 @@ class DatasetIngest:
         Args:
             bundle: The files together.
             published: The new files, by file id.
-            rejected: Why the bundle goes into quarantine; empty if it does not.
+            found: Why the bundle goes into quarantine, or what is published with it.
             entry: The entry in the quarantine that this change settles.
             kept: The dataset in the lake whose name and metadata stay; None: they come from the announcement.
         """
         fetched, discovered, existing = self._fetched, self._fetched.discovered, self._decision.existing
-        resource = discovered.resource
+        resource, rejected = discovered.resource, found.reasons
         return DatasetChange(
             bucket=self._store.bucket,
             provider=discovered.provider,
@@ -299,6 +310,9 @@ class DatasetIngest:
             forgotten_file_ids=() if rejected else tuple(one for one in bundle.removed if one not in resource.files),
             dataset_id=None if entry is None else entry.dataset_id,
             rejected=rejected,
+            warnings=() if rejected else found.warnings,
+            profiles=() if rejected else found.profiles,
+            peers=found.peers,
             settlement=None
             if entry is None
             else Settlement(entry.entry_id, seen=entry.state, state=_settled(rejected)),
@@ -371,7 +385,7 @@ class DatasetIngest:
             outcome,
             error,
             dataset_id=None if dataset is None else dataset.dataset_id,
-            revision_id=None if applied is None or applied.revision is None else applied.revision.revision_id,
+            revision=None if applied is None else applied.revision,
             started_at=self._started_at,
         )
         return Outcome(dataset, task, current=outcome is not TaskOutcome.FAILED)

@@ -10,6 +10,7 @@ from ingestify.clock import now
 from ingestify.domain.change import AppliedChange
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.events import MetadataUpdated
+from ingestify.domain.revision import Revision
 from ingestify.domain.run import RunState, TaskOutcome, TaskSummary
 from ingestify.engine.discovery.discovered import Discovered
 
@@ -53,7 +54,7 @@ def summarize(
     error: str = "",
     *,
     dataset_id: str | None = None,
-    revision_id: int | None = None,
+    revision: Revision | None = None,
     started_at: dt.datetime | None = None,
 ) -> TaskSummary:
     """Return the line of a dataset that changed or failed, is in quarantine, or lacks a broken file.
@@ -63,7 +64,7 @@ def summarize(
         outcome: What became of it.
         error: Why it failed or is in quarantine, or which file of it is left out, and why.
         dataset_id: Its id, if the lake has it.
-        revision_id: The revision that it got.
+        revision: The revision that it got.
         started_at: When work on it began. None: there was no work.
     """
     moment = now()
@@ -76,6 +77,7 @@ def summarize(
         ended_at=moment,
         dataset_id=dataset_id,
         name=discovered.name,
-        revision_id=revision_id,
+        revision_id=None if revision is None else revision.revision_id,
         error=error,
+        warnings=() if revision is None else revision.warnings,
     )

@@ -165,7 +165,7 @@ class JobProgress:
         self._timings: dict[str, float] = {}
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(COUNTER_NAMES, 0)
-        self._bad_tasks: list[TaskSummary] = []
+        self._bad_tasks: list[TaskSummary] = []  # and those with warnings
         self._unwritten: list[TaskSummary] = []
         self._written = 0  # tasks in the catalogue; they are not kept here, as there may be a hundred thousand
         self._pending = 1  # the discovery counts as one
@@ -179,8 +179,10 @@ class JobProgress:
         """Keep the result of a dataset, and count it."""
         with self._lock:
             self._unwritten.append(task)
-            if task.state is RunState.FAILED or task.is_left_out:
+            if task.state is RunState.FAILED or task.is_left_out or task.warnings:
                 self._bad_tasks.append(task)
+            if task.warnings:
+                self._counts["warned"] += 1
             if task.is_left_out:
                 self._counts["left_out"] += 1
             self._counts[task.outcome.value] += 1
@@ -332,7 +334,7 @@ class JobProgress:
             self.matched.setdefault(key, set()).add(canonical_value(identifier[key]))
 
     def summary(self, *, with_tasks: bool = True) -> JobSummary:
-        """Return the state now, with the tasks that have an error.
+        """Return the state now, with the tasks that have an error or warnings.
 
         Args:
             with_tasks: False: without tasks.

@@ -247,6 +247,8 @@ class RunJobs:
             logger.info("%s is in quarantine: %s", task.name, task.error)
         elif task.is_left_out:
             logger.info("%s: %s", task.name, task.error)
+        if task.warnings:
+            logger.info("%s has warnings: %s", task.name, "; ".join(task.warnings))
         if self._listener.is_there:
             self._listener.tell("task_ended", progress.summary(with_tasks=False), task)
 

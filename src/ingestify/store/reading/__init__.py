@@ -9,5 +9,6 @@
 - `kloppy_frames`: kloppy's frames of many datasets as one; `frame_process`: the processes that make them;
   `frame_columns`: the columns of all.
 - `dataset_list`, `entry_list`: datasets and quarantine entries as tables; `table_list`: what both share.
+- `profiling`: what can be counted in a file.
 - `nothing_found`: why filters found nothing; `call_options`: options that were given as filters.
 """

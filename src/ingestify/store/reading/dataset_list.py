@@ -44,9 +44,12 @@ class DatasetList(TableList[Dataset]):
         """Yield the shown values of each dataset."""
         for dataset in self:
             row = shown_of(dataset)
-            if dataset.dataset_id in self._in_quarantine:
+            remarks = ["newer in quarantine"] if dataset.dataset_id in self._in_quarantine else []
+            if count := len(dataset.warnings):
+                remarks.append("1 warning" if count == 1 else f"{count} warnings")
+            if remarks:
                 row = tuple(
-                    f"{one} (newer in quarantine)" if name == "revision" else one
+                    f"{one} ({', '.join(remarks)})" if name == "revision" else one
                     for name, one in zip(self.columns, row, strict=True)
                 )
             yield row
@@ -163,6 +166,7 @@ def _row(dataset: Dataset, facts: dict[str, Any], *, is_older: bool) -> dict[str
         "state": dataset.state.value,
         "revision_id": last,
         "newer_in_quarantine": is_older,
+        "warnings": list(dataset.warnings),
         "feeds": sorted({file.data_feed_key for file in dataset.files.values()}),
         "created_at": dataset.created_at,
         "updated_at": dataset.updated_at,

@@ -115,6 +115,7 @@ class DatasetReader:
         state: StateArgument = None,
         selector: Selector | Mapping[str, object] | None = None,
         as_of: dt.datetime | dt.date | str | None = None,
+        has_warnings: bool = False,
         **keys: object,
     ) -> DatasetFilter:
         """Return the filter that the arguments of the reading methods describe.
@@ -139,6 +140,7 @@ class DatasetReader:
             selector=given_filters({**({} if selector is None else Selector.of(selector).attributes), **keys}),
             where=None if where is None else DatasetCondition.parse(where),
             as_of=None if as_of is None else moment_of(as_of),
+            has_warnings=has_warnings,
         )
         if wanted.as_of is not None:
             with contextlib.suppress(LakeNotFound):  # the reading says so
@@ -177,6 +179,7 @@ class DatasetReader:
         state: StateArgument = None,
         selector: Selector | Mapping[str, object] | None = None,
         as_of: dt.datetime | dt.date | str | None = None,
+        has_warnings: bool = False,
         **keys: object,
     ) -> DatasetCollection:
         """Return the datasets that the filters name, in the order in which they came into the lake.
@@ -203,6 +206,7 @@ class DatasetReader:
                 datetime: datasets that were there, each with the files of then (`Dataset.at`). What was deleted since
                 is named in a warning, as long as the event log keeps its deletion (`retention`). Names, states and
                 metadata are those of today, also for `state` and `where`. None: the lake as it is.
+            has_warnings: Whether only datasets with warnings of checks are wanted.
             **keys: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:
@@ -216,7 +220,7 @@ class DatasetReader:
         if page is not None and page_size is None:
             raise ValueError("page needs page_size: how many datasets a page has.")
         wanted = self.dataset_filter(
-            dataset_type, provider, dataset_id, dataset_state, where, state, selector, as_of, **keys
+            dataset_type, provider, dataset_id, dataset_state, where, state, selector, as_of, has_warnings, **keys
         )
         metadata = self.catalogue.datasets.read_metadata(wanted)
         if not metadata.row_count:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypedDict
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.identifier import Identifier
+from ingestify.domain.profile import FileProfile
 from ingestify.domain.selector import Filters, identifier_matches
 
 __all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "DatasetsPort", "KnownDataset", "StorageTotals"]
@@ -26,6 +27,7 @@ class DatasetFilter:
         where: A further condition; None: there is none. It is not for the entries of the quarantine.
         as_of: Only what was in the lake at this moment, in UTC; None: what is there now. The other conditions are on
             what is known of a dataset today.
+        has_warnings: Whether only datasets with warnings are wanted.
     """
 
     bucket: str
@@ -36,6 +38,7 @@ class DatasetFilter:
     selector: Filters = dataclasses.field(default_factory=dict)
     where: DatasetCondition | None = None
     as_of: dt.datetime | None = None
+    has_warnings: bool = False
 
     def names(self, dataset: Dataset) -> bool:
         """Whether the filter names a dataset, apart from `where`."""
@@ -45,6 +48,7 @@ class DatasetFilter:
             and (self.dataset_ids is None or dataset.dataset_id in self.dataset_ids)
             and (not self.states or dataset.state in self.states)
             and (self.as_of is None or dataset.created_at <= self.as_of)
+            and (not self.has_warnings or bool(dataset.warnings))
         )
 
     def names_identity(self, provider: str, dataset_type: str, identifier: Identifier) -> bool:
@@ -132,6 +136,19 @@ class DatasetsPort(Protocol):
 
     def count_by_kind(self, dataset_filter: DatasetFilter) -> Mapping[tuple[str, str, DatasetState], int]:
         """Count the datasets that the filter names by (provider, dataset type, state). It has no `where`."""
+
+    def find_profiles(self, dataset_id: str, file_id: str, limit: int) -> Sequence[FileProfile]:
+        """Return the profiles of a file in the last revisions of a dataset that have one, newest first."""
+
+    def find_peer_profiles(self, peers: str, file_id: str, besides: str | None, limit: int) -> Sequence[FileProfile]:
+        """Return the newest profile of a file of each of the last datasets that are compared with each other.
+
+        Args:
+            peers: Which datasets are compared with each other; see `domain.profile`.
+            file_id: The file.
+            besides: The id of a dataset that is left out; None: none is.
+            limit: The most profiles that are read.
+        """
 
     def storage_totals(self, bucket: str) -> StorageTotals:
         """Count what a bucket holds."""
