@@ -15,6 +15,7 @@ FRAMEWORKS = (
     "_check_*",  # pydantic
     "_create_ssl_ctx",  # PyMySQL
     "_drop_keys",
+    "_gather_configuration",  # pydantic
     "model_config",
     "_repr_html_",  # Jupyter
     "__getattr__",  # a module's

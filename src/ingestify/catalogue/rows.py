@@ -298,9 +298,7 @@ def file_from_row(row: Sequence[Any]) -> File:
     )
 
 
-def revisions_from_text(
-    revisions: str | None, files: str | None, warnings: str | None = None
-) -> tuple[Revision, ...]:
+def revisions_from_text(revisions: str | None, files: str | None, warnings: str | None = None) -> tuple[Revision, ...]:
     """Return the revisions of one dataset, oldest first.
 
     Args:

@@ -23,7 +23,7 @@ from ingestify.engine.bundle.check_calls import MOST_REASONS, CheckCalls, CheckH
 from ingestify.engine.bundle.loaded_file import FileKind
 from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.report.report import one_line
-from ingestify.errors import SourceError
+from ingestify.errors import FatalError, IntegrityError, MissingExtraError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, LoadedFile
 from ingestify.store.reading.profiling import make_profile
@@ -263,6 +263,9 @@ def check_bundle(
             warnings.add(f"{error}.")
             seen = see_again()  # the thread of that call may go on reading the other one
             continue
+        except (StopProcessing, FatalError, IntegrityError, MissingExtraError):
+            seen.close()
+            raise
         seen.close()  # the next check reads from the beginning
         profiles.update(seen.new_profiles)
     return Findings(reasons.shown, warnings.shown, tuple(profiles.values()), seen.peers)
