@@ -64,7 +64,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "own-source",
             "consumer",
             "a-check",
-        "a-check-that-warns",
+            "a-check-that-warns",
             "a-secret-reader",
             "a-transformation",
             "an-event-reader",
