@@ -7,6 +7,8 @@ VENV ?= .venv
 LOCK ?= -c constraints.txt
 # Which extras of pyproject.toml the environment has.
 EXTRAS ?= dev,docs
+# What installs them: pip, or uv, which takes a fifth of the time: make install PIP='uv pip'.
+PIP ?= $(BIN)/python -m pip
 # How many tests run side by side: a number, or auto for one a core, and one more where slow ones are among them.
 JOBS ?= auto
 
@@ -21,9 +23,11 @@ INSTALLED := $(VENV)/.installed
 KEPT := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(VENV))/pycache
 PYTEST := $(KEPT) $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 WHAT ?=
+# The extras whose tests need an environment of their own, as their pins must not meet ours.
+SEPARATE := $(notdir $(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/separate/*/))))
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-all test-exhaustive integration lint format types docs docs-serve reference bench demo lock hooks build clean
+.PHONY: help install test test-all test-exhaustive test-separate integration lint format types docs docs-serve reference bench demo lock hooks build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -32,7 +36,7 @@ install: $(INSTALLED) ## the virtual environment, with all that the other comman
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -e '.[$(EXTRAS)]' $(LOCK)
+	VIRTUAL_ENV=$(abspath $(VENV)) $(PIP) install -q -e '.[$(EXTRAS)]' $(LOCK)
 	@touch $@
 
 test: $(INSTALLED) ## the quick tests; those of one room: make test WHAT=tests/unit/checks
@@ -43,6 +47,11 @@ test-all: $(INSTALLED) ## every test but the exhaustive ones; those of servers a
 
 test-exhaustive: $(INSTALLED) ## the checks at full size of which the others have samples
 	$(PYTEST) -m exhaustive $(WHAT)
+
+test-separate: ## the tests of one orchestrator, in an environment of its own, .venv-dagster: make test-separate EXTRA=dagster
+	@test -n "$(EXTRA)" || { echo "name one: make test-separate EXTRA=dagster; there are" $(SEPARATE); exit 2; }
+	$(MAKE) --no-print-directory install VENV=$(VENV)-$(EXTRA) EXTRAS=$(EXTRA),separate LOCK=
+	$(KEPT) $(VENV)-$(EXTRA)/bin/python -m pytest -q --confcutdir tests/separate tests/separate/$(EXTRA)
 
 integration: $(INSTALLED) ## the tests with databases and object stores
 	$(PYTEST) -m integration
@@ -88,4 +97,4 @@ build: $(INSTALLED) ## the wheel and the source distribution, into dist/
 	$(BIN)/python -m build
 
 clean: ## remove what these commands made
-	rm -rf $(VENV) site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache ingestify-demo
+	rm -rf $(VENV) $(addprefix $(VENV)-,$(SEPARATE)) site dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache ingestify-demo

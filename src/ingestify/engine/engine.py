@@ -386,6 +386,21 @@ class IngestionEngine:
                 next(iter_discovered(progress, self.store, lambda *_: None), None)
         return look.usage.requests
 
+    def list_selectors(self, plan: IngestionPlan) -> list[Selector]:
+        """Return the selectors of a plan: those that it names, and those that its source discovers.
+
+        A source that discovers its selectors is asked, with a request or a few; nothing else is.
+
+        Args:
+            plan: One of `ingestion_plans`.
+
+        Raises:
+            Exception: Any error of the source.
+        """
+        look = FetchContext(Usage(), threading.Event())
+        with self._sources.fetcher_of(plan.source).activated(look):
+            return [job.selector for job in expand_plan(plan, {}, self._parse_expression).jobs]
+
     def _new_run(
         self, plans: Sequence[IngestionPlan], filters: Filters, kind: Mapping[str, str | None], **options: Any
     ) -> IngestionRun:

@@ -1,5 +1,8 @@
 """Orchestrators run a lake: Dagster, Airflow and Prefect. None of them is imported before its own module is.
 
+dagster      the lake in Dagster
+selectors    the partitions that the providers have
+tables       a build of the columnar tables
 running      one run in the orchestrator's worker, and its outcome, which can be pickled
 event_log    what changed since a position of the event log, by asset and partition
 assets       the assets of the ingestion plans, without opening anything

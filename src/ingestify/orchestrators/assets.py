@@ -66,11 +66,14 @@ class LakeAsset:
             )
         return asset_uri(self.lake, self.provider, self.dataset_type, self.bucket)
 
-    def partition_of(self, identifier: Mapping[str, object]) -> str:
-        """Return the partition key of a dataset; empty: the asset has no partitions, or the dataset lacks a key."""
-        if not self.keys or not all(key in identifier for key in self.keys):
+    def partition_of(self, attributes: Mapping[str, object]) -> str:
+        """Return the partition key of a dataset's identifier, or of a selector.
+
+        Empty: the asset has no partitions, or a key is not there.
+        """
+        if not self.keys or not all(key in attributes for key in self.keys):
             return ""
-        return partition_key({key: identifier[key] for key in self.keys})
+        return partition_key({key: attributes[key] for key in self.keys})
 
 
 def find_config_file(config: str | Path | None) -> Path:

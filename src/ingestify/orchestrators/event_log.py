@@ -123,10 +123,15 @@ class AssetChange:
     last_modified_at: dt.datetime | None
 
     @property
+    def name(self) -> str:
+        """Its asset's name for people: `statsbomb/match`."""
+        return f"{self.provider}/{self.dataset_type}"
+
+    @property
     def run_key(self) -> str:
         """A text that is the same for the same change: `statsbomb/match/competition_id=11/season_id=90@1234`."""
         partition = f"/{self.partition_key}" if self.partition_key else ""
-        return f"{self.provider}/{self.dataset_type}{partition}@{self.position}"
+        return f"{self.name}{partition}@{self.position}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -215,7 +215,7 @@ def run_lake(
     except RunFailed:
         raise
     except IngestifyError as error:
-        raise RunFailed(one_line(error), may_help=_may_help(error)) from error
+        raise RunFailed(one_line(error), may_help=may_help(error)) from error
 
 
 def _outcome(
@@ -299,9 +299,8 @@ def _raise_if_failed(report: RunReport, outcome: RunOutcome, catalogue: Catalogu
     """
     failed = dataclasses.replace(outcome, state=OutcomeState.FAILED)
     if report.error is not None:
-        may_help = _may_help(report.error)
         message = f"{one_line(report.error)} ({outcome.summary})"
-        raise RunFailed(message, may_help=may_help, outcome=failed) from report.error
+        raise RunFailed(message, may_help=may_help(report.error), outcome=failed) from report.error
     if report.state is RunState.FAILED:
         raise RunFailed(outcome.summary, may_help=True, outcome=failed)
     if report.jobs and all(_is_held_up(job) and not job.counters.ended for job in report.jobs):
@@ -327,7 +326,7 @@ _NEEDS_A_PERSON = (ConfigurationError, LakeIdentityError, LakeVersionError, Lake
 _REFUSED = (401, 403)
 
 
-def _may_help(error: BaseException) -> bool:
+def may_help(error: BaseException) -> bool:
     """Return whether a retry can help against an error. Of an error that is not known, it may."""
     if isinstance(error, (SecretError, DeadlineReached)):
         return True  # a vault may not respond at the moment; the retry goes on where the deadline came
