@@ -51,7 +51,8 @@ test-exhaustive: $(INSTALLED) ## the checks at full size of which the others hav
 test-separate: ## the tests of one orchestrator, in an environment of its own, .venv-dagster: make test-separate EXTRA=dagster
 	@test -n "$(EXTRA)" || { echo "name one: make test-separate EXTRA=dagster; there are" $(SEPARATE); exit 2; }
 	$(MAKE) --no-print-directory install VENV=$(VENV)-$(EXTRA) EXTRAS=$(EXTRA),separate LOCK=
-	$(KEPT) $(VENV)-$(EXTRA)/bin/python -m pytest -q --confcutdir tests/separate tests/separate/$(EXTRA)
+	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(VENV)-$(EXTRA))/pycache \
+	  $(VENV)-$(EXTRA)/bin/python -m pytest -q --confcutdir tests/separate tests/separate/$(EXTRA)
 
 integration: $(INSTALLED) ## the tests with databases and object stores
 	$(PYTEST) -m integration

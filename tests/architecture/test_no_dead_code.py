@@ -23,6 +23,7 @@ FRAMEWORKS = (
     "__suppress_context__",  # Python prints a traceback by it
     "asctime",  # logging
     "buffer_text",  # pyexpat
+    "build_defs",  # Dagster
     "datefmt",  # logging
     "format_commands",  # click
     "get_command",
