@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     )
     from ingestify.events.relay import RelayResult
     from ingestify.fetch.loader import retrieve_http
+    from ingestify.logging_context import LogContextFilter, log_context
     from ingestify.main import EventLogConsumer, debug_source, get_datastore, get_dev_engine, get_engine
     from ingestify.main.adoption import adopt
     from ingestify.main.offer import competitions, matches
@@ -160,6 +161,7 @@ _MODULES = {
         "StoreError",
     ),
     "fetch.loader": ("retrieve_http",),
+    "logging_context": ("LogContextFilter", "log_context"),
     "main": ("EventLogConsumer", "debug_source", "get_datastore", "get_dev_engine", "get_engine"),
     "main.adoption": ("adopt",),
     "main.offer": ("competitions", "matches"),
@@ -231,6 +233,7 @@ __all__ = [
     "LockCheck",
     "LockError",
     "LockStatus",
+    "LogContextFilter",
     "MapResult",
     "Message",
     "MessagesRefused",
@@ -293,6 +296,7 @@ __all__ = [
     "get_datastore",
     "get_dev_engine",
     "get_engine",
+    "log_context",
     "matches",
     "retrieve_http",
 ]

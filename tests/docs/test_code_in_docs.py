@@ -74,6 +74,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "writing",
             "an-older-project",
             "a-run-hook",
+            "log-context",
             "a-data-frame",
             "as-it-was",
             "what-changed",

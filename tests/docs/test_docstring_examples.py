@@ -48,6 +48,8 @@ DOCUMENTED = [
     ingestify.IngestionEngine.sql,
     ingestify.Dataset.to_polars,
     ingestify.debug_source,
+    ingestify.asset_uri,
+    ingestify.LogContextFilter,
 ]
 
 

@@ -5,6 +5,7 @@ options             options that commands share: the lake, filters, output
 console             how a command shows results, by -q, -v and --json
 output              writes to stdout
 logs                writes to stderr, and sets up logging
+json_stderr         stderr as JSON Lines
 standard_streams    prepares stdin, stdout and stderr
 exit_codes          the exit codes, and the one of a run
 confirmation        asks before something is removed or moved

@@ -11,7 +11,7 @@ import click
 
 from ingestify._version import __version__
 from ingestify.cli.exit_codes import EXIT_CODES, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_STOPPED
-from ingestify.cli.logs import write_stderr, write_stderr_block
+from ingestify.cli.logs import in_chosen_form, is_json, write_error, write_stderr, write_stderr_block
 from ingestify.cli.output import OutputLost, abandon_stdout, flush
 from ingestify.data_stdout import giving_stdout_back
 from ingestify.errors import ConfigurationError, IngestifyError, StopProcessing
@@ -101,12 +101,13 @@ def app() -> None:
 def run_command_line(arguments: list[str]) -> int:
     """Run one command and return its exit code. Errors are printed to stderr, tracebacks only with --debug."""
     code = EXIT_OK
-    try:
-        with at_command_line(), giving_stdout_back():
-            code = _run(arguments)
-            flush()
-    except OutputLost as lost:
-        return _give_up_output(lost, code)
+    with in_chosen_form(arguments, os.environ):
+        try:
+            with at_command_line(), giving_stdout_back():
+                code = _run(arguments)
+                flush()
+        except OutputLost as lost:
+            return _give_up_output(lost, code)
     return code
 
 
@@ -136,7 +137,7 @@ def _end_with(error: BaseException, *, debug: bool) -> int:
         case click.exceptions.Exit():
             return error.exit_code
         case click.exceptions.Abort():
-            write_stderr("Aborted.")
+            write_stderr("Aborted.", logging.WARNING)
             return EXIT_INTERRUPTED
         case click.ClickException():
             _say_wrong_usage(error)
@@ -144,10 +145,10 @@ def _end_with(error: BaseException, *, debug: bool) -> int:
         case KeyboardInterrupt():
             if is_terminal(sys.stderr):
                 write_stderr("")  # it shows ^C, and leaves the cursor behind it
-            write_stderr("Interrupted.")
+            write_stderr("Interrupted.", logging.WARNING)
             return EXIT_INTERRUPTED
         case StopProcessing():
-            write_stderr(f"Stopped by the source: {mask_text(str(error))}")
+            write_stderr(f"Stopped by the source: {mask_text(str(error))}", logging.ERROR)
             return EXIT_STOPPED
     _say_error(error, debug=debug, unexpected=not isinstance(error, IngestifyError))
     return EXIT_FAILED
@@ -158,7 +159,7 @@ def _give_up_output(lost: OutputLost, code: int) -> int:
     abandon_stdout()
     if lost.reader_left:
         return code
-    write_stderr(f"Error: {lost}")
+    write_stderr(f"Error: {lost}", logging.ERROR)
     return EXIT_FAILED
 
 
@@ -176,7 +177,7 @@ def _say_wrong_usage(error: click.ClickException) -> None:
         write_stderr_block(context.get_usage())
         write_stderr(f"Try '{context.command_path} --help' for help.")
         write_stderr("")
-    write_stderr_block(f"Error: {mask_text(error.format_message())}")
+    write_stderr_block(f"Error: {mask_text(error.format_message())}", logging.ERROR)
 
 
 def _say_error(error: BaseException, *, debug: bool, unexpected: bool = False) -> None:
@@ -186,7 +187,10 @@ def _say_error(error: BaseException, *, debug: bool, unexpected: bool = False) -
     if unexpected:
         text = f"{type(error).__name__}: {text}"
     # Only the messages about a configuration or an expression have several lines.
-    (write_stderr_block if isinstance(error, ConfigurationError) else write_stderr)(f"Error: {text}")
+    is_block = isinstance(error, ConfigurationError)
+    write_error(f"Error: {text}", error, is_block=is_block, has_traceback=debug or unexpected)
+    if is_json():
+        return
     if debug:
         logging.getLogger("ingestify").debug("the traceback", exc_info=error)
     elif unexpected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -36,7 +37,7 @@ def two_stage_interrupt(
             before_leaving()
             os._exit(EXIT_INTERRUPTED)
         was_asked.set()
-        write_stderr(f"{stopping} Press Ctrl-C again to leave at once.")
+        write_stderr(f"{stopping} Press Ctrl-C again to leave at once.", logging.WARNING)
         stop()
 
     if threading.current_thread() is not threading.main_thread():

@@ -5,27 +5,37 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime as dt
+import itertools
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from ingestify.cli.json_stderr import JsonStderr, taking_stderr
+from ingestify.logging_context import LogContextFilter
 from ingestify.masking import mask_text
 from ingestify.progress.audience import is_terminal
 from ingestify.progress.printable import printable, printable_block
 
 __all__ = [
     "FORMAT_VARIABLE",
+    "JSON_FORMAT",
     "choose_format",
     "collapsed_repeats",
+    "in_chosen_form",
     "set_run_id",
     "set_up_logging",
+    "write_error",
     "write_progress",
     "write_stderr",
     "write_stderr_block",
 ]
 
 FORMAT_VARIABLE = "INGESTIFY_LOG_FORMAT"
+FORMAT_OPTION = "--log-format"
+
+JSON_FORMAT = "json"
+"""The format with which all that goes to stderr is JSON Lines."""
 
 _FOR_PEOPLE = "%(message)s"
 _FOR_PEOPLE_DEBUGGING = "%(asctime)s %(levelname)-7s %(threadName)s %(name)s: %(message)s"
@@ -35,19 +45,89 @@ _WITHOUT_TERMINAL_DEBUGGING = "%(asctime)s %(levelname)s run=%(run_id)s %(thread
 _NO_RUN = "-"
 _run_id = _NO_RUN
 _chosen_format: str | None = None
+_json: JsonStderr | None = None
 
 
-def write_stderr(text: str) -> None:
+@contextlib.contextmanager
+def in_chosen_form(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[None]:
+    """Write JSON Lines to stderr while the block runs, if the command line or the environment asks for them.
+
+    This holds from before the command line is understood, as an error of it is written there, too.
+    """
+    global _json
+    if _asked_format(arguments, environment) != JSON_FORMAT or _json is not None:
+        yield
+        return
+    try:
+        with taking_stderr() as _json:
+            yield
+    finally:
+        _json = None
+
+
+def _asked_format(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    asked = environment.get(FORMAT_VARIABLE, "")
+    for argument, value in itertools.pairwise([*arguments, ""]):
+        if argument == FORMAT_OPTION:
+            asked = value
+        elif argument.startswith(f"{FORMAT_OPTION}="):
+            asked = argument.partition("=")[2]
+    return asked
+
+
+def write_stderr(text: str, level: int = logging.INFO) -> None:
     """Write a line to stderr, above a progress line if there is one. May be called from any thread; never raises.
 
     Characters that a terminal would obey, and line breaks, are escaped: see `ingestify.progress.printable`.
+
+    Args:
+        text: The line.
+        level: How serious it is, where stderr is JSON.
     """
-    _write(printable(text))
+    if _json is None:
+        _write(printable(text))
+    else:
+        _write_json(text, level)
 
 
-def write_stderr_block(text: str) -> None:
+def write_stderr_block(text: str, level: int = logging.INFO) -> None:
     """Write a text of several lines in the same way. Each line but the first begins with a blank."""
-    _write(printable_block(text))
+    if _json is None:
+        _write(printable_block(text))
+    else:
+        _write_json(text, level)
+
+
+def write_error(text: str, error: BaseException, *, is_block: bool = False, has_traceback: bool = False) -> None:
+    """Write the sentence about the error that ended a command.
+
+    Args:
+        text: The sentence.
+        error: The error.
+        is_block: Whether the sentence has several lines.
+        has_traceback: Whether the traceback belongs to it, where stderr is JSON.
+    """
+    if _json is None:
+        (write_stderr_block if is_block else write_stderr)(text)
+    else:
+        _write_json(text, logging.ERROR, error if has_traceback else None)
+
+
+def is_json() -> bool:
+    """Whether stderr is JSON Lines."""
+    return _json is not None
+
+
+def _write_json(text: str, level: int, error: BaseException | None = None) -> None:
+    if _json is not None and text:
+        exc_info = None if error is None else (type(error), error, error.__traceback__)
+        _json.write_record(
+            logging.LogRecord("ingestify", level, "", 0, "%s", (mask_text(text),), exc_info), _run_of_command()
+        )
+
+
+def _run_of_command() -> str:
+    return "" if _run_id == _NO_RUN else _run_id
 
 
 def _write(text: str) -> None:
@@ -66,10 +146,14 @@ def set_run_id(run_id: str) -> None:
 def choose_format(pattern: str | None) -> None:
     """Set the format of log lines, in the %-style of Python's logging, with `run_id` besides; None: the default.
 
+    `json` is chosen by `in_chosen_form`.
+
     Raises:
         ValueError: It is no format, or names an unknown field.
     """
     global _chosen_format
+    if pattern == JSON_FORMAT:
+        pattern = None
     if pattern is not None:
         _ShownFormatter(pattern).format(logging.LogRecord("ingestify", logging.INFO, "", 0, "", None, None))
     _chosen_format = pattern
@@ -94,6 +178,7 @@ class _ShownFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
         record.run_id = _run_id
+        LogContextFilter().filter(record)
         record.asctime = self.formatTime(record)
         message = mask_text(self.formatMessage(record))
         # Records of ingestify are one line each. Other packages may log several, as Python's warnings do.
@@ -115,7 +200,10 @@ class _StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            _write(self.format(record))
+            if _json is None:
+                _write(self.format(record))
+            else:
+                _json.write_record(record, _run_of_command())
         except Exception:  # noqa: BLE001 - logging's own way
             self.handleError(record)
 
@@ -194,4 +282,4 @@ def collapsed_repeats() -> Iterator[None]:
     finally:
         handlers[0].removeFilter(repeats)
         for line in repeats.lines():
-            write_stderr(mask_text(line))
+            write_stderr(mask_text(line), logging.ERROR)

@@ -267,7 +267,8 @@ def _choose_format(context: click.Context, parameter: click.Parameter, value: st
         choose_format(value or None)
     except ValueError as error:
         raise click.BadParameter(
-            f"'{value}' is no format of a log line: {error}. Write one such as '%(asctime)s %(run_id)s %(message)s'.",
+            f"'{value}' is no format of a log line: {error}. Write json, or one such as '%(asctime)s %(run_id)s "
+            "%(message)s'.",
             context,
             parameter,
         ) from error
@@ -293,8 +294,9 @@ def console_options(function: Callable[..., Any]) -> Callable[..., Any]:
             envvar=FORMAT_VARIABLE,
             expose_value=False,
             callback=_choose_format,
-            help="The format of a log line, in the %-style of Python's logging; %(run_id)s is the run. Default: the "
-            "message; if stderr is no terminal, also the time (UTC), the level and the run.",
+            help="json: all that goes to stderr is JSON Lines. Or the format of a log line, in the %-style of Python's "
+            "logging; %(run_id)s is the run. Default: the message; if stderr is no terminal, also the time (UTC), the "
+            "level and the run.",
         ),
     )
 

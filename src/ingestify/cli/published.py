@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -64,4 +65,4 @@ def tell_result(result: RelayResult, console: Console) -> None:
         parts.append(counted(result.refused, "dead letter"))
     console.tell(f"{result.name}: {', '.join(parts)}, at {result.position}")
     if result.error is not None:
-        write_stderr(f"{result.name}: not delivered: {result.error}")
+        write_stderr(f"{result.name}: not delivered: {result.error}", logging.ERROR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from ingestify.cli.logs import write_stderr
@@ -20,14 +21,19 @@ def tell_outcome(report: RunReport) -> None:
     """Say on stderr what went wrong in a run, what stopped it, and what can be done about it."""
     _tell_jobs("skipped", report.jobs_left_to_others, "skipped, as other runs hold them.")
     for reason, (datasets, selectors) in report.left_alone.items():
-        write_stderr(f"{describe_left_alone(reason, datasets, selectors)}; what has arrived is kept.")
+        write_stderr(f"{describe_left_alone(reason, datasets, selectors)}; what has arrived is kept.", logging.WARNING)
     _tell_tasks("failed", report.failed_tasks, f"failed; {remedy('status --failed')} lists them.")
     if quarantined := report.quarantined_tasks:
         _tell_tasks("in quarantine", quarantined)
-        write_stderr(f"Readers see the datasets as they were; {remedy('quarantine list')} shows what waits, and why.")
+        write_stderr(
+            f"Readers see the datasets as they were; {remedy('quarantine list')} shows what waits, and why.",
+            logging.WARNING,
+        )
     if left_out := report.left_out_tasks:
         _tell_tasks("broken", left_out, f"lack a broken file; {remedy('status --failed')} lists them.")
-        write_stderr("Their other files are in the lake, and the next run requests the broken ones again.")
+        write_stderr(
+            "Their other files are in the lake, and the next run requests the broken ones again.", logging.WARNING
+        )
     if warned := report.warned_tasks:
         lines = [f"warning: {task.name or task.identifier}: {'; '.join(task.warnings)}" for task in warned]
         _tell_first(lines, f"have warnings; {remedy('list --warnings')} lists them.")
@@ -37,10 +43,11 @@ def tell_outcome(report: RunReport) -> None:
     if report.totals.unlisted:
         write_stderr(
             f"The datasets that are not listed any more are not marked MISSING yet; {remedy('run --accept-missing')} "
-            "marks them, and so does the next run if it finds the same."
+            "marks them, and so does the next run if it finds the same.",
+            logging.WARNING,
         )
     if report.error is not None:
-        write_stderr(_end_text(report, report.error))
+        write_stderr(_end_text(report, report.error), _level_of(report.error))
 
 
 def _tell_tasks(what: str, tasks: Sequence[TaskSummary], more: str = "") -> None:
@@ -54,9 +61,14 @@ def _tell_jobs(what: str, jobs: Sequence[JobSummary], more: str = "") -> None:
 def _tell_first(lines: Sequence[str], more: str) -> None:
     """Write the first lines, and how many more there are; without `more`, those are said elsewhere."""
     for line in lines[:SHOWN_FAILURES]:
-        write_stderr(line)
+        write_stderr(line, logging.WARNING)
     if more and len(lines) > SHOWN_FAILURES:
-        write_stderr(f"… and {len(lines) - SHOWN_FAILURES:,} more {more}")
+        write_stderr(f"… and {len(lines) - SHOWN_FAILURES:,} more {more}", logging.WARNING)
+
+
+def _level_of(error: BaseException) -> int:
+    is_asked_for = isinstance(error, (KeyboardInterrupt, DeadlineReached))
+    return logging.WARNING if is_asked_for else logging.ERROR
 
 
 def _end_text(report: RunReport, error: BaseException) -> str:

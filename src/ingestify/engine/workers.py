@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ingestify.errors import SourceError
+from ingestify.logging_context import bound, run_of_thread
 from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["Gate", "ReaderLeft", "RunThread", "StopToken", "TaskQueue", "WorkerPool"]
@@ -22,10 +23,20 @@ class ReaderLeft(Exception):
 
 
 class RunThread(threading.Thread):
-    """A thread of a run, for which the run waits. A callback in such a thread may call the engine again."""
+    """A thread of a run, for which the run waits. A callback in such a thread may call the engine again.
+
+    Its log lines are about the run of the thread that made it.
+    """
 
     def __init__(self, work: Callable[[], None], name: str) -> None:
-        super().__init__(target=work, name=name, daemon=True)
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self._run_id = run_of_thread()
+
+    def run(self) -> None:
+        """Do the work."""
+        with bound(run=self._run_id):
+            self._work()
 
 
 class StopToken:

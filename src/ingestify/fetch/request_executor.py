@@ -30,6 +30,7 @@ from ingestify.fetch.transport.address_policy import AddressPolicy, AllowedHosts
 from ingestify.fetch.transport.content_encoding import Bomb, Truncated, UnknownEncoding
 from ingestify.fetch.transport.transport import AddressForbidden, BadUrl, TransportError
 from ingestify.fetch.transport.ways import Transports
+from ingestify.logging_context import bound
 from ingestify.masking import mask_url
 
 __all__ = ["NOT_FOUND", "RequestExecutor"]
@@ -178,7 +179,11 @@ class RequestExecutor:
     # ---- one try ---------------------------------------------------------------------------------------
 
     def _follow(self, request: OutgoingRequest, call: _Call[T], *, is_fresh: bool, may_renew: bool) -> T:
-        """Send a request, and follow redirects."""
+        """Send a request, and follow redirects. Log lines are about the host of the first request."""
+        with bound(host=self._limiters.of(request.url).host):
+            return self._follow_from(request, call, is_fresh=is_fresh, may_renew=may_renew)
+
+    def _follow_from(self, request: OutgoingRequest, call: _Call[T], *, is_fresh: bool, may_renew: bool) -> T:
         first = request.url
         seen = {first}
         was_encrypted = False

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestify.cli import demo
+from ingestify.domain.run import RunReport
 
 
 @pytest.mark.slow
@@ -58,7 +59,7 @@ def test_quietly_it_says_nothing(command):
 
 
 def test_an_interrupt_is_told(command, monkeypatch):
-    monkeypatch.setattr(demo, "exit_code", lambda report: 130)
+    monkeypatch.setattr(RunReport, "exit_code", 130)
     command("demo", "--matches", "4", code=130)
     assert command.err == "Interrupted.\n"
 

@@ -23,6 +23,7 @@ from ingestify.engine.ingest.outcome import Outcome
 from ingestify.engine.ingest.relisting import Pairs, Relisted, Relistings
 from ingestify.engine.workers import StopToken, WorkerPool
 from ingestify.errors import FatalError, FetchError, IngestifyError, LakeUnwritable, SourceError, StopProcessing
+from ingestify.logging_context import bound
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["Commit", "DatasetPipeline", "LoadFiles", "ReadIndexAgain", "RunContext"]
@@ -105,6 +106,7 @@ class DatasetPipeline:
         self._run = run
         self._source_context = run.source_contexts.of(discovered.job.plan.source)
         self._context = FetchContext(progress.usage, run.stop.event, unreachable_hosts=progress.unreachable_hosts)
+        self._about = {"run": run.run_id, **progress.log_fields, "dataset": discovered.identifier}
         self._done = done
         self._lock = threading.Lock()
         self._is_begun = False
@@ -117,6 +119,10 @@ class DatasetPipeline:
         Args:
             result: The result of the step that the ingest waited for. An exception is raised there.
         """
+        with bound(**self._about):
+            self._resume(result)
+
+    def _resume(self, result: object) -> None:
         try:
             with self._source_context.fetcher.activated(self._context):
                 step = self._ingest.throw(result) if isinstance(result, BaseException) else self._ingest.send(result)
@@ -150,7 +156,7 @@ class DatasetPipeline:
     def _work_on(self, files: Sequence[FileResource], work: Callable[[FileResource], None]) -> None:
         file = files[0]
         try:
-            with self._source_context.fetcher.activated(self._context):
+            with bound(**self._about), self._source_context.fetcher.activated(self._context):
                 for file in files:
                     if self._run.stop.is_set:
                         raise SourceError("the run has to stop")

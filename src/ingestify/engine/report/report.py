@@ -170,6 +170,16 @@ class JobProgress:
         self._written = 0  # tasks in the catalogue; they are not kept here, as there may be a hundred thousand
         self._pending = 1  # the discovery counts as one
 
+    @property
+    def log_fields(self) -> dict[str, object]:
+        """What a log line about the job says of it."""
+        return {
+            "job": self.job_id,
+            "source": self.job.source_name,
+            "selector": self.job.selector.name,
+            "dataset_type": self.job.plan.dataset_type,
+        }
+
     def count(self, name: str, number: int = 1) -> None:
         """Add to a counter."""
         with self._lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,8 +127,7 @@ class RunNotices:
                 yield StaleSelector(one.source, one.dataset_type, one.name, one.last_done_at)
 
     def _call(self, tell: Callable[[], None]) -> threading.Thread:
-        context = contextvars.copy_context()
-        thread = RunThread(lambda: context.run(tell), "ingestify-notices")
+        thread = RunThread(tell, "ingestify-notices")
         thread.start()
         return thread
 

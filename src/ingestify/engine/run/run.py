@@ -39,6 +39,7 @@ from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.selector_memory import find_unchanged
 from ingestify.engine.workers import RunThread, StopToken, WorkerPool
 from ingestify.errors import DeadlineReached
+from ingestify.logging_context import bound
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
@@ -87,6 +88,10 @@ class IngestionRun:
 
         Subscribers are told of the beginning and the end, also if the run raises an error.
         """
+        with bound(run=self._jobs.run_id):
+            return self._execute_and_tell()
+
+    def _execute_and_tell(self) -> RunReport:
         try:
             report = self._begin()
         except BaseException as error:
@@ -230,7 +235,8 @@ class IngestionRun:
                 context = FetchContext(
                     self._jobs.planning_usage, self.stop.event, index, self._options.unreachable_hosts, is_run=True
                 )
-                with source_context.fetcher.activated(context):
+                about = {"source": plan.source.name, "dataset_type": plan.dataset_type}
+                with source_context.fetcher.activated(context), bound(**about):
                     expansion = expand_plan(
                         plan,
                         self._filters,
@@ -284,30 +290,34 @@ class IngestionRun:
             progress = self._jobs.begin(job, place)
             progress.hint_date = hint_date
             self._completion.begin()  # ended with the job, when its last dataset is
-            try:
-                context = FetchContext(
-                    progress.usage, self.stop.event, progress.index, self._options.unreachable_hosts, is_run=True
-                )
-                with source_context.fetcher.activated(context):
-                    if self._jobs.enter(progress) and not self._is_known(progress):
-                        fail_entry = functools.partial(self._jobs.fail_entry, progress)
-                        batches = iter_discovered(progress, self._store, fail_entry)
-                        collector = collecting(job.plan.source)
-                        if collector is None:
-                            self._pass_on(batches, progress, source_context)
-                        else:
-                            submit_and_collect(collector, batches, progress, source_context, self._decider, self.stop)
-                        warn_if_nothing_is_listed(progress, self._store)
-                if not self.stop.is_set:
-                    progress.is_discovered = True
-                    progress.mark_phase("discovery")
-            except BaseException as error:  # noqa: BLE001 - the job's boundary: it fails this job only
-                self._jobs.fail(progress, self.stop.caught(error))
-            finally:
-                self._completion.end_job_parts(progress)
-                self._relistings.read_if_due(progress)
+            with bound(**progress.log_fields):
+                self._discover_job(progress, source_context)
         finally:
             self._completion.end()
+
+    def _discover_job(self, progress: JobProgress, source_context: SourceContext) -> None:
+        try:
+            context = FetchContext(
+                progress.usage, self.stop.event, progress.index, self._options.unreachable_hosts, is_run=True
+            )
+            with source_context.fetcher.activated(context):
+                if self._jobs.enter(progress) and not self._is_known(progress):
+                    fail_entry = functools.partial(self._jobs.fail_entry, progress)
+                    batches = iter_discovered(progress, self._store, fail_entry)
+                    collector = collecting(progress.job.plan.source)
+                    if collector is None:
+                        self._pass_on(batches, progress, source_context)
+                    else:
+                        submit_and_collect(collector, batches, progress, source_context, self._decider, self.stop)
+                    warn_if_nothing_is_listed(progress, self._store)
+            if not self.stop.is_set:
+                progress.is_discovered = True
+                progress.mark_phase("discovery")
+        except BaseException as error:  # noqa: BLE001 - the job's boundary: it fails this job only
+            self._jobs.fail(progress, self.stop.caught(error))
+        finally:
+            self._completion.end_job_parts(progress)
+            self._relistings.read_if_due(progress)
 
     def _is_known(self, progress: JobProgress) -> bool:
         """Whether it is known what a job's selector has, without asking the provider."""
