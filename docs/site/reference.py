@@ -23,7 +23,7 @@ from ingestify.cli.app import app
 from ingestify.cli.options import JsonOption
 from ingestify.config.settings import Settings
 from ingestify.config.source_project import source_project
-from ingestify.documents import datasets, keeping, runs, sources, tables
+from ingestify.documents import datasets, keeping, runs, sources, tables, watching
 from ingestify.sources.files.settings import FilesDeclaration
 from ingestify.sources.rest.settings import RestDeclaration
 
@@ -184,7 +184,7 @@ def _shape_table(shape: Any) -> list[str]:
 def _key_texts(shape: Any) -> dict[str, str]:
     """Return what the docstring of a shape, and those of the shapes that it extends, say of each key."""
     texts: dict[str, str] = {}
-    for module in (datasets, keeping, runs, sources, tables):
+    for module in (datasets, keeping, runs, sources, tables, watching):
         for other in vars(module).values():
             if is_typeddict(other) and other.__annotations__.items() <= shape.__annotations__.items():
                 texts |= texts_of_keys(other)

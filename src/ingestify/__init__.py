@@ -47,15 +47,16 @@ if TYPE_CHECKING:
     from ingestify.domain.revision import Revision, RevisionState
     from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
     from ingestify.domain.run_notice import RunFinished, RunOutcome, RunPlan, RunStarted, StaleSelector
+    from ingestify.domain.schedule import QuietHours, Schedule
     from ingestify.domain.selector import Selector
     from ingestify.domain.source import Source
     from ingestify.domain.subscriber import Subscriber
-    from ingestify.engine.adopting import AdoptionReport
     from ingestify.engine.calls.reading import AutoIngestOptions
     from ingestify.engine.engine import IngestionEngine
-    from ingestify.engine.mirroring import CopyReport
+    from ingestify.engine.keeping.adopting import AdoptionReport
+    from ingestify.engine.keeping.mirroring import CopyReport
+    from ingestify.engine.keeping.verifying import VerifyReport
     from ingestify.engine.offer import OfferList
-    from ingestify.engine.verifying import VerifyReport
     from ingestify.errors import (
         ConfigurationError,
         DuplicateFile,
@@ -131,15 +132,16 @@ _MODULES = {
     "domain.revision": ("Revision", "RevisionState"),
     "domain.run": ("Counters", "JobSummary", "RunReport", "RunState", "TaskOutcome", "TaskSummary"),
     "domain.run_notice": ("RunFinished", "RunOutcome", "RunPlan", "RunStarted", "StaleSelector"),
+    "domain.schedule": ("QuietHours", "Schedule"),
     "domain.selector": ("Selector",),
     "domain.source": ("Source",),
     "domain.subscriber": ("Subscriber",),
-    "engine.adopting": ("AdoptionReport",),
     "engine.calls.reading": ("AutoIngestOptions",),
     "engine.engine": ("IngestionEngine",),
-    "engine.mirroring": ("CopyReport",),
+    "engine.keeping.adopting": ("AdoptionReport",),
+    "engine.keeping.mirroring": ("CopyReport",),
+    "engine.keeping.verifying": ("VerifyReport",),
     "engine.offer": ("OfferList",),
-    "engine.verifying": ("VerifyReport",),
     "events.relay": ("RelayResult",),
     "errors": (
         "ConfigurationError",
@@ -251,6 +253,7 @@ __all__ = [
     "Quarantine",
     "QuarantineEntry",
     "QuarantineState",
+    "QuietHours",
     "RecordKey",
     "RelayResult",
     "Revision",
@@ -270,6 +273,7 @@ __all__ = [
     "RunStarted",
     "RunState",
     "SaveError",
+    "Schedule",
     "Selector",
     "SelectorSkipped",
     "Source",

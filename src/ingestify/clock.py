@@ -150,3 +150,12 @@ def length_of_time(text: str) -> dt.timedelta | None:
     """Return the length of `24h`, `90m`, `7d` or `0h`; None: the text has another form."""
     found = re.fullmatch(r"([0-9]{1,6})([smhd])", text.strip().lower())
     return None if found is None else dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def length_text(length: dt.timedelta) -> str:
+    """Return `24h`, `90m` or `30s`, which `length_of_time` reads; parts of a second are left out."""
+    seconds = int(length.total_seconds())
+    for size, unit in ((3600, "h"), (60, "m")):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

@@ -75,3 +75,13 @@ def test_a_text_means_the_end_of_what_it_names(text: str, moment: str) -> None:
 def test_a_datetime_means_itself() -> None:
     moment = dt.datetime(2026, 10, 31, 18, tzinfo=dt.UTC)
     assert clock.moment_of(moment) == clock.moment_of(moment.replace(tzinfo=None)) == moment
+
+
+@pytest.mark.parametrize(
+    ("length", "text"), [("24h", "24h"), ("90m", "90m"), ("30s", "30s"), ("2d", "48h"), ("120s", "2m")]
+)
+def test_a_length_of_time_is_written_as_it_is_read(length: str, text: str) -> None:
+    read = clock.length_of_time(length)
+    assert read is not None
+    assert clock.length_text(read) == text
+    assert clock.length_of_time(text) == read

@@ -25,6 +25,7 @@ from ingestify.catalogue.jobs.leases import Leases
 from ingestify.catalogue.jobs.locks import make_job_locks
 from ingestify.catalogue.jobs.retention import HistoryRetention
 from ingestify.catalogue.jobs.selector_syncs import SelectorSyncs
+from ingestify.catalogue.jobs.watch_marks import WatchMarks
 from ingestify.catalogue.lake import LakeRows
 from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.opening import Opening
@@ -71,6 +72,7 @@ class SqlCatalogue(Catalogue):
         self.jobs = JobLog(database, tables, selector_syncs)
         self.indexes = AttributeIndexes(database, tables)
         self.host_waits = HostWaits(database, tables)
+        self.watch_marks = WatchMarks(database, tables)
         self.integrity_check = IntegrityCheck(database, tables)
         self.row_repair = RowRepair(database, tables, quarantine)
         self.lake = LakeRows(database, tables)

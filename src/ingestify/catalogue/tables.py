@@ -81,6 +81,7 @@ class Tables(msgspec.Struct, frozen=True):
     lake: sa.Table
     lake_mark: sa.Table
     host_wait: sa.Table
+    watch_mark: sa.Table
     job_repeat: sa.Table
     revision_warning: sa.Table
     file_profile: sa.Table
@@ -278,6 +279,12 @@ def build_tables(prefix: str = "") -> Tables:
             _moment("until"),
             sa.Column("status", sa.Integer(), nullable=False),
             sa.Column("is_cut", sa.Boolean(), nullable=False),
+        ),
+        watch_mark=sa.Table(
+            f"{prefix}watch_mark",
+            metadata,
+            _key("name", 100),
+            _moment("at"),
         ),
         # The runs after a job that have no row of their own, because they had the same result or found nothing new.
         job_repeat=sa.Table(

@@ -11,6 +11,7 @@ exit_codes          the exit codes, and the one of a run
 confirmation        asks before something is removed or moved
 dataset_lookup      finds the datasets that a person names
 run, run_outcome    `run` and `plan`, and what they say at the end
+watch               `watch`; service and service_manager: it as a service
 progress            shows a run while it goes on
 licence_notice      the terms of a provider's data, shown with its first data
 lake                `list`, `show`, `delete` and `sync-indexes`

@@ -11,7 +11,7 @@ from ingestify.cli.options import NamedLake, console_options, json_option, lake_
 from ingestify.cli.output import flush, write_json, write_line
 from ingestify.documents.keeping import AdoptionEndLine, NotTakenLine, adoption_end_line, not_taken_line
 from ingestify.domain.adoption import NotTaken
-from ingestify.engine.adopting import adopt_lake
+from ingestify.engine.keeping.adopting import adopt_lake
 from ingestify.main.adoption import open_adoption
 from ingestify.main.place import find_place
 from ingestify.remedies import remedy

@@ -30,7 +30,7 @@ from ingestify.documents.keeping import (
     copy_damage_line,
     copy_end_line,
 )
-from ingestify.engine.mirroring import copy_lake
+from ingestify.engine.keeping.mirroring import copy_lake
 from ingestify.main.adapters import concurrency
 from ingestify.main.opening import open_two_datastores
 from ingestify.main.place import find_place

@@ -123,8 +123,9 @@ class RunView:
             yield
             return
         self._snapshot = None
-        with self._line.shown(self._text):
+        with self._line.shown(self.text):
             yield
 
-    def _text(self) -> str | None:
+    def text(self) -> str | None:
+        """Return how far the run is, in a line; None: there is none yet."""
         return None if self._snapshot is None else progress_text(self._snapshot())

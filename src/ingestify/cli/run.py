@@ -35,7 +35,7 @@ from ingestify.documents.runs import JobLine, LeftOutLine, PlannedLine, RefetchL
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
 
-__all__ = ["execute", "plan_command", "run_command"]
+__all__ = ["execute", "plan_command", "run_command", "sparing_memory"]
 
 
 class RunArguments(TypedDict, total=False):
@@ -185,10 +185,17 @@ def _with_refetch(filters: Mapping[str, Any], refetch: Mapping[str, Any]) -> dic
 
 def execute(engine: IngestionEngine, view: RunView, **arguments: Any) -> RunReport:
     """Run with progress shown. Ctrl-C and SIGTERM stop the run cleanly."""
-    _share_memory()
     interrupts = two_stage_interrupt("Stopping: complete datasets are kept.", _interrupt, view.restore_terminal)
-    with interrupts, collapsed_repeats(), view.shown(), _frozen_imports():
+    with interrupts, collapsed_repeats(), view.shown(), sparing_memory():
         return engine.run_report(listener=view, **arguments)
+
+
+@contextlib.contextmanager
+def sparing_memory() -> Iterator[None]:
+    """Let this process take little memory while the block runs, in which runs begin and end."""
+    _share_memory()
+    with _frozen_imports():
+        yield
 
 
 def _share_memory() -> None:

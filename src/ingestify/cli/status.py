@@ -31,7 +31,8 @@ __all__ = ["status_command"]
     "--stale",
     type=Age(),
     metavar="AGE",
-    help="Exit code 5 if no run completed a selector of the ingestion plans for so long, such as 26h.",
+    help="Exit code 5 if no run completed a selector of the ingestion plans for so long, such as 26h; or, where "
+    "'ingestify watch' keeps the lake, if that gave no sign of life for so long, such as 15m.",
 )
 @click.option(
     "--max-failed",

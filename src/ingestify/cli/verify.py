@@ -16,7 +16,7 @@ from ingestify.cli.output import flush, write_json, write_line
 from ingestify.documents.keeping import DamageLine, RepairLine, VerifyEndLine, damage_line, repair_line, verify_end_line
 from ingestify.domain.damage import Damage
 from ingestify.engine.engine import IngestionEngine
-from ingestify.engine.verifying import VerifyReport, fetch_anew, verify
+from ingestify.engine.keeping.verifying import VerifyReport, fetch_anew, verify
 from ingestify.main.opening import open_engine
 from ingestify.main.place import Place
 from ingestify.remedies import remedy

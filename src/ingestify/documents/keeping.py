@@ -12,9 +12,9 @@ from ingestify.domain.damage import Damage, DamageKind
 # Each of these commands reads one of them; a document needs none at runtime.
 if TYPE_CHECKING:
     from ingestify.domain.adoption import NotTaken
-    from ingestify.engine.adopting import AdoptionReport
-    from ingestify.engine.mirroring import CopyReport
-    from ingestify.engine.verifying import VerifyReport
+    from ingestify.engine.keeping.adopting import AdoptionReport
+    from ingestify.engine.keeping.mirroring import CopyReport
+    from ingestify.engine.keeping.verifying import VerifyReport
     from ingestify.store.export.report import Exported, ExportReport
     from ingestify.store.maintenance.copied import Copied
     from ingestify.store.maintenance.garbage import Garbage

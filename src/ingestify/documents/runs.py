@@ -247,6 +247,7 @@ class LimitsDocument(TypedDict):
 
     Attributes:
         quarantined: Source to how many bundles wait.
+        silent_since: The last sign of life of `ingestify watch`, if that is too old.
     """
 
     ok: bool
@@ -254,6 +255,7 @@ class LimitsDocument(TypedDict):
     stale: Sequence[WatchedDocument] | None
     failed: Sequence[WatchedDocument] | None
     quarantined: Mapping[str, int] | None
+    silent_since: dt.datetime | None
 
 
 class _StatusHead(TypedDict):
@@ -354,6 +356,7 @@ def limits_document(
     stale: Sequence[WatchedSelector] | None,
     failed: Sequence[WatchedSelector] | None,
     quarantined: Mapping[str, int] | None,
+    silent_since: dt.datetime | None,
     exit_code: int,
 ) -> LimitsDocument:
     """Return what exceeds the limits.
@@ -362,14 +365,16 @@ def limits_document(
         stale: The selectors that no run has completed for too long; None: there is no such limit.
         failed: Those with datasets that failed, if these are too many; None: likewise.
         quarantined: Source to how many bundles wait, if these are too many; None: likewise.
+        silent_since: The last sign of life of a watch, if that is too old; None: it is not.
         exit_code: The exit code of the command.
     """
     return {
-        "ok": not (stale or failed or quarantined),
+        "ok": not (stale or failed or quarantined or silent_since),
         "exit_code": exit_code,
         "stale": _watched(stale),
         "failed": _watched(failed),
         "quarantined": quarantined,
+        "silent_since": silent_since,
     }
 
 

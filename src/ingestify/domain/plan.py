@@ -11,6 +11,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.fetch_policy import FetchPolicy
 from ingestify.domain.identifier import canonical_text
 from ingestify.domain.ports import DatasetFilter
+from ingestify.domain.schedule import Schedule
 from ingestify.domain.selector import Filters, Selector, canonical_values, filter_values
 from ingestify.domain.source import Source
 from ingestify.domain.text import LONGEST_KIND, LONGEST_NAME, problem_of_name
@@ -50,12 +51,15 @@ class IngestionPlan:
         other_sources: The names of all other sources of the configuration, if no other source of this provider has a
             plan for this dataset type. Then this source also answers for datasets of a source that is not among them,
             such as one that was renamed. None: it answers only for its own datasets.
+        schedule: When `watch` looks at it; None: the schedule with the default times.
 
     Raises:
         ConfigurationError: A catalogue cannot store one of the names.
     """
 
-    __slots__ = ("data_spec_versions", "dataset_type", "fetch_policy", "other_sources", "selectors", "source")
+    __slots__ = (
+        *("data_spec_versions", "dataset_type", "fetch_policy", "other_sources", "schedule", "selectors", "source"),
+    )
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class IngestionPlan:
         selectors: Sequence[SelectorRule] | None = None,
         fetch_policy: FetchPolicy | None = None,
         other_sources: Collection[str] | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         for called, name, most in (
             ("source", source.name, LONGEST_NAME),
@@ -83,11 +88,25 @@ class IngestionPlan:
         )
         self.selectors: tuple[SelectorRule, ...] = tuple(map(_rule, selectors)) if selectors else (EVERYTHING,)
         self.fetch_policy = fetch_policy or FetchPolicy()
+        self.schedule = schedule or Schedule()
 
     def with_versions(self, data_spec_versions: DataSpecVersionCollection) -> IngestionPlan:
         """Return the same plan with other feeds and versions."""
+        return self._with(data_spec_versions, self.selectors)
+
+    def narrowed_to(self, selectors: Sequence[Selector]) -> IngestionPlan:
+        """Return the same plan for some of its selectors, which are not looked for."""
+        return self._with(self.data_spec_versions, selectors)
+
+    def _with(self, versions: DataSpecVersionCollection, selectors: Sequence[SelectorRule]) -> IngestionPlan:
         return IngestionPlan(
-            self.source, self.dataset_type, data_spec_versions, self.selectors, self.fetch_policy, self.other_sources
+            self.source,
+            self.dataset_type,
+            versions,
+            selectors,
+            self.fetch_policy,
+            self.other_sources,
+            self.schedule,
         )
 
     def answers_for(self, origin: str | None) -> bool:

@@ -56,8 +56,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ingestify.domain.lock import Lock
-    from ingestify.engine.mirroring import CopyReport
-    from ingestify.engine.verifying import VerifyReport
+    from ingestify.engine.keeping.mirroring import CopyReport
+    from ingestify.engine.keeping.verifying import VerifyReport
+    from ingestify.engine.watching.watching import Watching
     from ingestify.store.dataset_store import KloppyDataset
     from ingestify.store.export.report import ExportReport
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
@@ -368,6 +369,59 @@ class IngestionEngine:
         plans = self._choose_plans(config, filters, provider, source, dataset_type)
         kind = {"provider": provider, "source": source, "dataset_type": dataset_type}
         return self._new_run(plans, filters, kind, **options), plans
+
+    def watch(
+        self, provider: str | None = None, source: str | None = None, dataset_type: str | None = None
+    ) -> Iterator[Dataset]:
+        """Keep the lake up to date for ever, and yield each dataset that has changed.
+
+        Each selector of the plans is looked at when its `schedule` says so: around a match often, then less often. A
+        loop that is left ends it; so does Ctrl-C. It goes on if a provider or the lake cannot be reached.
+
+        Args:
+            provider: Only plans of this provider; None: any.
+            source: Only plans of the source with this name; None: any.
+            dataset_type: Only plans of this dataset type; None: any.
+
+        Returns:
+            An iterator. After each look, it yields what has changed in these plans' datasets since the one before,
+            also by other processes. It does nothing before its first step.
+
+        Raises:
+            NoPlanFits: No plan has these names; raised by the call itself.
+            KeyboardInterrupt: Ctrl-C. Finished datasets are kept.
+        """
+        from ingestify.engine.watching.changed import iter_changed  # a run does not watch
+
+        watching = self.watching(provider, source, dataset_type)
+        plans = self._sources.choose({}, provider, source, dataset_type)
+        return iter_changed(self.store, watching, plans)
+
+    def watching(
+        self,
+        provider: str | None = None,
+        source: str | None = None,
+        dataset_type: str | None = None,
+        listener: RunListener | None = None,
+    ) -> Watching:
+        """Return what `watch` iterates over: it knows what is looked at next, and can be stopped by another thread.
+
+        Args:
+            provider: Only plans of this provider; None: any.
+            source: Only plans of the source with this name; None: any.
+            dataset_type: Only plans of this dataset type; None: any.
+            listener: Called by the threads of its runs.
+
+        Raises:
+            NoPlanFits: No plan has these names.
+        """
+        from ingestify.engine.watching.agenda import Agenda  # a run does not watch
+        from ingestify.engine.watching.watching import Watching
+
+        plans = self._sources.choose({}, provider, source, dataset_type)
+        agenda = Agenda(self.store, plans, self._parse_expression)
+        kind = {"provider": provider, "source": source, "dataset_type": dataset_type}
+        return Watching(self.store, agenda, lambda some: self._new_run(some, {}, kind, listener=listener, is_told=True))
 
     def ask_source(self, plan: IngestionPlan) -> int:
         """Ask a plan's source whether it answers: for its selectors, else for the first dataset of one selector.
@@ -1198,7 +1252,7 @@ class IngestionEngine:
             LakeIdentityError: The storage does not belong to the catalogue.
             StoreError: The catalogue or the storage cannot be read or, for a repair, written.
         """
-        from ingestify.engine.verifying import fetch_anew, verify  # a run does not verify
+        from ingestify.engine.keeping.verifying import fetch_anew, verify  # a run does not verify
         from ingestify.store.maintenance.verification import Verification
 
         store, display = self.store, Display(progress)
@@ -1260,7 +1314,7 @@ class IngestionEngine:
             LakeIdentityError: The storage of one lake does not belong to its catalogue.
             LakeUnwritable: The target cannot be written any more. Committed datasets stay.
         """
-        from ingestify.engine.mirroring import copy_lake  # a run does not copy
+        from ingestify.engine.keeping.mirroring import copy_lake  # a run does not copy
         from ingestify.store.maintenance.copying import Copying
 
         there: object = target.store if isinstance(target, IngestionEngine) else target

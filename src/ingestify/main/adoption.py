@@ -10,7 +10,7 @@ from typing import Any
 from ingestify.config.reader import read_file_options, read_settings
 from ingestify.config.settings import Settings
 from ingestify.domain.ports import Storage
-from ingestify.engine.adopting import AdoptionReport, adopt_lake
+from ingestify.engine.keeping.adopting import AdoptionReport, adopt_lake
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.main.adapters import concurrency, make_storage, memory_store

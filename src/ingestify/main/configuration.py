@@ -20,6 +20,7 @@ from ingestify.main.parts import (
     check_source,
     check_subscriber,
     make_layout,
+    make_schedule,
 )
 from ingestify.sources.own_modules import make_importable
 from ingestify.vaults.lookup import SecretLookup
@@ -79,6 +80,7 @@ def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
 def _check_classes(settings: Settings) -> None:
     for plan in settings.ingestion_plans:
         check_fetch_policy(plan.fetch_policy)
+        make_schedule(plan.schedule)
     for subscriber in settings.event_subscribers:
         check_subscriber(subscriber)
     for publisher in settings.event_publishers:
@@ -113,7 +115,7 @@ def watched_plans(path: Path) -> list[WatchedPlan]:
     """Return the enabled ingestion plans of a configuration. No source is made."""
     settings = read_settings(path)
     return [
-        WatchedPlan(plan.source, plan.dataset_type, tuple(plan.selectors or ()))
+        WatchedPlan(plan.source, plan.dataset_type, tuple(plan.selectors or ()), plan.schedule.make().longest)
         for plan in settings.ingestion_plans
         if plan.enabled and settings.sources[plan.source].enabled
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import difflib
 import inspect
@@ -15,6 +16,7 @@ from ingestify.config.settings import (
     FetchPolicySettings,
     PublisherSettings,
     RunHookSettings,
+    ScheduleSettings,
     Settings,
     SourceSettings,
     SubscriberSettings,
@@ -28,11 +30,13 @@ from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
 from ingestify.domain.publisher import Publisher
 from ingestify.domain.run_notice import RunOutcome
+from ingestify.domain.schedule import Schedule
 from ingestify.domain.source import Source
 from ingestify.domain.subscriber import Subscriber
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
+from ingestify.main.cron import make_cron
 from ingestify.masking import hide_all
 from ingestify.plugins import Plugin, find_plugin, find_plugins
 from ingestify.progress.printable import PrintableLogger
@@ -65,6 +69,7 @@ __all__ = [
     "make_plans",
     "make_publisher",
     "make_rules",
+    "make_schedule",
     "make_source",
     "names_secrets",
     "subscribe",
@@ -117,7 +122,10 @@ def make_plans(settings: Settings) -> tuple[list[IngestionPlan], list[LeftOutPla
             continue
         selectors = [rule if isinstance(rule, str) else dict(rule) for rule in plan.selectors or ()]
         source, policy = sources[plan.source], make_fetch_policy(plan.fetch_policy)
-        plans.append(IngestionPlan(source, plan.dataset_type, plan.data_spec_versions, selectors, policy))
+        schedule = make_schedule(plan.schedule)
+        plans.append(
+            IngestionPlan(source, plan.dataset_type, plan.data_spec_versions, selectors, policy, schedule=schedule)
+        )
     for made in plans:
         of_its_kind = {
             one.source.name
@@ -127,6 +135,17 @@ def make_plans(settings: Settings) -> tuple[list[IngestionPlan], list[LeftOutPla
         if len(of_its_kind) == 1:
             made.other_sources = settings.sources.keys() - of_its_kind
     return plans, left_out
+
+
+def make_schedule(settings: ScheduleSettings) -> Schedule:
+    """Make the schedule of a plan.
+
+    Raises:
+        ConfigurationError: Its cron is no cron expression.
+        MissingExtraError: It has a cron, and the extra `cron` is not installed.
+    """
+    schedule = settings.make()
+    return schedule if settings.cron is None else dataclasses.replace(schedule, cron=make_cron(settings.cron))
 
 
 def make_fetch_policy(settings: FetchPolicySettings | None) -> FetchPolicy:

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ingestify.testing.season import JsonObject, Season, as_json, as_timestamp
+from ingestify.testing.season import JsonObject, Season, as_json, as_timestamp, date_and_kick_off
 
 __all__ = ["Document", "ProviderState"]
 
@@ -156,6 +156,14 @@ class ProviderState:
         """
         with self._lock:
             self._entry_of[match_id]["match_status"] = status
+            self._move(match_id, "last_updated", updated_at)
+            self._forget(match_id)
+
+    def reschedule(self, match_id: int, kick_off: dt.datetime, updated_at: dt.datetime | None = None) -> None:
+        """Give a match another kick-off in the index, in local time; its time moves."""
+        with self._lock:
+            entry = self._entry_of[match_id]
+            entry["match_date"], entry["kick_off"] = date_and_kick_off(kick_off)
             self._move(match_id, "last_updated", updated_at)
             self._forget(match_id)
 

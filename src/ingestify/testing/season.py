@@ -15,7 +15,7 @@ from ingestify.testing.invented.match_events import play_match
 from ingestify.testing.invented.squads import COUNTRY, Official, Team, create_referees, create_teams
 from ingestify.testing.invented.vocabulary import FORMATIONS
 
-__all__ = ["JsonObject", "Match", "Season", "as_json", "as_timestamp"]
+__all__ = ["JsonObject", "Match", "Season", "as_json", "as_timestamp", "date_and_kick_off"]
 
 JsonObject = dict[str, object]
 
@@ -34,6 +34,11 @@ def as_timestamp(moment: dt.datetime) -> str:
     if moment.second or moment.microsecond:
         return moment.isoformat(timespec="microseconds")
     return moment.isoformat(timespec="minutes")
+
+
+def date_and_kick_off(moment: dt.datetime) -> tuple[str, str]:
+    """Write a kick-off as the index has it: `2026-10-24` and `18:30:00.000`."""
+    return moment.date().isoformat(), moment.strftime("%H:%M:%S.000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,10 +206,11 @@ class Season:
         return [self._index_entry(match) for match in self.matches]
 
     def _index_entry(self, match: Match) -> JsonObject:
+        day, kick_off = date_and_kick_off(match.kick_off)
         return {
             "match_id": match.match_id,
-            "match_date": match.kick_off.date().isoformat(),
-            "kick_off": match.kick_off.strftime("%H:%M:%S.000"),
+            "match_date": day,
+            "kick_off": kick_off,
             "competition": {
                 "competition_id": self.competition_id,
                 "country_name": COUNTRY.name,

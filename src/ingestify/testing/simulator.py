@@ -112,6 +112,14 @@ class Simulator(WatchedProvider):
         """Move a match's time in the index; its files stay as they are."""
         self._state.touch(match_id, updated_at)
 
+    def set_status(self, match_id: int, status: str, updated_at: dt.datetime | None = None) -> None:
+        """Give a match another status in the index: `scheduled`, `postponed`, `available`, …; see `ProviderState`."""
+        self._state.set_status(match_id, status, updated_at)
+
+    def reschedule(self, match_id: int, kick_off: dt.datetime, updated_at: dt.datetime | None = None) -> None:
+        """Give a match another kick-off in the index, in local time; its time moves."""
+        self._state.reschedule(match_id, kick_off, updated_at)
+
     def publish_360(self, match_id: int, updated_at: dt.datetime | None = None) -> None:
         """Publish the 360 file of a match, and announce it in the index."""
         self._state.publish_360(match_id, updated_at)

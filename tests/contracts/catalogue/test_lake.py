@@ -67,6 +67,18 @@ def test_how_long_a_host_is_to_be_left_alone_is_kept_until_it_is_over(catalogue:
     assert list(catalogue.host_waits.find()) == []
 
 
+def test_the_marks_of_a_watch_are_kept_by_name_until_nobody_saves_them(catalogue: Catalogue) -> None:
+    catalogue.watch_marks.save("heartbeat", T0)
+    catalogue.watch_marks.save("a plan", minutes(1))
+    catalogue.watch_marks.save("heartbeat", minutes(5))
+    assert catalogue.watch_marks.find() == {"heartbeat": minutes(5), "a plan": minutes(1)}
+    later = minutes(2 + 400 * 24 * 60)
+    catalogue.watch_marks.save("other plan", later)
+    assert catalogue.watch_marks.find() == {"heartbeat": minutes(5), "other plan": later}
+    catalogue.watch_marks.forget("heartbeat")
+    assert catalogue.watch_marks.find() == {"other plan": later}
+
+
 @pytest.mark.slow
 def test_no_more_than_a_thousand_hosts_are_kept(catalogue: Catalogue) -> None:
     for number in range(1003):

@@ -24,6 +24,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 USES = {
     "run": ["run", "run -v", "run --json", "run --provider nobody"],
     "plan": ["plan", "run -q", "plan --json -v"],
+    "watch": ["watch --plan", "run -q", "watch --plan", "watch --plan --json"],
     "list": ["run -q", "list", "list season_id=1 --count", "list match_id=99", "list match_id=10 --json"],
     "show": ["run -q", "show match_id=10", "show match_id=10 --json"],
     "diff": ["run -q", "run -q --config later.yaml", "diff match_id=10", "diff match_id=10 1 0 --json"],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 
 import pytest
 
+from ingestify import get_datastore
 from ingestify.clock import now
 
 CHECKED = """
@@ -23,7 +25,14 @@ def test_what_is_current_and_whole_is_within_all_limits(lake):
     shown = lake("status", "--stale", "26h", "--max-failed", "0", "--max-quarantined", "0")
     assert shown.endswith("everything is within the limits\n")
     found = json.loads(lake("status", "--stale", "26h", "--max-failed", "0", "--max-quarantined", "0", "--json"))
-    assert found["limits"] == {"ok": True, "exit_code": 0, "stale": [], "failed": [], "quarantined": {}}
+    assert found["limits"] == {
+        "ok": True,
+        "exit_code": 0,
+        "stale": [],
+        "failed": [],
+        "quarantined": {},
+        "silent_since": None,
+    }
     assert "limits" not in json.loads(lake("status", "--json"))
 
 
@@ -74,3 +83,26 @@ def test_what_waits_in_quarantine_is_counted_by_source(command):
     command("run", code=3)
     assert "in quarantine: small: 1 bundle\n" in command("status", "--max-quarantined", "0", code=5)
     command("status", "--max-quarantined", "1", "--max-failed", "0")
+
+
+def test_where_the_lake_is_watched_it_is_stale_if_the_watch_is_silent(lake, monkeypatch):
+    with contextlib.closing(get_datastore(lake.config)) as store:
+        store.catalogue.watch_marks.save("heartbeat", now())
+    # The selectors may rest for as long as their schedule says: a day.
+    monkeypatch.setattr("ingestify.cli.limits.now", lambda: now() + dt.timedelta(minutes=14))
+    lake("status", "--stale", "15m")
+    monkeypatch.setattr("ingestify.cli.limits.now", lambda: now() + dt.timedelta(minutes=16))
+    shown = lake("status", "--stale", "15m", code=5)
+    assert "stale: watch: no sign of life since 20" in shown
+    assert "stale: small" not in shown
+    found = json.loads(lake("status", "--stale", "15m", "--json", code=5))["limits"]
+    assert (found["ok"], found["stale"]) == (False, [])
+    assert found["silent_since"].startswith("20")
+
+
+def test_a_watched_selector_is_stale_if_it_rests_for_longer_than_its_schedule(lake, monkeypatch):
+    monkeypatch.setattr("ingestify.cli.limits.now", lambda: now() + dt.timedelta(hours=25))
+    with contextlib.closing(get_datastore(lake.config)) as store:
+        store.catalogue.watch_marks.save("heartbeat", now() + dt.timedelta(hours=25))
+    assert "stale: small: season_id=1" in lake("status", "--stale", "15m", code=5)
+    lake("status", "--stale", "2h")

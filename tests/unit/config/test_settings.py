@@ -233,13 +233,46 @@ def test_a_plan_with_an_unknown_source_is_refused_where_it_stands() -> None:
     assert error["msg"] == "there is no source 'statsbom'; did you mean 'statsbomb'?"
 
 
+def test_a_plan_without_a_schedule_has_the_default_times() -> None:
+    assert plan().schedule.make() == plan(schedule={}).schedule.make()
+    assert plan().schedule.make().live == dt.timedelta(seconds=60)
+
+
+def test_a_schedule_has_lengths_of_time_quiet_hours_and_a_zone() -> None:
+    schedule = plan(
+        schedule={"live": "30s", "settled": "2d", "quiet": "1:30 - 06:00", "time_zone": "Europe/Madrid"}
+    ).schedule.make()
+
+    assert (schedule.live, schedule.settled) == (dt.timedelta(seconds=30), dt.timedelta(days=2))
+    assert str(schedule.quiet) == "01:30-06:00"
+    assert str(schedule.zone) == "Europe/Madrid"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ({"live": "0s"}, "must be a length of time of at least 1s, such as 30s, 1h or 24h."),
+        ({"live": 30}, "must be a length of time of at least 1s"),
+        ({"live": "2h"}, "none shorter than the one before it"),
+        ({"quiet": "23:00"}, "must be two times of the day in quotes, such as '23:00-07:00'."),
+        ({"quiet": "23:00-25:00"}, "must be two times of the day"),
+        ({"quiet": "07:00-06:30"}, "must leave an hour of the day"),
+        ({"time_zone": "Madrid"}, "is no time zone; write a name such as Europe/Madrid, or UTC."),
+        ({"cron": "0 * * * *", "live": "30s"}, "has cron and live; leave one of them out."),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(schedule: dict[str, Any], said: str) -> None:
+    assert said in refusal(IngestionPlanSettings, source="s", dataset_type="match", schedule=schedule)
+
+
 def test_settings_survive_json() -> None:
     settings = Settings.model_validate(
         {
             "main": MAIN,
             "sources": {"s": {"type": "t", "configuration": [{"a": 1}]}},
             "ingestion_plans": [
-                {"source": "s", "dataset_type": "m", "data_spec_versions": {"a": 8}, "selectors": [{"a": [1]}, "*"]}
+                {"source": "s", "dataset_type": "m", "data_spec_versions": {"a": 8}, "selectors": [{"a": [1]}, "*"]},
+                {"source": "s", "dataset_type": "m", "schedule": {"live": "90s", "quiet": "23:00-07:00"}},
             ],
         }
     )

@@ -5,4 +5,5 @@
 - `leases`: who writes to the lake.
 - `selector_syncs`: the last sync of each selector.
 - `host_waits`: the waits that hosts asked for.
+- `watch_marks`: the moments that a `watch` keeps.
 """

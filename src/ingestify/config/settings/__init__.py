@@ -3,6 +3,7 @@
 lake               main and retention
 sources            sources, and how their providers are requested
 ingestion_plans    ingestion_plans and fetch policies
+schedules          their schedules
 dataset_types      dataset_types
 checks             checks and quarantine
 subscribers        event_subscribers
@@ -36,6 +37,7 @@ from ingestify.config.settings.lake import (
 )
 from ingestify.config.settings.publishers import PublisherSettings
 from ingestify.config.settings.run_hooks import RunHookSettings
+from ingestify.config.settings.schedules import ScheduleSettings
 from ingestify.config.settings.sources import RateLimitSettings, RetrySettings, SourceSettings, TimeoutSettings
 from ingestify.config.settings.subscribers import SubscriberSettings
 from ingestify.config.settings.tables import OwnTableSettings, TableSettings
@@ -60,6 +62,7 @@ __all__ = [
     "RetentionSettings",
     "RetrySettings",
     "RunHookSettings",
+    "ScheduleSettings",
     "Settings",
     "SourceSettings",
     "SubscriberSettings",

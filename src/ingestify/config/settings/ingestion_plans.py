@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from ingestify.config.field_types import Name, Selector, Versions, or_text, type_or_text
 from ingestify.config.settings.class_settings import ClassSettings
+from ingestify.config.settings.schedules import ScheduleSettings
 from ingestify.typed_section import Section, wrong
 
 __all__ = ["FetchPolicySettings", "IngestionPlanSettings"]
@@ -51,4 +52,7 @@ class IngestionPlanSettings(Section):
         default=None,
         description='Which part: mappings (lists in them multiply), "*" for everything discovered, or expressions '
         "over discovered selectors such as competition_id == 11 and season_id > 42. Left out: everything discovered.",
+    )
+    schedule: ScheduleSettings = Field(
+        default=ScheduleSettings(), description="When ingestify watch looks at it; a run ingests it at once."
     )

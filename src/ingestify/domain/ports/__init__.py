@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ingestify.domain.ports.catalogue import (
+    HEARTBEAT,
     Catalogue,
     DatasetDescription,
     DatasetFilter,
@@ -38,6 +39,7 @@ from ingestify.domain.ports.http_client import Auth, Authorization, HttpClientPo
 from ingestify.domain.ports.storage import Leftovers, PartialObject, Storage, StoredObject, TemporaryObject
 
 __all__ = [
+    "HEARTBEAT",
     "Auth",
     "Authorization",
     "ByteSink",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -14,7 +15,7 @@ from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunState
 from ingestify.domain.selector import Selector, filter_values
 from ingestify.errors import ConfigurationError
 
-__all__ = ["LOOKED_AT", "WatchedPlan", "WatchedSelector", "is_done", "watch"]
+__all__ = ["GIVEN_UP_AFTER", "LOOKED_AT", "WatchedPlan", "WatchedSelector", "is_done", "watch"]
 
 GIVEN_UP_AFTER = dt.timedelta(days=14)
 """A selector without a job for this long, while its plan had other jobs, is no longer discovered by its source."""
@@ -30,16 +31,19 @@ class WatchedPlan(msgspec.Struct, frozen=True):
         source: The source's name.
         dataset_type: The dataset type.
         rules: The selectors as they are written; empty: everything.
+        rests: How long a selector may rest where a `watch` keeps to the plan's schedule.
     """
 
     source: str
     dataset_type: str
     rules: Sequence[SelectorRule] = ()
+    rests: dt.timedelta = dt.timedelta()
 
     @classmethod
     def of(cls, plan: IngestionPlan) -> WatchedPlan:
         """Return what is watched of a plan."""
-        return cls(plan.source.name, plan.dataset_type, [_written(rule) for rule in plan.selectors])
+        rules = [_written(rule) for rule in plan.selectors]
+        return cls(plan.source.name, plan.dataset_type, rules, plan.schedule.longest)
 
 
 class WatchedSelector(msgspec.Struct, frozen=True):
@@ -51,6 +55,10 @@ class WatchedSelector(msgspec.Struct, frozen=True):
         name: The selector's name; empty: the plan has no job yet.
         last_done_at: When a job of it last finished, also if single datasets failed; None: unknown.
         failed: How many datasets failed in its last job; 1 if the job failed before it listed any.
+        selector: Its keys and values.
+        began_at: When its last job began, whatever became of it.
+        has_failed: Whether its last job that has ended failed as a whole.
+        rests: See `WatchedPlan`.
     """
 
     source: str
@@ -58,6 +66,10 @@ class WatchedSelector(msgspec.Struct, frozen=True):
     name: str
     last_done_at: dt.datetime | None = None
     failed: int = 0
+    selector: Mapping[str, Any] = {}
+    began_at: dt.datetime | None = None
+    has_failed: bool = False
+    rests: dt.timedelta = dt.timedelta()
 
     def is_stale(self, age: dt.timedelta, moment: dt.datetime) -> bool:
         """Whether its last finished job is older than `age` at `moment`."""
@@ -105,6 +117,10 @@ def _selectors_of(plan: WatchedPlan, jobs: Sequence[JobSummary]) -> list[Watched
             theirs[0].selector_name,
             max((job.ended_at or job.updated_at for job in theirs if is_done(job)), default=None),
             next((_failed(job) for job in theirs if job.state is not RunState.RUNNING), 0),
+            theirs[0].selector,
+            theirs[0].started_at,
+            next((job.state is RunState.FAILED for job in theirs if job.state is not RunState.RUNNING), False),
+            plan.rests,
         )
         for theirs in whole
         if newest is not None and newest - theirs[0].started_at <= GIVEN_UP_AFTER

@@ -30,8 +30,10 @@ from ingestify.domain.ports.catalogue.lake import LakePort
 from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt, RemovalsPort
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
 from ingestify.domain.ports.catalogue.retention import RetentionPort
+from ingestify.domain.ports.catalogue.watch_marks import HEARTBEAT, WatchMarksPort
 
 __all__ = [
+    "HEARTBEAT",
     "Catalogue",
     "DatasetDescription",
     "DatasetFilter",
@@ -70,6 +72,7 @@ class Catalogue(Protocol):
         leases: Who writes to the lake now.
         removals: Which objects are being removed.
         host_waits: The hosts that asked to be left alone.
+        watch_marks: When a `watch` looked last, and showed that it goes on.
         event_log: What was committed, in order.
         event_readers: How far each reader of the event log is.
         lake: The lake's identity.
@@ -93,6 +96,7 @@ class Catalogue(Protocol):
     leases: LeasesPort
     removals: RemovalsPort
     host_waits: HostWaitsPort
+    watch_marks: WatchMarksPort
     event_log: EventLogPort
     event_readers: EventReadersPort
     lake: LakePort

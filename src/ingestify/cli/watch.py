@@ -1,0 +1,117 @@
+"""`ingestify watch`: keeps the lake up to date for ever."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from ingestify.cli.console import Console
+from ingestify.cli.exit_codes import EXIT_OK
+from ingestify.cli.options import NamedLake, console_options, dataset_options, json_option, lake_options
+from ingestify.cli.output import time_text, write_line
+from ingestify.cli.progress import RunView
+from ingestify.cli.published import open_publishing
+from ingestify.cli.run import sparing_memory
+from ingestify.documents.runs import JobLine, LeftOutLine, TaskLine
+from ingestify.documents.watching import LookedLine, LookLine, look_line, looked_line
+from ingestify.engine.watching.agenda import Look
+from ingestify.engine.watching.watching import Looked
+from ingestify.progress.audience import is_terminal
+from ingestify.progress.formatting import counted, counts
+
+__all__ = ["watch_command"]
+
+
+@click.command("watch")
+@lake_options
+@dataset_options
+@click.option("--source", metavar="NAME", help="Only this source of the configuration.")
+@click.option(
+    "--plan", "shows_plan", is_flag=True, help="Show what it would look at next, when and why. Look at nothing."
+)
+@click.option("--disable-events", is_flag=True, help="Do not tell the event subscribers.")
+@click.option(
+    "--publish",
+    "publishes",
+    is_flag=True,
+    help="Meanwhile, pass the events of the lake on to the event_publishers, as 'ingestify publish --follow' does.",
+)
+@json_option(
+    "JSON Lines on stdout; with --plan, a JSON object for each look.",
+    LeftOutLine,
+    JobLine,
+    TaskLine,
+    LookedLine,
+    LookLine,
+)
+@console_options
+def watch_command(
+    lake: NamedLake,
+    filters: dict[str, Any],
+    source: str | None,
+    shows_plan: bool,
+    disable_events: bool,
+    publishes: bool,
+    console: Console,
+) -> int:
+    """Keep the lake up to date until Ctrl-C or SIGTERM.
+
+    Each selector of the ingestion plans is looked at when its schedule says so: around its matches often, then less
+    often. Each look is a line. SIGHUP reads the settings again; wrong ones are not taken over. docs/live.md has more.
+    """
+    lake.place.config_for("what is watched")
+    if shows_plan:
+        with lake.open_engine(disable_events=True) as engine:
+            _show_plan(engine.watching(source=source, **filters).looks(), console)
+        return EXIT_OK
+    return _watch(lake, console, publishes=publishes, disable_events=disable_events, source=source, **filters)
+
+
+def _watch(lake: NamedLake, console: Console, *, publishes: bool, disable_events: bool, **names: Any) -> int:
+    from ingestify.cli.service import Service  # heavy, and not for --help
+
+    view = RunView(console)
+    if publishes:
+        from ingestify.main.configuration import check_publishers
+
+        check_publishers(lake.place.config_for("who gets events"))
+    service = Service(
+        lambda: lake.open_engine(disable_events=disable_events),
+        lambda engine: engine.watching(**names, listener=view),
+        lambda looked: _tell(looked, view, console),
+        (lambda: open_publishing(lake)) if publishes else None,
+        view.restore_terminal,
+    )
+    shown = Console(console.quiet or not is_terminal(sys.stderr), console.verbose, console.as_json).show_progress
+    with sparing_memory(), shown(lambda: service.next_text or view.text()):
+        service.run()
+    if view.lost is not None:
+        raise view.lost
+    return EXIT_OK
+
+
+def _show_plan(looks: Iterable[Look], console: Console) -> None:
+    for look in looks:
+        console.show(look, look_line, _write_look)
+
+
+def _write_look(look: Look) -> None:
+    write_line(f"{time_text(look.due.at)}  {look.name}: {look.due.why}")
+
+
+def _tell(looked: Looked, view: RunView, console: Console) -> None:
+    """Write a line about a look."""
+    if console.as_json:
+        view.write_json(looked_line(looked))
+    elif not console.quiet:
+        first, *others = looked.looks
+        names = first.name + (f" and {counted(len(others), 'other selector')}" if others else "")
+        totals = looked.report.totals
+        following = "" if looked.following is None else f" · next {looked.following.due.at:%H:%M:%S}"
+        view.write_line(
+            f"{time_text(first.due.at)}  {names}: {counts(totals)} · {counted(totals.requests, 'request')}"
+            f"{following} ({first.due.why})"
+        )

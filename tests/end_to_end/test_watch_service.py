@@ -1,0 +1,182 @@
+"""`ingestify watch` as a service: signals, settings that change, and what a service manager hears."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingestify import get_datastore
+from tests.end_to_end.running import ingestify
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")]
+
+CONFIG = """
+main:
+  metadata_url: sqlite:///database/catalog.db
+  file_url: file://database/files/
+sources:
+  live: {type: live_source.LiveSource}
+ingestion_plans:
+  - {source: live, dataset_type: match, schedule: {live: 1s, recent: 1s, late: 1s, settled: 1s}}
+event_publishers:
+  - {name: lines, type: ingestify.json_lines, configuration: {path: events.jsonl}}
+"""
+
+SOURCE = '''
+import datetime as dt
+import time
+from pathlib import Path
+
+from ingestify import DatasetResource, DraftFile, Source
+
+HERE = Path(__file__).parent
+
+
+def load(file_resource, current_file, number):
+    """The first is there at once; others wait until the folder has a file called `go`."""
+    (HERE / f"asked-{number}").touch()
+    while number and not (HERE / "go").exists():
+        time.sleep(0.05)
+    return DraftFile.from_input(f"content {number}", "events")
+
+
+class LiveSource(Source):
+    provider = "live"
+
+    def discover_selectors(self, dataset_type):
+        return [{"season_id": 1}]
+
+    def find_datasets(self, dataset_type, data_spec_versions, dataset_collection_metadata, season_id, **_):
+        for number in range(1 + len(list(HERE.glob("more*")))):
+            resource = DatasetResource({"season_id": season_id, "match_id": number}, "match", name=f"match {number}")
+            yield resource.add_file(
+                dt.datetime(2024, 5, 1), "events", file_loader=load, loader_kwargs={"number": number}
+            )
+'''
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    (tmp_path / "live_source.py").write_text(SOURCE)
+    return tmp_path
+
+
+@contextlib.contextmanager
+def watching(project: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `ingestify watch` beside the block. Its output goes to the files `out` and `err`."""
+    with (project / "out").open("w") as out, (project / "err").open("w") as err:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingestify", "watch", *arguments],
+            cwd=project,
+            stdout=out,
+            stderr=err,
+            text=True,
+            env={**os.environ, **environment},
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def looks(project: Path) -> int:
+    return len((project / "out").read_text().splitlines())
+
+
+def errors(project: Path) -> str:
+    return (project / "err").read_text()
+
+
+def wait_for_looks(project: Path, count: int) -> None:
+    wait_until(lambda: looks(project) >= count, seconds=60)
+
+
+def test_the_service_manager_hears_how_it_is_until_sigterm_ends_it(project: Path):
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        address = f"{short}/notify"
+        manager.bind(address)
+        manager.settimeout(60)
+        with watching(project, NOTIFY_SOCKET=address, WATCHDOG_USEC="2000000") as process:
+            heard = [manager.recv(4096).decode()]
+            assert heard == ["READY=1"]
+            while heard.count("WATCHDOG=1") < 3:
+                heard.append(manager.recv(4096).decode())
+            wait_for_looks(project, 2)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0, errors(project)
+            manager.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    heard.append(manager.recv(4096).decode())
+    assert heard[-1] == "STOPPING=1"
+    assert any(one.startswith("STATUS=next: 20") for one in heard)
+    with contextlib.closing(get_datastore(project / "config.yaml")) as store:
+        assert "heartbeat" not in store.catalogue.watch_marks.find(), "nobody is expected to look any more"
+
+
+def test_sigterm_in_a_look_keeps_what_is_complete(project: Path):
+    (project / "more").touch()
+    with watching(project) as process:
+        wait_until(lambda: (project / "asked-1").exists(), seconds=60)
+        with contextlib.closing(get_datastore(project / "config.yaml")) as store:
+            wait_until(lambda: len(store.get_dataset_collection()) == 1, seconds=60)
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "Stopping: complete datasets are kept." in errors(project), seconds=60)
+        (project / "go").touch()
+        assert process.wait(60) == 0, errors(project)
+    assert ingestify(project, "verify").code == 0
+
+
+def test_sighup_reads_the_settings_again_and_wrong_ones_change_nothing(project: Path):
+    config = project / "config.yaml"
+    with watching(project) as process:
+        wait_for_looks(project, 1)
+        config.write_text(CONFIG.replace("live: 1s", "live: soon"))
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "those from before stay" in errors(project), seconds=60)
+        assert "must be a length of time" in errors(project)
+        wait_for_looks(project, looks(project) + 2)
+        config.write_text(CONFIG.replace("source: live,", "source: live, selectors: [{season_id: 7}],"))
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "The settings were read again." in errors(project), seconds=60)
+        with contextlib.closing(get_datastore(config)) as store:
+            wait_until(lambda: store.get_dataset_collection(season_id=7).first() is not None, seconds=60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, errors(project)
+
+
+def test_a_watch_publishes_what_changes(project: Path):
+    with watching(project, "--publish") as process:
+        wait_until(lambda: (project / "events.jsonl").exists(), seconds=60)
+        wait_until(lambda: "revision_added" in (project / "events.jsonl").read_text(), seconds=60)
+        (project / "go").touch()
+        (project / "more").touch()
+        wait_until(lambda: "match 1" in (project / "events.jsonl").read_text(), seconds=60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, errors(project)
+
+
+def test_a_killed_watch_leaves_its_sign_of_life(project: Path):
+    with watching(project) as process:
+        with_heart = contextlib.closing(get_datastore(project / "config.yaml"))
+        wait_for_looks(project, 1)
+        with with_heart as store:
+            wait_until(lambda: "heartbeat" in store.catalogue.watch_marks.find(), seconds=60)
+            process.kill()
+            process.wait()
+            assert "heartbeat" in store.catalogue.watch_marks.find()
+    ended = ingestify(project, "status", "--stale", "1h")
+    assert ended.code == 0, "it is not an hour since"
+    assert ingestify(project, "status", "--stale", "0h").code == 5
