@@ -35,11 +35,16 @@ class RunOutcome(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunPlan:
-    """A plan of a run: one source and one dataset type."""
+    """A plan of a run: one source and one dataset type.
+
+    Attributes:
+        origin: Where the source's data comes from, as `https://api.example.com`; empty: the source does not say it.
+    """
 
     source: str
     provider: str
     dataset_type: str
+    origin: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

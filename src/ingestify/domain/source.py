@@ -78,6 +78,7 @@ class Source(abc.ABC):
         attribution: How a publication has to name the source of the data. Kept with each revision; the command line
             shows both when a provider's first data comes into a lake.
         hosts: The hosts that it requests by default, for people.
+        origin: Where its data comes from, as `https://api.example.com`, for lineage; empty: unknown.
         change_signal: How it sees that a file changed, for people.
     """
 
@@ -102,6 +103,7 @@ class Source(abc.ABC):
     licence: str = ""
     attribution: str = ""
     hosts: Sequence[str] = ()
+    origin: str = ""
     change_signal: str = ""
     _http: HttpClientPort | None = None
 

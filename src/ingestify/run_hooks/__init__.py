@@ -2,5 +2,6 @@
 
 - `registry`: from `type:` of the config file to a class.
 - `payload`: what a run came to, as JSON for readers outside.
+- `openlineage`: a lineage service, by OpenLineage.
 - `webhook`: a POST with a signature, after each run.
 """

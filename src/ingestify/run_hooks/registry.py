@@ -9,6 +9,7 @@ from ingestify.domain.subscriber import Subscriber
 __all__ = ["BUILT_IN", "find_built_in"]
 
 BUILT_IN = {
+    "ingestify.openlineage": "ingestify.run_hooks.openlineage:OpenLineage",
     "ingestify.webhook": "ingestify.run_hooks.webhook:RunWebhook",
 }
 """The built-in types: the value of `type:` to the class."""

@@ -9,7 +9,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError
 
-__all__ = ["BaseUrlSource", "find_bundle_type"]
+__all__ = ["BaseUrlSource", "find_bundle_type", "origin_of"]
 
 
 class BaseUrlSource(Source):
@@ -30,6 +30,7 @@ class BaseUrlSource(Source):
     def __init__(self, name: str, base_url: str, **configuration: Any) -> None:
         super().__init__(name, base_url=base_url, **configuration)
         self._base_url = self._checked_url("base_url", base_url).rstrip("/")
+        self.origin = origin_of(self._base_url)
 
     def _checked_url(self, option: str, url: object) -> str:
         if not isinstance(url, str) or not url.startswith(("http://", "https://")):
@@ -47,6 +48,13 @@ class BaseUrlSource(Source):
 
     def _bundle_type(self, dataset_type: str, versions: DataSpecVersionCollection | None = None) -> BundleType:
         return find_bundle_type(self, dataset_type, versions)
+
+
+def origin_of(location: str) -> str:
+    """Return the scheme and the host of a URL, without credentials; `file` for a path."""
+    scheme, separator, rest = location.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    return f"{scheme.lower()}://{host}" if separator and host else "file"
 
 
 def find_bundle_type(

@@ -28,7 +28,8 @@ class RunHookSettings(ClassSettings):
     """A run hook: a subscriber that is told what runs come to (docs/operations.md)."""
 
     type: Name = Field(
-        description="ingestify.webhook, or the dotted path of a Subscriber, such as my_package.MySubscriber."
+        description="ingestify.webhook, ingestify.openlineage, or the dotted path of a Subscriber, such as "
+        "my_package.MySubscriber."
     )
     when: Annotated[tuple[_Outcome, ...] | None, AfterValidator(_check_when)] = Field(
         default=None,

@@ -101,7 +101,10 @@ class RunNotices:
             lake_name=self._store.name,
             bucket=self._store.bucket,
             began_at=self._began_at,
-            plans=[RunPlan(one.source.name, one.source.provider, one.dataset_type) for one in self._plans],
+            plans=[
+                RunPlan(one.source.name, one.source.provider, one.dataset_type, one.source.origin)
+                for one in self._plans
+            ],
             narrowed_to=self._options.narrowed_to,
             position_before=self._position(),
         )

@@ -19,6 +19,7 @@ from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
 from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
+from ingestify.sources.base_url import origin_of
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import Found, read_each
 from ingestify.sources.files.listing import DeliveredDataset, Listing, Matched, Reader
@@ -60,6 +61,7 @@ class FilesSource(Source):
         super().__init__(name, **configuration)
         self._settings = settings = read_declaration(FilesDeclaration, configuration, name)
         self.provider = settings.provider
+        self.origin = origin_of(settings.location)
         self.licence = settings.licence or ""
         self.attribution = settings.attribution or ""
         self.loader = settings.loader or ""

@@ -16,7 +16,7 @@ from ingestify.domain.selector import filter_values
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, SourceError
 from ingestify.masking import mask_url
-from ingestify.sources.base_url import find_bundle_type
+from ingestify.sources.base_url import find_bundle_type, origin_of
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import LONGEST_NAME, Found, Selectors, are_alike, read_each
 from ingestify.sources.rest.addresses import Addresses
@@ -56,6 +56,7 @@ class RestSource(Source):
         self._settings = settings = read_declaration(RestDeclaration, configuration, name)
         types = settings.dataset_types.items()
         self.provider = settings.provider
+        self.origin = origin_of(settings.base_url)
         self.licence = settings.licence or ""
         self.reads_index_again = settings.reads_index_again
         self.attribution = settings.attribution or ""
