@@ -34,6 +34,8 @@ AZURE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZ
 _AZURITE = "azurite@3.37.0"
 _AZURITE_MAIN = "node_modules/azurite/dist/src/blob/main.js"
 
+_MOTO = Path(__file__).with_name("moto_server.py")
+
 _START_SECONDS = 60
 
 # Past a proxy that the machine may have; what has a certificate of the tests need not prove it here.
@@ -89,7 +91,7 @@ def moto(certificate: Path | None = None, key: Path | None = None) -> Iterator[s
     """S3 as Amazon's, which knows If-None-Match; it checks no signature. With a certificate, it speaks TLS."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        command = [sys.executable, "-P", str(_MOTO), "-H", "127.0.0.1", "-p", str(port)]
         if certificate is not None:
             command += ["--ssl-cert", str(certificate), "--ssl-key", str(key)]
         with _running(command, port, Path(folder, "log"), Path(folder)):
