@@ -22,7 +22,7 @@ BESIDE_DOCS = [
     "examples/README.md",
 ]
 DOCUMENTS = [*(ROOT / name for name in BESIDE_DOCS), *sorted((ROOT / "docs").rglob("*.md"))]
-_BLOCK = re.compile(r"<!-- (run|file|command): (\S+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"<!-- (run|file|command|example): (\S+) -->\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _ANY_PYTHON = re.compile(r"^```python$", re.MULTILINE)
 
 
@@ -40,6 +40,13 @@ def test_every_python_block_is_one_that_runs():
         text = document.read_text(encoding="utf-8")
         marked = sum(language == "python" for _, _, language, _ in _BLOCK.findall(text))
         assert len(_ANY_PYTHON.findall(text)) == marked, f"{document} has Python that no test runs"
+
+
+def test_the_code_of_an_example_is_in_it_as_the_page_shows_it():
+    shown = blocks("example")
+    assert shown
+    for name, code in shown:  # tests/separate runs the examples
+        assert code in (ROOT / name).read_text(encoding="utf-8"), f"{name} is another one than the docs show"
 
 
 @pytest.mark.slow
@@ -75,6 +82,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "an-older-project",
             "a-run-hook",
             "log-context",
+            "orchestrators",
             "a-data-frame",
             "as-it-was",
             "what-changed",

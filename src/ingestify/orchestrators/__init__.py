@@ -1,6 +1,7 @@
 """Orchestrators run a lake: Dagster, Airflow and Prefect. None of them is imported before its own module is.
 
 dagster      the lake in Dagster
+prefect      the lake in Prefect
 selectors    the partitions that the providers have
 tables       a build of the columnar tables
 running      one run in the orchestrator's worker, and its outcome, which can be pickled

@@ -46,6 +46,8 @@ __all__ = ["OutcomeState", "Problem", "RunFailed", "RunOutcome", "run_lake"]
 MOST_PROBLEMS = 50
 """How many problems, and how many bundles in quarantine, an outcome names."""
 
+WARNED = "warned"
+
 MOST_EVENTS = 50_000
 """How many events of a run are read to tell what it changed."""
 
@@ -65,8 +67,9 @@ class Problem:
     """What is wrong with one dataset, or with one selector.
 
     Attributes:
-        kind: `failed`, `quarantined`, `broken_file`, `unlisted`, `left_alone`, `held` (by another run), or
-            `selector_failed`.
+        kind: `failed`, `quarantined`, `broken_file`, `unlisted`, `left_alone`, `held` (by another run),
+            `selector_failed`; or `warned`: a check found something and did not reject, which is no reason for the state
+            WARNING.
         selector: The selector's name.
         dataset: The dataset's name or identifier; empty: it is about the whole selector.
         reason: Why, a sentence without secrets.
@@ -238,7 +241,7 @@ def _outcome(
     moments = [one.last_modified_at for one in changes if one.last_modified_at is not None]
     return RunOutcome(
         report.run_id,
-        OutcomeState.WARNING if report.has_problems or problems else OutcomeState.OK,
+        OutcomeState.WARNING if any(one.kind != WARNED for one in problems) else OutcomeState.OK,
         report.totals.as_dict(),
         tuple(problems[:MOST_PROBLEMS]),
         len(problems),
@@ -268,18 +271,26 @@ def _find_waiting(
 
 def _iter_problems(report: RunReport) -> Iterator[Problem]:
     for job in report.jobs:
-        if job.state is RunState.FAILED and not job.left_alone:
-            yield _problem("selector_failed", job, None, job.error)
-        if job.left_to_another:
-            yield _problem("held", job, None, job.error)
-        if job.left_alone:
-            yield _problem("left_alone", job, None, describe_left_alone(job.left_alone, job.not_asked))
-        if job.counters.unlisted:
-            yield _problem("unlisted", job, None, job.error or f"{job.counters.unlisted:,} datasets are not listed")
+        yield from _iter_job_problems(job)
         for task in job.tasks:
             if task.error:
                 kind = "broken_file" if task.is_left_out else str(task.outcome)
                 yield _problem(kind, job, task, task.error)
+    for job in report.jobs:
+        for task in job.tasks:
+            if task.warnings:
+                yield _problem(WARNED, job, task, "; ".join(task.warnings))
+
+
+def _iter_job_problems(job: JobSummary) -> Iterator[Problem]:
+    if job.state is RunState.FAILED and not job.left_alone:
+        yield _problem("selector_failed", job, None, job.error)
+    if job.left_to_another:
+        yield _problem("held", job, None, job.error)
+    if job.left_alone:
+        yield _problem("left_alone", job, None, describe_left_alone(job.left_alone, job.not_asked))
+    if job.counters.unlisted:
+        yield _problem("unlisted", job, None, job.error or f"{job.counters.unlisted:,} datasets are not listed")
 
 
 def _problem(kind: str, job: JobSummary, task: TaskSummary | None, reason: str) -> Problem:

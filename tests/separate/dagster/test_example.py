@@ -14,8 +14,7 @@ from ingestify.testing.simulator import Fault  # noqa: E402
 from tests.separate.conftest import SEASON_3, SEASON_106  # noqa: E402
 
 MATCH = dg.AssetKey(["statsbomb", "match"])
-QUARANTINE = dg.AssetCheckKey(MATCH, "quarantine")
-COMPLETE = dg.AssetCheckKey(MATCH, "complete")
+ALL_PASSED = {"quarantine": True, "complete": True, "checks": True}
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_a_run_materializes_its_partition_with_what_came(materialize, config, pr
     assert event.materialization.tags["dagster/data_version"] == str(end)
     assert str(provider.match_ids[0]) in metadata["ingestify/datasets"]
     assert metadata["ingestify/provider_time"] > 0
-    assert {name: one.passed for name, one in checks_of(result).items()} == {"quarantine": True, "complete": True}
+    assert {name: one.passed for name, one in checks_of(result).items()} == ALL_PASSED
 
 
 def test_an_unchanged_run_materializes_nothing_and_succeeds(materialize):
@@ -78,7 +77,7 @@ def test_an_unchanged_run_materializes_nothing_and_succeeds(materialize):
     result = materialize()
     assert result.success
     assert materialized(result) == []
-    assert {name: one.passed for name, one in checks_of(result).items()} == {"quarantine": True, "complete": True}
+    assert {name: one.passed for name, one in checks_of(result).items()} == ALL_PASSED
 
 
 def test_a_corrected_match_is_materialized_again_and_read_by_the_asset_below(materialize, provider):
@@ -106,6 +105,7 @@ def test_failing_and_quarantined_matches_warn_with_their_names_and_the_run_succe
     assert {name: (one.passed, one.severity) for name, one in checks.items()} == {
         "quarantine": (False, dg.AssetCheckSeverity.WARN),
         "complete": (False, dg.AssetCheckSeverity.WARN),
+        "checks": (True, dg.AssetCheckSeverity.WARN),
     }
     quarantine, complete = checks["quarantine"], checks["complete"]
     assert quarantine.metadata["ingestify/waiting"].value == 1
@@ -113,6 +113,23 @@ def test_failing_and_quarantined_matches_warn_with_their_names_and_the_run_succe
     assert f"events/{failing}" in complete.metadata["ingestify/datasets"].value
     assert f"events/{failing}" in complete.description
     assert {one.metadata["ingestify/partition"].value for one in checks.values()} == {SEASON_3}
+
+
+def test_what_a_check_warns_of_is_shown_and_the_match_is_published(materialize, config):
+    rule = "{provider: statsbomb, dataset_type: match, checks: [{type: own_checks.Odd, mode: warn}]}"
+    config.write_text(f"{config.read_text()}\ndataset_types: [{rule}]\n")
+    (config.parent / "own_checks.py").write_text(
+        "from ingestify import BundleCheck\n\n\n"
+        "class Odd(BundleCheck):\n"
+        "    def find_problems(self, bundle):\n"
+        "        return ['it has no VAR']\n"
+    )
+    result = materialize()
+    (event,) = materialized(result)
+    assert metadata_of(event)["ingestify/warned"] == 3
+    check = checks_of(result)["checks"]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "it has no VAR" in check.metadata["ingestify/datasets"].value
 
 
 def test_a_failed_run_says_why_and_shows_what_came_all_the_same(materialize, provider):

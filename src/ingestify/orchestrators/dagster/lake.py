@@ -20,10 +20,11 @@ from ingestify.orchestrators.dagster.shown import (
     problems_table,
     quarantine_table,
 )
-from ingestify.orchestrators.running import OutcomeState, RunFailed, RunOutcome, run_lake
+from ingestify.orchestrators.running import WARNED, RunFailed, RunOutcome, run_lake
 
 __all__ = ["ingestify_assets"]
 
+CHECKS = "checks"
 COMPLETE = "complete"
 QUARANTINE = "quarantine"
 
@@ -46,8 +47,9 @@ def ingestify_assets(
 
     Only the config.yaml is read here; the process that materializes the asset opens the lake. A run that changes
     nothing materializes nothing. A run that brought something has the counts, the datasets, the provider's own time and
-    the licence as metadata, and the position of the lake's event log as its data version. Two checks warn: `quarantine`
-    of bundles that wait in quarantine, `complete` of datasets that failed. A run that did not do its work fails; it is
+    the licence as metadata, and the position of the lake's event log as its data version. Three checks
+    warn: `quarantine` of bundles that wait in quarantine, `complete` of datasets that failed, and `checks` of what the
+    lake's own checks warned of. A run that did not do its work fails; it is
     tried again by the `retry_policy`, if that can help.
 
     Args:
@@ -98,9 +100,8 @@ def _definition(
             if error.outcome is not None:
                 yield from _results(key, asset, partition, error.outcome)
             raise _failure(error, retry_policy) from error
-        if outcome.state is OutcomeState.WARNING:
-            for problem in outcome.problems:
-                context.log.warning(str(problem))
+        for problem in outcome.problems:
+            context.log.warning(str(problem))
         context.log.info(outcome.summary)
         yield from _results(key, asset, partition, outcome)
 
@@ -124,6 +125,7 @@ def _definition(
         check_specs=[
             dg.AssetCheckSpec(QUARANTINE, asset=key, description="No bundle waits in quarantine."),
             dg.AssetCheckSpec(COMPLETE, asset=key, description="No dataset failed, or lacks a file."),
+            dg.AssetCheckSpec(CHECKS, asset=key, description="No check warned of a dataset that came."),
         ],
         retry_policy=retry_policy,
     )(run)
@@ -152,16 +154,22 @@ def _results(key: dg.AssetKey, asset: LakeAsset, partition: str | None, outcome:
             "ingestify/bundles": quarantine_table(outcome),
         },
     )
-    others = [one for one in outcome.problems if one.kind != "quarantined"]
-    count = outcome.problem_count - (len(outcome.problems) - len(others))
-    yield dg.AssetCheckResult(
-        asset_key=key,
-        check_name=COMPLETE,
-        passed=not others,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=str(others[0]) if others else None,
-        metadata={**of_partition, "ingestify/problems": count, "ingestify/datasets": problems_table(others, count)},
-    )
+    warned = [one for one in outcome.problems if one.kind == WARNED]
+    failed = [one for one in outcome.problems if one.kind not in (WARNED, "quarantined")]
+    for name, problems in ((COMPLETE, failed), (CHECKS, warned)):
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=name,
+            passed=not problems,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=str(problems[0]) if problems else None,
+            metadata={
+                **of_partition,
+                "ingestify/problems": len(problems),
+                "ingestify/problems_in_all": outcome.problem_count,  # the outcome names the first ones only
+                "ingestify/datasets": problems_table(problems, len(problems)),
+            },
+        )
 
 
 def _failure(error: RunFailed, retry_policy: dg.RetryPolicy | None) -> Any:
