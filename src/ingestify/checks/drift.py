@@ -19,6 +19,9 @@ __all__ = ["Drift"]
 FEWEST_OTHERS = 5
 """With fewer other datasets there is no usual value."""
 
+FEWEST_RECORDS = 20
+"""With fewer records, a share of them says nothing."""
+
 RARE = 0.01
 """A column with a value in a smaller share of the records is there in some matches and not in others."""
 
@@ -98,13 +101,15 @@ class Drift(BundleCheck):
         for column in sorted({*now.nulls, *(name for one in those for name in one.nulls)}):
             rates = [one.nulls.get(column, one.rows or 0) / (one.rows or 1) for one in those]
             rate = now.nulls.get(column, now.rows) / now.rows
-            if column not in now.nulls:
-                if self._columns and all(column in one.nulls for one in those) and 1 - statistics.median(rates) >= RARE:
-                    yield f"{title}: the column '{column}' is gone; {whose} {has} it"
-            elif not any(column in one.nulls for one in those):
-                if self._columns and 1 - rate >= RARE:
-                    yield f"{title}: the column '{column}' is new; {whose} {has} none of that name"
-            elif _is_unusual(rate, rates, self._nulls):
+            had = sum(column in one.nulls for one in those)
+            is_gone = had == len(those) and column not in now.nulls
+            if is_gone or not had:
+                usual_rate = statistics.median(rates) if is_gone else rate
+                if self._columns and 1 - usual_rate >= RARE:
+                    lacks = "does not have" if has == "has" else "do not have"
+                    what, they = ("is gone", has) if is_gone else ("is new", lacks)
+                    yield f"{title}: the column '{column}' {what}; {whose} {they} it"
+            elif now.rows >= FEWEST_RECORDS and _is_unusual(rate, rates, self._nulls):
                 yield (
                     f"{title}: the column '{column}' has no value in {rate:.0%} of the rows; {whose} {has} none in "
                     f"{_range_of_shares(rates)}"

@@ -182,7 +182,8 @@ class BundleCheck(abc.ABC):
         provider: The provider whose datasets it is for; None: any.
         dataset_type: The dataset type it is for; None: any.
         mode: `reject` or `warn`: what its problems do.
-        time_limit: After how many seconds it is not waited for any more.
+        time_limit: After how many seconds it is not waited for any more. None: it is waited for, whatever it does;
+            then it needs no thread of its own.
         shapes: Feed to a msgspec type that `find_problems` asks for with `file.json_as(shape)`: it is decoded in
             the one pass in which the file's JSON is checked.
         configuration: What the settings say beside its type.
@@ -191,7 +192,7 @@ class BundleCheck(abc.ABC):
     provider: str | None = None
     dataset_type: str | None = None
     mode: Literal["reject", "warn"] = "reject"
-    time_limit: float = 300.0
+    time_limit: float | None = 300.0
 
     def __init__(self, **configuration: Any) -> None:
         self.configuration = configuration

@@ -29,6 +29,7 @@ class Audit:
         unnamed: Paths of objects that no row names.
         staged: What is left in the staging folder.
         job_states: Of all jobs.
+        unwarned: How many revisions have no warning.
     """
 
     visible: dict[int, Bundle]
@@ -36,6 +37,7 @@ class Audit:
     unnamed: set[str]
     staged: set[str]
     job_states: Counter[str]
+    unwarned: int = 0
 
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -103,7 +105,27 @@ def audit_lake(query: Query, objects: LakeObjects, wrong: list[str] | None = Non
     states = Counter(state for (state,) in query("SELECT state FROM job"))
     # A delete that is killed leaves the object there by which an object store tells its time.
     staged = {path for path in paths if path.startswith(".staging/")}
-    return Audit(visible, wrong, paths - named - staged - {MARK}, staged, states)
+    unwarned = _check_warnings(query, wrong)
+    return Audit(visible, wrong, paths - named - staged - {MARK}, staged, states, unwarned)
+
+
+def _check_warnings(query: Query, wrong: list[str]) -> int:
+    """Each warning that says of which events it is, is of those of its revision. Returns how many have no warning."""
+    rows = query("SELECT dataset_id, revision_id, warnings FROM revision_warning")
+    warnings = {(dataset_id, number): json.loads(said) for dataset_id, number, said in rows}
+    revisions = set(query("SELECT dataset_id, revision_id FROM revision"))
+    wrong += [f"the warnings of {one} belong to no revision" for one in warnings.keys() - revisions]
+    events: dict[str, str] = {}
+    files = "SELECT dataset_id, revision_id, data_feed_key, tag FROM file ORDER BY dataset_id, revision_id"
+    of_revisions = {(dataset_id, number): tag for dataset_id, number, feed, tag in query(files) if feed == "events"}
+    for dataset_id, number in sorted(revisions):
+        events[dataset_id] = of_revisions.get((dataset_id, number), events.get(dataset_id, ""))
+        for said in warnings.get((dataset_id, number), ()):
+            if said.startswith("events ") and said != f"events {events[dataset_id]}":
+                wrong.append(f"{dataset_id}: revision {number} has the warning of other events")
+    profiled = set(query("SELECT dataset_id, revision_id FROM file_profile"))
+    wrong += [f"the profiles of {one} belong to no revision" for one in profiled - revisions]
+    return len(revisions - warnings.keys())
 
 
 def _read_datasets(query: Query, objects: LakeObjects, wrong: list[str]) -> dict[int, Bundle]:

@@ -22,7 +22,25 @@ sources:
   statsbomb: {{type: ingestify.statsbomb_github, configuration: {{base_url: "{url}"}}}}
 ingestion_plans:
   - {{source: statsbomb, dataset_type: match}}
+dataset_types:
+  - provider: statsbomb
+    dataset_type: match
+    checks:
+      - {{type: says_the_hash.SaysTheHash, mode: warn}}
+      - ingestify.drift
 """
+
+CHECK = """
+import hashlib
+
+from ingestify import BundleCheck
+
+
+class SaysTheHash(BundleCheck):
+    def find_problems(self, bundle):
+        yield "events " + hashlib.sha256(bundle.require_file("events").read()).hexdigest()
+"""
+"""Each revision has a warning, which says of which events it is."""
 
 _FEEDS = {"events": "events", "lineups": "lineups", "360-frames": "three-sixty"}
 
@@ -56,6 +74,7 @@ class ChangingSeason:
         """Write a project whose lake is in `lake`, and return its folder."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.yaml").write_text(CONFIG.format(url=self.simulator.base_url))
+        (folder / "says_the_hash.py").write_text(CHECK)
         return folder
 
     def change(self, rng: random.Random, number: int) -> None:
@@ -89,6 +108,7 @@ class ChangingSeason:
             The moment of each match that is there.
         """
         assert found.wrong == []
+        assert found.unwarned == 0, "a revision is without its warnings"
         seen = {}
         for match_id, bundle in found.visible.items():
             assert bundle in self.served[match_id], f"match {match_id} is a mix"

@@ -53,8 +53,9 @@ class Found(msgspec.Struct, frozen=True):
 class CheckCalls:
     """Calls the checks of one lake, for all of its runs. Safe to use from any thread.
 
-    A check is called in a thread of its own, because Python cannot end a call that hangs. After its time limit nobody
-    waits for that thread any more: it goes on until the call returns or the process ends, and what it finds is dropped.
+    A check with a time limit is called in a thread of its own, because Python cannot end a call that hangs. After the
+    limit nobody waits for that thread any more: it goes on until the call returns or the process ends, and what it
+    finds is dropped.
     """
 
     def __init__(self) -> None:
@@ -77,11 +78,14 @@ class CheckCalls:
             IntegrityError: An object of the lake that it reads is damaged.
             MissingExtraError: It lacks a package.
         """
-        self._refuse_hanging(check)
+        limit = check.time_limit
+        if limit is None:
+            return _call(check, bundle)()
+        self._refuse_hanging(check, limit)
         results: list[Callable[[], Found]] = []
         context = contextvars.copy_context()
         thread = RunThread(lambda: results.append(context.run(_call, check, bundle)), f"ingestify-check-{check.name}")
-        deadline = time.monotonic() + check.time_limit
+        deadline = time.monotonic() + limit
         thread.start()
         while True:
             left = deadline - time.monotonic()
@@ -95,12 +99,12 @@ class CheckCalls:
         with self._lock:
             self._hanging.setdefault(id(check), []).append(thread)
         raise CheckHangs(
-            f"the check {check.name} did not end within {check.time_limit:g} seconds (its time_limit). That call goes "
+            f"the check {check.name} did not end within {limit:g} seconds (its time_limit). That call goes "
             f"on in a thread that nobody waits for, until this process ends. Find out what the check waits for, or "
             f"set a higher time_limit"
         )
 
-    def _refuse_hanging(self, check: BundleCheck) -> None:
+    def _refuse_hanging(self, check: BundleCheck, limit: float) -> None:
         with self._lock:
             hanging = [thread for thread in self._hanging.pop(id(check), ()) if thread.is_alive()]
             if hanging:
@@ -108,7 +112,7 @@ class CheckCalls:
         if len(hanging) >= MOST_HANGING:
             raise CheckHangs(
                 f"the check {check.name} is not called, as {len(hanging)} earlier calls of it still hang after its "
-                f"time_limit of {check.time_limit:g} seconds. Find out what the check waits for, or set a higher "
+                f"time_limit of {limit:g} seconds. Find out what the check waits for, or set a higher "
                 f"time_limit"
             )
 
