@@ -94,6 +94,22 @@ def test_a_packages_check_is_for_every_lake(install: Install, tmp_path):
         assert engine.load().quarantined_tasks[0].error == "there is a one"
 
 
+def test_where_the_settings_name_a_packages_check_it_is_used_as_they_say(install: Install, tmp_path):
+    install(
+        "football-checks",
+        {"ingestify.checks": {"ones": "parts:NoOnes"}, "ingestify.sources": {"other": "parts_source:Other"}},
+        {"parts": PARTS, "parts_source": SOURCE},
+    )
+    config = tmp_path / "config.yaml"
+    text = CONFIG.format(file_url="memory://", subscriber="x").partition("event_subscribers")[0]
+    named = "dataset_types: [{provider: other, dataset_type: match, checks: [{type: ones, mode: warn}]}]"
+    config.write_text(text + named)
+    check_config(config)
+    with get_engine(config) as engine:
+        assert engine.load().quarantined_tasks == []
+        assert engine.list_datasets()[0].warnings == ("there is a one",)
+
+
 def test_a_broken_check_is_named_with_its_package_and_the_others_are_no_worse_for_it(
     install: Install, tmp_path, caplog
 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from typing import ClassVar
 
 import polars as pl
 
@@ -52,6 +53,18 @@ class SmallSource(Source):
             if number >= self.configuration.get("hangs_after", 1000):
                 time.sleep(0.5)
             yield resource.add_file(dt.datetime(2024, 5, 1), "events", json_content=match_id)
+
+
+class Doubts(BundleCheck):
+    """Says the same of some matches, or of all."""
+
+    called: ClassVar[list[Doubts]] = []
+
+    def find_problems(self, bundle):
+        self.called[:] = [self]
+        matches = self.configuration.get("matches")
+        if matches is None or bundle.identifier["match_id"] in matches:
+            yield self.configuration.get("says", "")
 
 
 def make_frame(files, dataset):
