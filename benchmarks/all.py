@@ -19,6 +19,7 @@ ALL = (
     "large_file.py",
     "adaptive.py",
     "checks.py",
+    "quality.py",
     "frames.py",
     "clients.py",
     "commit.py",

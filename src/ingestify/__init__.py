@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from ingestify.engine.engine import IngestionEngine
     from ingestify.engine.keeping.adopting import AdoptionReport
     from ingestify.engine.keeping.mirroring import CopyReport
+    from ingestify.engine.keeping.quality import CheckTotals, QualityFinding, QualityReport
     from ingestify.engine.keeping.verifying import VerifyReport
     from ingestify.engine.offer import OfferList
     from ingestify.errors import (
@@ -140,6 +141,7 @@ _MODULES = {
     "engine.engine": ("IngestionEngine",),
     "engine.keeping.adopting": ("AdoptionReport",),
     "engine.keeping.mirroring": ("CopyReport",),
+    "engine.keeping.quality": ("CheckTotals", "QualityFinding", "QualityReport"),
     "engine.keeping.verifying": ("VerifyReport",),
     "engine.offer": ("OfferList",),
     "events.relay": ("RelayResult",),
@@ -189,6 +191,7 @@ __all__ = [
     "Bundle",
     "BundleCheck",
     "BundleType",
+    "CheckTotals",
     "ConfigurationError",
     "CopyReport",
     "Counters",
@@ -250,6 +253,8 @@ __all__ = [
     "PublisherState",
     "PublisherSwitchedOff",
     "Publishing",
+    "QualityFinding",
+    "QualityReport",
     "Quarantine",
     "QuarantineEntry",
     "QuarantineState",

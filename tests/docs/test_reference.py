@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 import ingestify
-from ingestify import DomainEvent, consume
+from ingestify import DomainEvent, consume, quality
 from ingestify.domain import events
 
 from .test_code_in_docs import DOCUMENTS, ROOT
@@ -88,7 +88,8 @@ def test_the_reference_has_exactly_the_public_names():
     public = {f"ingestify.{name}" for name in ingestify.__all__ if name != "__version__"}
     documents = {f"ingestify.documents.{path.stem}" for path in (SOURCE / "documents").glob("[a-z]*.py")}
     of_consumers = {f"ingestify.consume.{name}" for name in consume.__all__}
-    assert sorted(named) == sorted(public | of_tests | documents | of_consumers)
+    of_quality = {f"ingestify.quality.{name}" for name in quality.__all__}
+    assert sorted(named) == sorted(public | of_tests | documents | of_consumers | of_quality)
     assert {name.rpartition(".")[0] for name in of_tests} == tools_for_tests()
 
 

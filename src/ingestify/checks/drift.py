@@ -42,6 +42,7 @@ class Drift(BundleCheck):
     """
 
     mode = "warn"
+    compares_new_files = True
 
     def __init__(
         self,

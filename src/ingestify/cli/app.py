@@ -43,6 +43,7 @@ COMMANDS = {
     "tables": ("ingestify.cli.tables", "Build columnar tables of the lake, for SQL and data frames."),
     "adopt": ("ingestify.cli.adopt", "Take over a lake of the published package."),
     "restored": ("ingestify.cli.restored", "Begin a new epoch after the lake was restored from a backup."),
+    "quality": ("ingestify.cli.quality", "Make the checks of a run over what is in the lake now."),
     "quarantine": ("ingestify.cli.quarantine", "Show what failed its checks, and decide about it."),
     "events": ("ingestify.cli.events", "Show the event log and its readers, and move a reader."),
     "publish": ("ingestify.cli.publish", "Pass the events of the lake on to other systems."),

@@ -26,6 +26,6 @@ EXIT_DEADLINE = DeadlineReached.exit_code
 EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, or all datasets of a selector did; 2 stopped by the source, or wrong usage; 3 some "
     "datasets failed, are in quarantine, lack a broken file, are suddenly not listed any more, were not looked at as "
-    "their host is left alone, or have another history in the target of a copy; 4 the lake is damaged; 5 of 'status': "
-    "a limit is exceeded; 6 the deadline came before the end; 130 interrupted."
+    "their host is left alone, have another history in the target of a copy, or fail a check of 'quality'; 4 the lake "
+    "is damaged; 5 of 'status': a limit is exceeded; 6 the deadline came before the end; 130 interrupted."
 )

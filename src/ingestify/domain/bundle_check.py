@@ -184,6 +184,8 @@ class BundleCheck(abc.ABC):
         mode: `reject` or `warn`: what its problems do.
         time_limit: After how many seconds it is not waited for any more. None: it is waited for, whatever it does;
             then it needs no thread of its own.
+        compares_new_files: Whether it compares new files with earlier ones, so that it has nothing to look at in a lake
+            as it is (`engine.check_quality`).
         shapes: Feed to a msgspec type that `find_problems` asks for with `file.json_as(shape)`: it is decoded in
             the one pass in which the file's JSON is checked.
         configuration: What the settings say beside its type.
@@ -193,6 +195,7 @@ class BundleCheck(abc.ABC):
     dataset_type: str | None = None
     mode: Literal["reject", "warn"] = "reject"
     time_limit: float | None = 300.0
+    compares_new_files: bool = False
 
     def __init__(self, **configuration: Any) -> None:
         self.configuration = configuration
@@ -210,6 +213,14 @@ class BundleCheck(abc.ABC):
     def is_for(self, provider: str, dataset_type: str) -> bool:
         """Return whether it is for the datasets of that kind."""
         return self.provider in (None, provider) and self.dataset_type in (None, dataset_type)
+
+    def prepare(self) -> None:  # noqa: B027 - most checks need nothing
+        """Import what the check needs. Called before a run fetches anything, and by `ingestify config check`.
+
+        Raises:
+            ConfigurationError: Something that the settings name cannot be imported. The run does not begin.
+            MissingExtraError: A package is not installed. The run begins, and the check fails each of its datasets.
+        """
 
     @abc.abstractmethod
     def find_problems(self, bundle: Bundle) -> Iterable[str]:

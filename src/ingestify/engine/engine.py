@@ -52,11 +52,15 @@ from ingestify.store.reading.mapping import MapResult, map_datasets
 from ingestify.store.reading.nothing_found import NamesOfSources
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import pandas as pd
     import polars as pl
 
+    from ingestify.domain.bundle_check import BundleCheck
     from ingestify.domain.lock import Lock
     from ingestify.engine.keeping.mirroring import CopyReport
+    from ingestify.engine.keeping.quality import QualityFinding, QualityReport
     from ingestify.engine.keeping.verifying import VerifyReport
     from ingestify.engine.watching.watching import Watching
     from ingestify.store.dataset_store import KloppyDataset
@@ -458,6 +462,8 @@ class IngestionEngine:
     def _new_run(
         self, plans: Sequence[IngestionPlan], filters: Filters, kind: Mapping[str, str | None], **options: Any
     ) -> IngestionRun:
+        if not options.get("dry_run"):  # that makes no checks
+            self._rules.prepare_checks(plans)
         run_options = RunOptions(
             concurrency=self._concurrency,
             fetcher_of=self._sources.fetcher_of,
@@ -1263,6 +1269,74 @@ class IngestionEngine:
             moving=display.moving,
         )
         display.tell(report.line)
+        return report
+
+    def check_quality(
+        self,
+        *,
+        progress: bool | None = None,
+        check_with: Callable[[BundleCheck], BundleCheck] | None = None,
+        **filters: Any,
+    ) -> QualityReport:
+        """Make the checks of a run over what is in the lake now. Nothing is changed, and nothing is fetched.
+
+        The checks are those of the plans' sources, of the settings and of installed packages. Those that compare new
+        files with earlier ones, such as `ingestify.drift`, are left out. If the filters match nothing, a warning says
+        why.
+
+        Example::
+
+            engine.check_quality(competition_id=43)
+
+        Args:
+            progress: Whether to show the progress, as `load` does.
+            check_with: Returns the check to make in place of a check; None: that check.
+            **filters: `provider`, `dataset_type`, `dataset_id`, `state`, `where` and identifier keys, as in
+                `iter_datasets`.
+
+        Raises:
+            ConfigurationError: A check cannot import what the settings name, or the filters are wrong.
+            StoreError: The lake cannot be read.
+        """
+        display = Display(progress)
+        try:
+            report = self.run_checks(moving=display.moving, check_with=check_with, **filters)
+        except IngestifyError as error:
+            raise shortened(error)  # noqa: B904 - it is that one
+        display.tell(report.line)
+        return report
+
+    def run_checks(
+        self,
+        *,
+        moving: Callable[[Callable[[], str | None]], AbstractContextManager[None]],
+        on_finding: Callable[[QualityFinding], object] = lambda _: None,
+        check_with: Callable[[BundleCheck], BundleCheck] | None = None,
+        **filters: Any,
+    ) -> QualityReport:
+        """Make the same checks as `check_quality`, for a caller that shows the progress and each finding itself.
+
+        Args:
+            moving: Shows the progress.
+            on_finding: Called with each finding, in the order of the datasets.
+            check_with: See `check_quality`.
+            **filters: See `check_quality`.
+        """
+        from ingestify.engine.keeping.quality import check_quality  # a run does not need it
+
+        wanted = self.store.dataset_filter(**filters)
+        report = check_quality(
+            self.store,
+            self.store.iter_in_order(wanted),
+            lambda dataset: [
+                one if check_with is None else check_with(one) for one in self._sources.checks_of(dataset)
+            ],
+            calls=self._rules.check_calls,
+            moving=moving,
+            on_finding=on_finding,
+        )
+        if not report.datasets and not report.unchecked:
+            self.store.warn_nothing_found(wanted)
         return report
 
     def collect_garbage(self, *, older_than: dt.timedelta = SAFETY_AGE, dry_run: bool = False) -> Garbage:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
 from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
@@ -185,6 +186,13 @@ class EngineSources:
         sources: Iterable[Source] = (plan.source for plan in self.plans if plan.source.name in names)
         of_provider = (source for source in sources if source.provider == dataset.provider)
         return self._rules.loader_of(dataset.provider, dataset.dataset_type, of_provider) or None
+
+    def checks_of(self, dataset: Dataset) -> list[BundleCheck]:
+        """Return the checks that a run makes of a dataset: those of the source that brought it, or of its provider."""
+        name = dataset.revisions[-1].source.get("source") if dataset.revisions else None
+        of_provider = [one.source for one in self.plans if one.source.provider == dataset.provider]
+        source = next((one for one in of_provider if one.name == name), next(iter(of_provider), None))
+        return self._rules.checks_of(source, dataset.provider, dataset.dataset_type)
 
     def with_export_layouts(self, known_of: Callable[[Dataset], ExportLayout]) -> Callable[[Dataset], ExportLayout]:
         """Return a function that returns the layout of the plans' source of a dataset, else what is known.

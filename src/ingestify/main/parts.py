@@ -81,7 +81,9 @@ C = TypeVar("C")
 
 BUILT_IN_CHECKS = {
     "ingestify.drift": "ingestify.checks.drift:Drift",
+    "ingestify.great_expectations": "ingestify.quality.great_expectations_suite:GreatExpectationsSuite",
     "ingestify.kloppy_bounds": "ingestify.loaders.kloppy_bounds:KloppyBounds",
+    "ingestify.pandera": "ingestify.quality.pandera_schema:PanderaSchema",
 }
 """The built-in bundle checks: the value of `type:` to the class."""
 
@@ -355,7 +357,7 @@ def check_rules(settings: Settings) -> None:
                 _check_arguments(_find_check(check.type), "check", check.type, check.configuration)
         known = tuple(check for check in one.checks if not names_secrets(check.configuration))
         kinds.append(one.model_copy(update={"checks": known}))
-    make_rules(settings.model_copy(update={"dataset_types": tuple(kinds)}))
+    make_rules(settings.model_copy(update={"dataset_types": tuple(kinds)})).prepare()
 
 
 def check_plugins() -> None:

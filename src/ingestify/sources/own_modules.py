@@ -18,7 +18,7 @@ import msgspec
 
 from ingestify.progress.printable import PrintableLogger
 
-__all__ = ["find_hiding", "make_importable", "warn_of_hidden"]
+__all__ = ["find_hiding", "latest_folder", "make_importable", "warn_of_hidden"]
 
 logger = PrintableLogger(__name__)
 
@@ -38,6 +38,11 @@ class _Folders(msgspec.Struct):
 
 
 _folders = _Folders()
+
+
+def latest_folder() -> str | None:
+    """Return the folder of the config file of the lake that was opened last; None: there was none."""
+    return _folders.latest
 
 
 def make_importable(folder: str) -> None:

@@ -18,12 +18,13 @@ from ingestify.domain.source import Source
 from ingestify.domain.wording import listed
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugin, find_plugins
-from ingestify.sources.own_modules import find_hiding, warn_of_hidden
+from ingestify.sources.own_modules import find_hiding, latest_folder, make_importable, warn_of_hidden
 from ingestify.suggestion import did_you_mean
 
 __all__ = [
     "BUILT_IN",
     "OPEN_DATA",
+    "LaterImport",
     "find_export_layout",
     "find_record_keys",
     "find_source_class",
@@ -103,6 +104,31 @@ def import_object(path: str, what: str) -> Any:
         raise ConfigurationError(
             f"The {what} '{path}' cannot be found: '{module_name}' has no '{name}'{did_you_mean(name, dir(module))}"
         ) from error
+
+
+class LaterImport:
+    """An object that a setting names by its dotted path, imported when it is first needed.
+
+    The path means what it means now: modules beside the config file of the lake that was opened last are found, also if
+    another lake is opened before the import.
+
+    Args:
+        path: The dotted path.
+        what: What it is, for an error.
+
+    Attributes:
+        folder: The folder of that config file; None: there is none.
+    """
+
+    def __init__(self, path: str, what: str) -> None:
+        self._path, self._what = path, what
+        self.folder = latest_folder()
+
+    def load(self) -> Any:
+        """Import it; see `import_object`."""
+        if self.folder is not None and self.folder != latest_folder():
+            make_importable(self.folder)
+        return import_object(self._path, self._what)
 
 
 def _refuse_hidden(path: str, what: str, module_name: str) -> None:

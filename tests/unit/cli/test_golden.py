@@ -65,6 +65,7 @@ USES = {
     ],
     "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],
+    "quality": ["run -q", "quality", "quality match_id=10 --json", "quality match_id=11", "quality --docs pages"],
     "quarantine": ["run -q", "quarantine list", "quarantine list --json", "quarantine retry"],
     "events": [
         "run -q",
@@ -153,8 +154,10 @@ def test_a_command_says_what_it_said(name, command, monkeypatch):
         (command.folder / "later.yaml").write_text(command.config.read_text().replace("version: 1", "version: 2"))
     else:
         command.configure("SmallSource}", "SmallSource, configuration: {seasons: 1}}")
-    if name == "quarantine":
-        kind = "- {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}"
+    if name in ("quality", "quarantine"):
+        mode = "warn" if name == "quality" else "reject"
+        check = f"{{type: tests.unit.cli.small_source.NotTen, mode: {mode}}}"
+        kind = f"- {{provider: small, dataset_type: match, checks: [{check}]}}"
         command.configure("ingestion_plans:", f"dataset_types:\n  {kind}\ningestion_plans:")
     if name == "tables":
         own = "{name: numbers, function: tests.unit.cli.small_source:make_frame}"

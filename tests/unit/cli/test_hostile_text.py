@@ -191,6 +191,8 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("quarantine retry")
     watched("quarantine discard", entries[0]["entry_id"])
     watched("quarantine accept", entries[0]["entry_id"], "--by", EVIL, "--note", EVIL)
+    watched("quality")
+    assert watched.objects("quality")
     watched("quarantine list", "--all")
     watched("quarantine discard", "--yes", "--note", EVIL, *(one["entry_id"] for one in entries[1:]), shows=False)
     watched("quarantine accept", "--nothing", EVIL, shows=False)

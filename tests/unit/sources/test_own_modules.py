@@ -13,7 +13,7 @@ import pytest
 from ingestify.errors import ConfigurationError
 from ingestify.sources import own_modules
 from ingestify.sources.own_modules import make_importable
-from ingestify.sources.registry import import_object
+from ingestify.sources.registry import LaterImport, import_object
 
 SOURCE = "WHERE = __file__\n"
 
@@ -172,3 +172,14 @@ def test_hidden_modules_that_a_source_may_import_are_reported_once(
     [record] = caplog.records
     assert "with the names secrets, yaml cannot be imported" in record.getMessage()
     assert str(tmp_path / "lake") in record.getMessage()
+
+
+def test_what_is_imported_later_is_that_of_the_lake_that_was_open_then(tmp_path: Path, write: Write) -> None:
+    of_a, of_b = write("a/invented_h.py", SOURCE), write("b/invented_h.py", SOURCE)
+    make_importable(str(tmp_path / "a"))
+    first = LaterImport("invented_h:WHERE", "schema")
+    make_importable(str(tmp_path / "b"))
+    second = LaterImport("invented_h:WHERE", "schema")
+
+    assert second.load() == str(of_b)
+    assert first.load() == str(of_a)

@@ -22,8 +22,8 @@ class CheckSettings(ClassSettings):
     model_config = ConfigDict(json_schema_extra={"additionalProperties": True})
 
     type: Name = Field(
-        description="ingestify.drift, ingestify.kloppy_bounds, the name of an installed package's check, or the dotted "
-        "path of a BundleCheck, such as my_package.MyCheck."
+        description="ingestify.drift, ingestify.great_expectations, ingestify.kloppy_bounds, ingestify.pandera, the "
+        "name of an installed package's check, or the dotted path of a BundleCheck, such as my_package.MyCheck."
     )
     mode: Literal["reject", "warn"] | None = Field(
         default=None,

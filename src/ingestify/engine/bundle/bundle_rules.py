@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,10 +11,12 @@ from ingestify.clock import now
 from ingestify.domain.bundle import BundleType, BundleTypes, usual_bundle_types
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.fetch_policy import is_announced_anew
+from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.check_calls import CheckCalls
+from ingestify.errors import MissingExtraError
 from ingestify.provider_formats.agreement import FormatCheck
 from ingestify.provider_formats.built_in import find_format
 
@@ -75,9 +78,10 @@ class BundleRules:
         )
         return self._types.of(entry.provider, entry.dataset_type, declared)
 
-    def checks_of(self, source: Source, provider: str, dataset_type: str) -> list[BundleCheck]:
-        """Return the checks for a dataset type, or for its format. Those of its source come first."""
-        loader = self.loader_of(provider, dataset_type, [source])
+    def checks_of(self, source: Source | None, provider: str, dataset_type: str) -> list[BundleCheck]:
+        """Return the checks for a dataset type, or for its format. Those of its source, if it is known, come first."""
+        sources = [] if source is None else [source]
+        loader = self.loader_of(provider, dataset_type, sources)
 
         def are_for(checks: Iterable[BundleCheck]) -> list[BundleCheck]:
             return [
@@ -86,10 +90,31 @@ class BundleRules:
                 if check.is_for(provider, dataset_type) or (loader and check.is_for(loader, dataset_type))
             ]
 
+        of_source = [check for one in sources for check in one.bundle_checks]
         named = are_for(self._checks)
         types = {type(check) for check in named}
         installed = are_for(check for check in self._installed if type(check) not in types)
-        return [*are_for((*source.bundle_checks, *_checks_of_format(loader, dataset_type))), *installed, *named]
+        return [*are_for((*of_source, *_checks_of_format(loader, dataset_type))), *installed, *named]
+
+    def prepare(self) -> None:
+        """Let the checks of the settings and of installed packages import what they need.
+
+        Raises:
+            ConfigurationError: Something that the settings name cannot be imported, or a package is missing.
+        """
+        for check in (*self._installed, *self._checks):
+            check.prepare()
+
+    def prepare_checks(self, plans: Iterable[IngestionPlan]) -> None:
+        """Let the checks of plans import what they need. If a package is missing, the datasets fail, and not the run.
+
+        Raises:
+            ConfigurationError: Something that the settings name cannot be imported.
+        """
+        for plan in plans:
+            for check in self.checks_of(plan.source, plan.source.provider, plan.dataset_type):
+                with contextlib.suppress(MissingExtraError):
+                    check.prepare()
 
     def _declared(
         self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]

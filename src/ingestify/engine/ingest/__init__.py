@@ -9,6 +9,7 @@
 - `consistency_rules`: says what has to be asked once more.
 - `relisting`: reads the index once more, for all datasets that wait for it.
 - `bundle_validation`: finds the reasons for which a bundle is rejected, and what it is published with as warnings.
+- `stored_bundle`: a dataset as it is in the lake, for the same checks.
 - `bundle_objects`: publishes the objects of a bundle, and writes lost ones again.
 - `missing_feeds`: warns of files and feeds that a dataset lacks.
 - `outcome`: what became of a dataset.

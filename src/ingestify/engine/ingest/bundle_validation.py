@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-__all__ = ["CheckedBundle", "Findings", "check_bundle", "has_shrunk", "shapes_of"]
+__all__ = ["CheckedBundle", "CheckedFile", "CheckedFiles", "Findings", "check_bundle", "has_shrunk", "shapes_of"]
 
 MOST_CHARACTERS = 500
 MOST_PROFILES = 50
@@ -100,31 +100,18 @@ class CheckedFile(LoadedFile):
         return self._frames[key]
 
 
-class CheckedBundle:
-    """Implements `domain.bundle_check.Bundle`: the files that were just loaded, and those that the lake has besides.
+class CheckedFiles:
+    """The files of a bundle, for checks: the part of `domain.bundle_check.Bundle` that is the same for each bundle.
 
     Args:
-        bundle: What was loaded.
-        store: The lake.
-        discovered: The dataset.
-        loader: The name of its format, or empty.
+        files: File id to file.
     """
 
-    def __init__(self, bundle: LoadedBundle, store: DatasetStore, discovered: Discovered, loader: str) -> None:
-        self.provider = discovered.provider
-        self.loader = loader
-        self.dataset_type = bundle.resource.dataset_type
-        self.identifier = discovered.identifier
-        self.name = discovered.name
-        self.metadata: Mapping[str, Any] = bundle.resource.metadata
-        self.state: DatasetState = bundle.state
-        self.existing: Dataset | None = bundle.existing
-        self._selector = discovered.job.selector
-        self._store = store
+    def __init__(self, files: Mapping[str, CheckedFile]) -> None:
+        self._files = files
         self._profiles: dict[str, FileProfile] = {}
-        self._files = _files_of(bundle, store)
-        self._stored = tuple([one.file for one in self._files.values()])
-        self.files = cast("Mapping[str, BundleFile]", self._files)
+        self._stored = tuple([one.file for one in files.values()])
+        self.files = cast("Mapping[str, BundleFile]", files)
         self.feeds = list(dict.fromkeys([file.data_feed_key for file in self._stored]))
 
     def find_file(self, data_feed_key: str) -> BundleFile | None:
@@ -138,16 +125,45 @@ class CheckedBundle:
 
     get_file = require_file
 
-    @functools.cached_property
-    def peers(self) -> str:
-        """With which datasets its files are compared; see `domain.profile`."""
-        return peers_of(self._store.bucket, self.provider, self.dataset_type, self._selector.canonical)
-
     def profile(self, file_id: str) -> FileProfile:
         """Return what can be counted in a file; see `Bundle`."""
         if file_id not in self._profiles:
             self._profiles[file_id] = make_profile(self._files[file_id])
         return self._profiles[file_id]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for file in self._files.values():
+            file.close()
+
+
+class CheckedBundle(CheckedFiles):
+    """Implements `domain.bundle_check.Bundle`: the files that were just loaded, and those that the lake has besides.
+
+    Args:
+        bundle: What was loaded.
+        store: The lake.
+        discovered: The dataset.
+        loader: The name of its format, or empty.
+    """
+
+    def __init__(self, bundle: LoadedBundle, store: DatasetStore, discovered: Discovered, loader: str) -> None:
+        super().__init__(_files_of(bundle, store))
+        self.provider = discovered.provider
+        self.loader = loader
+        self.dataset_type = bundle.resource.dataset_type
+        self.identifier = discovered.identifier
+        self.name = discovered.name
+        self.metadata: Mapping[str, Any] = bundle.resource.metadata
+        self.state: DatasetState = bundle.state
+        self.existing: Dataset | None = bundle.existing
+        self._selector = discovered.job.selector
+        self._store = store
+
+    @functools.cached_property
+    def peers(self) -> str:
+        """With which datasets its files are compared; see `domain.profile`."""
+        return peers_of(self._store.bucket, self.provider, self.dataset_type, self._selector.canonical)
 
     @property
     def new_profiles(self) -> dict[str, FileProfile]:
@@ -174,11 +190,6 @@ class CheckedBundle:
     def as_loaded_files(self) -> dict[str, LoadedFile]:
         """Return the same files as `post_load_files` sees them."""
         return dict(self._files)
-
-    def close(self) -> None:
-        """Close what was opened."""
-        for file in self._files.values():
-            file.close()
 
 
 def _files_of(bundle: LoadedBundle, store: DatasetStore) -> dict[str, CheckedFile]:

@@ -1,0 +1,102 @@
+"""The documents of `quality`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from ingestify.documents.document import filled
+
+if TYPE_CHECKING:
+    from ingestify.engine.keeping.quality import CheckTotals, QualityFinding, QualityReport
+
+__all__ = ["CheckTotalsDocument", "QualityEndLine", "QualityLine", "quality_end_line", "quality_line"]
+
+
+class QualityLine(TypedDict):
+    """What one check found in one dataset.
+
+    Attributes:
+        check: The check's name.
+        outcome: `reject` or `warn`: what a run would do; `failed`: the check could not be made.
+        problems: The first problems, a sentence each.
+        more: How many more there are.
+        error: Why the check could not be made; null: it was.
+    """
+
+    event: Literal["finding"]
+    dataset_id: str
+    provider: str
+    dataset_type: str
+    name: str
+    check: str
+    outcome: Literal["failed", "reject", "warn"]
+    problems: Sequence[str]
+    more: int
+    error: str | None
+
+
+class CheckTotalsDocument(TypedDict):
+    """The numbers of one check.
+
+    Attributes:
+        check: The check's name.
+        mode: `reject` or `warn`: what a run does about its problems.
+        datasets: How many datasets it was made of.
+        passed: In how many it found nothing.
+        with_problems: In how many it found something.
+        failed: Of how many it could not be made.
+    """
+
+    check: str
+    mode: Literal["reject", "warn"]
+    datasets: int
+    passed: int
+    with_problems: int
+    failed: int
+
+
+class QualityEndLine(TypedDict):
+    """The last line of `quality`.
+
+    Attributes:
+        datasets: How many datasets were checked.
+        unchecked: How many datasets there is no check for.
+    """
+
+    event: Literal["quality_ended"]
+    datasets: int
+    unchecked: int
+    checks: Sequence[CheckTotalsDocument]
+    duration_seconds: float
+    exit_code: int
+
+
+def quality_line(finding: QualityFinding) -> QualityLine:
+    """Return what one check found in one dataset."""
+    dataset = finding.dataset
+    return filled(
+        QualityLine,
+        finding,
+        event="finding",
+        dataset_id=dataset.dataset_id,
+        provider=dataset.provider,
+        dataset_type=dataset.dataset_type,
+        name=dataset.name,
+        error=finding.error or None,
+    )
+
+
+def quality_end_line(report: QualityReport, exit_code: int) -> QualityEndLine:
+    """Return the result of a check of the lake, with the exit code of its command."""
+    return filled(
+        QualityEndLine,
+        report,
+        event="quality_ended",
+        checks=[_totals(one) for one in report.checks],
+        exit_code=exit_code,
+    )
+
+
+def _totals(totals: CheckTotals) -> CheckTotalsDocument:
+    return filled(CheckTotalsDocument, totals)
