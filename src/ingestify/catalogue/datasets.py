@@ -28,13 +28,16 @@ from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import DatasetDescription, DatasetFilter, KnownDataset, StorageTotals
+from ingestify.domain.ports import CompetitionCount, DatasetDescription, DatasetFilter, KnownDataset, StorageTotals
 from ingestify.domain.profile import FileProfile
 from ingestify.domain.revision import Revision
 
 __all__ = ["DatasetReader"]
 
 IDENTITIES_AT_ONCE = 10_000
+
+_COMPETITION_KEYS = ("competition_id", "iteration_id")
+"""The keys that name a competition; the second one is Impect's, for a competition in a season."""
 
 
 class DatasetReader:
@@ -267,6 +270,28 @@ class DatasetReader:
         with self._database.read("count datasets") as connection:
             rows = connection.execute(statement.group_by(*kind)).all()
         return {(provider, dataset_type, DATASET_STATES[state]): count for provider, dataset_type, state, count in rows}
+
+    @retried
+    def count_by_competition(self, bucket: str) -> list[CompetitionCount]:
+        """Count the datasets of a bucket by competition and state, with one look at each row."""
+        columns = self._tables.dataset.c
+        attributes = [self._dialect.attribute(columns.identifier_key, key) for key in _COMPETITION_KEYS]
+        kind = (
+            *(columns.provider, columns.dataset_type, columns.state),
+            sa.func.coalesce(*attributes, "").label("competition"),
+        )
+        # Grouped from outside: for PostgreSQL, an expression with a parameter is another one each time.
+        each = sa.select(*kind, columns.current_created_at).where(columns.bucket == bucket).subquery().c
+        kinds = (each.provider, each.dataset_type, each.state, each.competition)
+        statement = sa.select(*kinds, sa.func.count(), sa.func.max(each.current_created_at)).group_by(*kinds)
+        with self._database.read("count datasets") as connection:
+            rows = connection.execute(statement).all()
+        return [
+            CompetitionCount(
+                provider, dataset_type, DATASET_STATES[state], competition, number, moment_from_text(newest)
+            )
+            for provider, dataset_type, state, competition, number, newest in rows
+        ]
 
     @retried
     def storage_totals(self, bucket: str) -> StorageTotals:

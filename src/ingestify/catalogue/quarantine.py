@@ -152,6 +152,16 @@ class QuarantineLog:
             return rows[-1]["position"] if rows else 0, self._complete(connection, rows)
 
     @retried
+    def count_open(self, bucket: str) -> dict[tuple[str, str], int]:
+        """Count the OPEN entries of a bucket by (provider, dataset type)."""
+        columns = self._entry.c
+        kind = (columns.provider, columns.dataset_type)
+        is_open = (columns.bucket == bucket, columns.state == QuarantineState.OPEN.value)
+        statement = sa.select(*kind, sa.func.count()).where(*is_open).group_by(*kind)
+        with self._database.read("count the quarantine") as connection:
+            return {(provider, dataset_type): count for provider, dataset_type, count in connection.execute(statement)}
+
+    @retried
     def find_ids(self, bucket: str, beginning: str) -> list[str]:
         """Return the ids of a bucket's entries that begin with a text."""
         columns = self._entry.c

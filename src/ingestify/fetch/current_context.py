@@ -20,15 +20,17 @@ _current: contextvars.ContextVar[tuple[Fetcher | None, FetchContext]] = contextv
 class activated(AbstractContextManager[None]):  # noqa: N801 - it is used like a function
     """While it is entered, the current thread fetches with `client`, and for `context`."""
 
-    __slots__ = ("_both", "_token")
+    __slots__ = ("_both", "_observed", "_token")
 
     def __init__(self, client: Fetcher | None, context: FetchContext) -> None:
         self._both = (client, context)
 
     def __enter__(self) -> None:
         self._token = _current.set(self._both)
+        self._observed = self._both[1].observed.attach()
 
     def __exit__(self, *_: object) -> None:
+        self._both[1].observed.detach(self._observed)
         _current.reset(self._token)
 
 

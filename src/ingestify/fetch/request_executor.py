@@ -9,8 +9,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from ingestify.clock import wait_for
-from ingestify.domain.ports import FetchContext, UnreachableHosts
+from ingestify.clock import monotonic, wait_for
+from ingestify.domain.ports import FetchContext, SentRequest, UnreachableHosts
 from ingestify.errors import FetchError, HostLeftAlone, IngestifyError, SourceError
 from ingestify.failpoints import failpoint
 from ingestify.fetch.current_context import current_context
@@ -70,12 +70,16 @@ class _Renewed(Exception):
 
 
 class _Call(msgspec.Struct, Generic[T]):
-    """One call of `RequestExecutor.run`, with its arguments; the same for each try and each redirect."""
+    """One call of `RequestExecutor.run`: its arguments, the same for each try and each redirect, and how far it is."""
 
     receive: Callable[[StreamedResponse], T]
     accepts: Callable[[int, OutgoingRequest], bool]
     context: FetchContext
     is_file: bool
+    budget: RetryBudget
+    paused_seconds: float = 0.0
+    waited_seconds: float = 0.0
+    quota_left: int | None = None
 
     def may_give_up(self, host: str) -> UnreachableHosts | None:
         """Return where to note that a host was not reached, if the reader can do without it; None: keep trying."""
@@ -130,8 +134,8 @@ class RequestExecutor:
             FetchError: After as many tries as the options allow, or at once where another try will not help.
             HostLeftAlone: The request was not sent, or the host asks for a longer pause than the client waits.
         """
-        call = _Call(receive, accepts, current_context(), is_file)
         budget = RetryBudget(self._options, self._answered)
+        call = _Call(receive, accepts, current_context(), is_file, budget)
         may_renew = True
         failed: TryAgain | None = None
         while True:
@@ -150,14 +154,15 @@ class RequestExecutor:
                 raise
             except TryAgain as again:
                 failed = again
-                self._pause(again, request, call, budget)
+                self._pause(again, request, call)
 
-    def _pause(self, failed: TryAgain, request: OutgoingRequest, call: _Call[T], budget: RetryBudget) -> None:
+    def _pause(self, failed: TryAgain, request: OutgoingRequest, call: _Call[T]) -> None:
         """Wait before the next try.
 
         Raises:
             FetchError: There is no further try, or the run was asked to stop.
         """
+        budget = call.budget
         pause = budget.count(failed, self._answered)
         hosts = call.may_give_up(failed.unreached)
         if budget.is_spent or (hosts is not None and budget.is_spent_on_unreachable):
@@ -173,7 +178,10 @@ class RequestExecutor:
             pause,
         )
         # If the provider asks for a pause, the host's limiter holds all requests back, and this one with them.
-        if not failed.says_slow_down and wait_for(call.context.stop, pause):
+        if failed.says_slow_down:
+            return
+        call.paused_seconds += pause
+        if wait_for(call.context.stop, pause):
             raise _stopped(request, budget.tries)
 
     # ---- one try ---------------------------------------------------------------------------------------
@@ -194,9 +202,11 @@ class RequestExecutor:
             self._check_given_up(request, call, limiter.host)
             header = request.get_authorization()
             # The slot first: a request that the limiter lets through starts at once.
+            waiting = monotonic()
             self._slots.take(call.context.stop)
             try:
-                sent = limiter.enter(call.context.stop, is_fresh=is_fresh)
+                sent = self._enter(limiter, call, is_fresh=is_fresh)
+                call.waited_seconds += monotonic() - waiting
                 try:
                     # The token of this moment: the one of a minute ago may have expired while the request waited.
                     outgoing = request.authorized(header)
@@ -235,6 +245,15 @@ class RequestExecutor:
             f"GET {mask_url(first)}: redirected more than {self._options.max_redirects} times; check the URL.",
             url=mask_url(first),
         )
+
+    @staticmethod
+    def _enter(limiter: AdaptiveLimiter, call: _Call[T], *, is_fresh: bool) -> Sent:
+        """Wait until a request may be sent to a host; see `AdaptiveLimiter.enter`."""
+        try:
+            return limiter.enter(call.context.stop, is_fresh=is_fresh)
+        except LeftAlone:
+            call.context.observed.left_alone(limiter.host)
+            raise
 
     def _check_given_up(self, request: OutgoingRequest, call: _Call[T], host: str) -> None:
         """Raise a FetchError if the run has given the host up."""
@@ -281,6 +300,7 @@ class RequestExecutor:
         call.context.usage.add(requests=1)
         started = time.monotonic()
         response: StreamedResponse | None = None
+        raised = ""
         try:
             failpoint("fetch.sent")
             transport = self._transports.of(request.way)
@@ -289,8 +309,14 @@ class RequestExecutor:
                 return self._receive(response, call, limiter, sent)
         except (TransportError, Truncated, Bomb, UnknownEncoding, BadUrl) as error:
             status = None if response is None else response.status
+            raised = type(error).__name__
             raise self._translated(error, request, call, limiter.host, status) from error
+        except TryAgain as again:
+            raised = type(again.__cause__ or again).__name__
+            raise
         finally:
+            seconds = time.monotonic() - started
+            _tell(call, request, limiter.host, response, seconds, raised)
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug(
                     "%s: %s %s: %s, %.0f ms, %d bytes",
@@ -298,7 +324,7 @@ class RequestExecutor:
                     request.method,
                     mask_url(request.url),
                     "no answer" if response is None else response.status,
-                    (time.monotonic() - started) * 1e3,
+                    seconds * 1e3,
                     0 if response is None else response.received_bytes,
                 )
 
@@ -310,6 +336,7 @@ class RequestExecutor:
             call.context.unreachable_hosts.answered(limiter.host)
         if (announced := read_rate_limit_headers(response.headers)) is not None:
             limiter.announced(announced)
+            call.quota_left = announced.remaining
         if response.status not in RETRIED_STATUSES:
             limiter.accepted(sent)
             self._answered += 1
@@ -369,6 +396,30 @@ class RequestExecutor:
             url=shown,
             status=status,
         )
+
+
+def _tell(
+    call: _Call[T], request: OutgoingRequest, host: str, response: StreamedResponse | None, seconds: float, error: str
+) -> None:
+    """Tell who observes of a request that was sent, and begin to count for the next one."""
+    call.context.observed.sent(
+        SentRequest(
+            method=request.method,
+            url=request.url,
+            host=host,
+            status=None if response is None else response.status,
+            tries=call.budget.tries,
+            tries_left=call.budget.tries_left - 1,
+            waited_seconds=call.waited_seconds,
+            paused_seconds=call.paused_seconds,
+            seconds=seconds,
+            received_bytes=0 if response is None else response.received_bytes,
+            error=error,
+            quota_left=call.quota_left,
+        )
+    )
+    call.waited_seconds = call.paused_seconds = 0.0
+    call.quota_left = None
 
 
 def _spent(failed: TryAgain, request: OutgoingRequest, tries: int) -> FetchError:

@@ -126,9 +126,14 @@ class RetryBudget:
         self.tries = 0
 
     @property
+    def tries_left(self) -> int:
+        """How many more tries there are, if each of them fails."""
+        return self._options.attempts - self._faults - self._refusals
+
+    @property
     def is_spent(self) -> bool:
         """Whether there is no further try."""
-        return self._faults + self._refusals >= self._options.attempts
+        return self.tries_left <= 0
 
     @property
     def is_spent_on_unreachable(self) -> bool:

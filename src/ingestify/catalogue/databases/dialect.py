@@ -72,6 +72,10 @@ class Dialect(ABC):
         """Return the condition that the identifier has `key`, with one of the canonical `values`."""
 
     @abstractmethod
+    def attribute(self, identifier_key: sa.ColumnElement[str], key: str) -> sa.ColumnElement[Any]:
+        """Return the canonical value of a key that can have an index (`is_indexable`); NULL: there is none."""
+
+    @abstractmethod
     def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
         """Return the aggregate of rows as one text: a JSON array with an array of each row's values, in no order.
 

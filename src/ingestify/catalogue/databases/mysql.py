@@ -183,6 +183,12 @@ class MysqlDialect(Dialect):
         """Return `JSON_ARRAYAGG(JSON_ARRAY(…))`."""
         return sa.func.json_arrayagg(sa.func.json_array(*columns), type_=sa.Text())
 
+    def attribute(self, identifier_key: sa.ColumnElement[str], key: str) -> sa.ColumnElement[Any]:
+        """Return the value, compared as the columns of this lake are."""
+        path = sa.literal(_path(key), sa.String())
+        value = sa.func.json_unquote(sa.func.json_extract(identifier_key, path), type_=sa.String())
+        return value.collate(self.collation)
+
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
@@ -202,9 +208,7 @@ class MysqlDialect(Dialect):
                     for start in listed
                 )
             )
-        path = sa.literal(_path(key), sa.String())
-        value = sa.func.json_unquote(sa.func.json_extract(identifier_key, path), type_=sa.String())
-        return self.any_of(value.collate(self.collation), values)
+        return self.any_of(self.attribute(identifier_key, key), values)
 
     def constant(self, value: str) -> sa.ColumnElement[str]:
         """Return a parameter: MySQL has no indexes with conditions."""

@@ -139,14 +139,18 @@ class PostgresqlDialect(Dialect):
         """Return `json_agg(json_build_array(…))` as a text, which the driver would decode otherwise."""
         return sa.cast(sa.func.json_agg(sa.func.json_build_array(*columns)), sa.Text())
 
+    def attribute(self, identifier_key: sa.ColumnElement[str], key: str) -> sa.ColumnElement[Any]:
+        """Return the value, by the expression of the key's index."""
+        name = sa.literal(key, sa.String(), literal_execute=True)
+        return sa.cast(identifier_key, sa.JSON()).op("->>", return_type=sa.String())(name)
+
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
         """Return the condition, with the expression of the key's index."""
         if not values:
             return sa.false()
-        name = sa.literal(key, sa.String(), literal_execute=True)
-        return self.any_of(sa.cast(identifier_key, sa.JSON()).op("->>", return_type=sa.String())(name), values)
+        return self.any_of(self.attribute(identifier_key, key), values)
 
     def lock_log(self, connection: sa.Connection, version_table: str) -> None:
         """Take a lock of the transaction, which costs no write and needs no right."""

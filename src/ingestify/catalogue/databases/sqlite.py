@@ -224,6 +224,12 @@ class SqliteDialect(Dialect):
         """Return `json_group_array(json_array(…))`."""
         return sa.func.json_group_array(sa.func.json_array(*columns), type_=sa.Text())
 
+    def attribute(self, identifier_key: sa.ColumnElement[str], key: str) -> sa.ColumnElement[Any]:
+        """Return the value, by the expression of the key's index."""
+        # The path is a literal: SQLite uses an index on an expression only for the very same expression.
+        path = sa.literal(f'$."{key}"', sa.String(), literal_execute=True)
+        return sa.func.json_extract(identifier_key, path, type_=sa.String())
+
     def attribute_is(
         self, identifier_key: sa.ColumnElement[str], key: str, values: Sequence[str]
     ) -> sa.ColumnElement[bool]:
@@ -231,9 +237,7 @@ class SqliteDialect(Dialect):
         if not values:
             return sa.false()
         if self.is_indexable(key):
-            # The path is a literal: SQLite uses an index on an expression only for the very same expression.
-            path = sa.literal(f'$."{key}"', sa.String(), literal_execute=True)
-            return self.any_of(sa.func.json_extract(identifier_key, path, type_=sa.String()), values)
+            return self.any_of(self.attribute(identifier_key, key), values)
         # A quoted path cannot hold a quote or a backslash, and older versions compare it with the escaped key.
         pairs = sa.func.json_each(identifier_key).table_valued("key", "value")
         return (

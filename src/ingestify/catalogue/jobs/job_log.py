@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -125,11 +126,9 @@ class JobLog:
         tasks: dict[str, list[TaskSummary]] = {}
         with self._database.read("read jobs") as connection:
             rows: list[Mapping[str, Any]] = [*connection.execute(own).mappings()]
-            # A read-only archive may be older than this table.
-            has_table = not self._database.is_read_only or connection.dialect.has_table(connection, self._repeat.name)
             rows += [
                 {**row, **json_value(row["last"]), "counted_with": row["job_id"]}
-                for row in (connection.execute(counted).mappings() if has_table else ())
+                for row in (connection.execute(counted).mappings() if self._has_repeats(connection) else ())
             ]
             rows = sorted(rows, key=lambda row: (row["started_at"], row["job_id"]), reverse=True)[:limit]
             for ids in chunks({_tasks_of(row) for row in rows}) if with_tasks else ():
@@ -149,6 +148,36 @@ class JobLog:
             return sa.select(self._task, sa.null().label("warnings"))
         its_own = (warning.dataset_id == task.dataset_id) & (warning.revision_id == task.revision_id)
         return sa.select(self._task, warning.warnings).outerjoin(self._warning, its_own)
+
+    @retried
+    def find_last_done(self) -> dict[tuple[str, str, str], dt.datetime]:
+        """Return when a job last finished, by (source, provider, dataset type), also if single datasets failed."""
+        job, repeat = self._job.c, self._repeat.c
+        kind = (job.source, job.provider, job.dataset_type)
+        is_done = sa.or_(
+            job.state == RunState.FINISHED.value,
+            # It was skipped because nothing had changed, and not because another run was at it.
+            sa.and_(job.state == RunState.SKIPPED.value, job.counters.contains('"discovered"')),
+        )
+        own = sa.select(*kind, sa.func.max(job.ended_at)).where(is_done, job.ended_at.is_not(None)).group_by(*kind)
+        counted = sa.select(*kind, repeat.last).join(self._repeat, repeat.job_id == job.job_id).where(repeat.runs > 0)
+        with self._database.read("read jobs") as connection:
+            ended: list[tuple[str, str, str, str]] = [tuple(row) for row in connection.execute(own)]
+            if self._has_repeats(connection):
+                for *labels, text in connection.execute(counted):
+                    last = json_value(text)
+                    discovered = json_value(last["counters"]).get("discovered")
+                    if last["state"] == RunState.FINISHED or (last["state"] == RunState.SKIPPED and discovered):
+                        ended.append((*labels, last["ended_at"]))
+        newest: dict[tuple[str, str, str], str] = {}
+        for source, provider, dataset_type, at in ended:
+            key = (source, provider, dataset_type)
+            newest[key] = max(at, newest.get(key, at))
+        return {key: to_moment(at) for key, at in newest.items()}
+
+    def _has_repeats(self, connection: sa.Connection) -> bool:
+        # A read-only archive may be older than this table.
+        return not self._database.is_read_only or connection.dialect.has_table(connection, self._repeat.name)
 
     @retried
     def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ingestify.domain.ports.catalogue import (
     HEARTBEAT,
     Catalogue,
+    CompetitionCount,
     DatasetDescription,
     DatasetFilter,
     DiscoveredSelector,
@@ -36,14 +37,25 @@ from ingestify.domain.ports.fetcher import (
     Usage,
 )
 from ingestify.domain.ports.http_client import Auth, Authorization, HttpClientPort, Response
+from ingestify.domain.ports.observer import (
+    NOT_OBSERVED,
+    ObservedDataset,
+    ObservedJob,
+    ObservedRequests,
+    ObservedRun,
+    Observer,
+    SentRequest,
+)
 from ingestify.domain.ports.storage import Leftovers, PartialObject, Storage, StoredObject, TemporaryObject
 
 __all__ = [
     "HEARTBEAT",
+    "NOT_OBSERVED",
     "Auth",
     "Authorization",
     "ByteSink",
     "Catalogue",
+    "CompetitionCount",
     "DatasetDescription",
     "DatasetFilter",
     "DatasetStorePort",
@@ -66,12 +78,18 @@ __all__ = [
     "LeasesPort",
     "Leftovers",
     "ObjectsInDoubt",
+    "ObservedDataset",
+    "ObservedJob",
+    "ObservedRequests",
+    "ObservedRun",
+    "Observer",
     "OnEvents",
     "PartialObject",
     "PublishedCatalogue",
     "RemovalsPort",
     "Response",
     "SelectorSync",
+    "SentRequest",
     "Storage",
     "StorageTotals",
     "StoredObject",

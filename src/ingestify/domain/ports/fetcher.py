@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ingestify.domain.error_response import FindError
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports.http_client import Auth, HttpClientPort
+from ingestify.domain.ports.observer import NOT_OBSERVED, ObservedRequests
 from ingestify.masking import masked_repr
 
 __all__ = [
@@ -146,6 +147,7 @@ class FetchContext:
         unreachable_hosts: Keeps which hosts could not be reached, for a reader who can do without them; None: there is
             no such reader.
         is_run: Whether it is a run, in which a source may see one state of all data. Each run has its own `stop`.
+        observed: Is told of the requests.
     """
 
     usage: Usage
@@ -153,6 +155,7 @@ class FetchContext:
     index: IndexReading = dataclasses.field(default_factory=IndexReading)
     unreachable_hosts: UnreachableHosts | None = None
     is_run: bool = False
+    observed: ObservedRequests = NOT_OBSERVED
 
 
 class FetchStatus(enum.StrEnum):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import functools
 import threading
 import time
 from collections import deque
@@ -74,7 +76,9 @@ class BackgroundRun(Generic[T]):
         """
         self._run = run
         self._reader = threading.get_ident()
-        thread = threading.Thread(target=self._execute, args=(run,), name="ingestify-run", daemon=True)
+        # With the reader's context variables: a tracer keeps there what the run is a part of.
+        work = functools.partial(contextvars.copy_context().run, self._execute, run)
+        thread = threading.Thread(target=work, name="ingestify-run", daemon=True)
         thread.start()
         try:
             while self._wait_for_next():

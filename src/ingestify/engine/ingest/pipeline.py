@@ -105,7 +105,15 @@ class DatasetPipeline:
         self._ingest = ingest
         self._run = run
         self._source_context = run.source_contexts.of(discovered.job.plan.source)
-        self._context = FetchContext(progress.usage, run.stop.event, unreachable_hosts=progress.unreachable_hosts)
+        self._observed = progress.observed.begin_dataset(
+            discovered.provider, discovered.resource.dataset_type, discovered.identifier
+        )
+        self._context = FetchContext(
+            progress.usage,
+            run.stop.event,
+            unreachable_hosts=progress.unreachable_hosts,
+            observed=self._observed,
+        )
         self._about = {"run": run.run_id, **progress.log_fields, "dataset": discovered.identifier}
         self._done = done
         self._lock = threading.Lock()
@@ -127,7 +135,10 @@ class DatasetPipeline:
             with self._source_context.fetcher.activated(self._context):
                 step = self._ingest.throw(result) if isinstance(result, BaseException) else self._ingest.send(result)
         except StopIteration as ended:
-            self._done(ended.value)
+            outcome: Outcome = ended.value
+            dataset_id = None if outcome.dataset is None else outcome.dataset.dataset_id
+            self._observed.end(outcome.task, dataset_id, is_current=outcome.current)
+            self._done(outcome)
             return
         match step:
             case LoadFiles():

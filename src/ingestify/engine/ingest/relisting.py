@@ -224,7 +224,14 @@ class Relistings:
         source_context = self._source_contexts.of(progress.job.plan.source)
         try:
             wanted = {discovered.key: discovered for discovered, _, _ in requests}
-            context = FetchContext(progress.usage, self._stop.event, index, progress.unreachable_hosts, is_run=True)
+            context = FetchContext(
+                progress.usage,
+                self._stop.event,
+                index,
+                progress.unreachable_hosts,
+                is_run=True,
+                observed=progress.observed,
+            )
             with source_context.fetcher.activated(context):
                 asked = self._list_these(progress, wanted, unplanned, found)
         except BaseException as error:  # noqa: BLE001 - the edge to user code: it fails the datasets that wait for it

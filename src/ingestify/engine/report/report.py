@@ -15,7 +15,7 @@ import msgspec
 from ingestify.clock import now
 from ingestify.domain.identifier import Identifier, canonical_value
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import IndexReading, SelectorSync, UnreachableHosts, Usage
+from ingestify.domain.ports import NOT_OBSERVED, IndexReading, ObservedJob, SelectorSync, UnreachableHosts, Usage
 from ingestify.domain.run import (
     COUNTER_NAMES,
     Counters,
@@ -134,6 +134,7 @@ class JobProgress:
         self.unreachable_hosts = unreachable_hosts
         self.job_id = str(uuid.uuid4())
         self.usage = Usage()
+        self.observed: ObservedJob = NOT_OBSERVED
         self.index = IndexReading()  # how the source read the index of this listing
         self.listing = Listing()
         self.collection_metadata: object = None  # what the source may ask about the lake

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from ingestify.clock import now
 from ingestify.domain.plan import Job
-from ingestify.domain.ports import Usage
+from ingestify.domain.ports import NOT_OBSERVED, ObservedRun, Usage
 from ingestify.domain.run import Counters, JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.report.left_alone import describe_left_alone, find_left_alone, find_unreached
 from ingestify.engine.report.report import GuardedListener, JobProgress, PlannedDataset, one_line
@@ -53,6 +53,7 @@ class RunJobs:
 
     Attributes:
         created_lake: Where the lake was created for this run; empty: it existed.
+        observed: The run, for who observes it.
     """
 
     def __init__(self, store: DatasetStore, stop: StopToken, listener: GuardedListener, options: RunOptions) -> None:
@@ -61,6 +62,7 @@ class RunJobs:
         self.run_id = str(uuid.uuid4())
         self.planning_usage = Usage()
         self.created_lake = ""
+        self.observed: ObservedRun = NOT_OBSERVED
         self._store = store
         self._stop = stop
         self._said = ""
@@ -119,6 +121,7 @@ class RunJobs:
             progress.end(RunState.ABORTED)
             progress.is_final = True
             self._save(progress)
+            progress.observed.end(progress.summary())
         self._locks.release_all()
         for progress in self._progresses:
             if not self._options.dry_run and not progress.is_written:
@@ -145,7 +148,9 @@ class RunJobs:
             bisect.insort(self._progresses, progress, key=attrgetter("place"))
         self._save(progress, stops=True)
         failpoint("job.begun")
-        self._listener.tell("job_started", progress.summary(with_tasks=False))
+        begun = progress.summary(with_tasks=False)
+        progress.observed = self.observed.begin_job(begun)
+        self._listener.tell("job_started", begun)
         return progress
 
     @property
@@ -236,7 +241,9 @@ class RunJobs:
         progress.is_final = not (progress.has_changes or self._memory.may_find_missing(progress))
         self._save(progress)
         self._locks.release(progress)
-        self._listener.tell("job_ended", progress.summary())
+        ended = progress.summary()
+        progress.observed.end(ended)
+        self._listener.tell("job_ended", ended)
 
     def add_task(self, progress: JobProgress, task: TaskSummary) -> None:
         """Keep what became of a dataset that changed, failed, or is in quarantine."""

@@ -19,7 +19,7 @@ from ingestify.errors import StopProcessing
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
 
-__all__ = ["RunNotices"]
+__all__ = ["RunNotices", "with_error"]
 
 logger = PrintableLogger(__name__)
 
@@ -59,19 +59,18 @@ class RunNotices:
                 stop.stop(interrupt)
                 _wait(thread)
 
-    def finished(self, report: RunReport, raised: BaseException | None = None) -> None:
+    def finished(self, report: RunReport) -> None:
         """Tell, once, what the run came to. The thread that executed the run.
 
         Args:
             report: Its report.
-            raised: What the run raised instead of returning the report.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, while a subscriber works.
         """
         if self._is_wanted:
             self._is_wanted = False
-            _wait(self._call(lambda: self._tell_finished(_with_error(report, raised))))
+            _wait(self._call(lambda: self._tell_finished(report)))
 
     def _tell_started(self) -> None:
         if self._started is None:
@@ -149,9 +148,8 @@ def _if_readable(read: Callable[[], T]) -> T | None:
         return None
 
 
-def _with_error(report: RunReport, raised: BaseException | None) -> RunReport:
-    if raised is None:
-        return report
+def with_error(report: RunReport, raised: BaseException) -> RunReport:
+    """Return the report of a run that raised an error instead of returning it."""
     state = RunState.ABORTED if isinstance(raised, _STOPS) else RunState.FAILED
     return dataclasses.replace(report, state=state, error=raised)
 

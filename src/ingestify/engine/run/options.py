@@ -9,7 +9,7 @@ import msgspec
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import ParseExpression
-from ingestify.domain.ports import Fetcher, HostWaitBook, UnreachableHosts
+from ingestify.domain.ports import NOT_OBSERVED, Fetcher, HostWaitBook, Observer, UnreachableHosts
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.report.health import WatchedPlan
@@ -45,6 +45,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
         stale_after: The age of a selector's last ingest from which on subscribers are told that it is stale. None: they
             are not told.
         watched: The plans whose selectors may be stale.
+        observer: Observes the run.
     """
 
     concurrency: int
@@ -66,3 +67,4 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     narrowed_to: Mapping[str, object] = {}
     stale_after: dt.timedelta | None = None
     watched: Sequence[WatchedPlan] = ()
+    observer: Observer = NOT_OBSERVED

@@ -33,7 +33,7 @@ from ingestify.engine.run.decider import Decider
 from ingestify.engine.run.departed import find_departed
 from ingestify.engine.run.jobs import RunJobs
 from ingestify.engine.run.missing_detection import warn_if_nothing_is_listed
-from ingestify.engine.run.notices import RunNotices
+from ingestify.engine.run.notices import RunNotices, with_error
 from ingestify.engine.run.notifier import Notifier
 from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.selector_memory import find_unchanged
@@ -92,13 +92,17 @@ class IngestionRun:
             return self._execute_and_tell()
 
     def _execute_and_tell(self) -> RunReport:
+        self._jobs.observed = observed = self._options.observer.begin_run(self._jobs.run_id)
         try:
             report = self._begin()
         except BaseException as error:
+            failed = with_error(self.report(), error)
             if not self._is_left:
-                self._notices.finished(self.report(), error)
+                self._notices.finished(failed)
+            observed.end(failed)
             raise
         self._notices.finished(report)
+        observed.end(report)
         return report
 
     def _begin(self) -> RunReport:
@@ -233,7 +237,12 @@ class IngestionRun:
                 index = IndexReading()
                 metadata = lake_metadata(self._store, plan)
                 context = FetchContext(
-                    self._jobs.planning_usage, self.stop.event, index, self._options.unreachable_hosts, is_run=True
+                    self._jobs.planning_usage,
+                    self.stop.event,
+                    index,
+                    self._options.unreachable_hosts,
+                    is_run=True,
+                    observed=self._jobs.observed,
                 )
                 about = {"source": plan.source.name, "dataset_type": plan.dataset_type}
                 with source_context.fetcher.activated(context), bound(**about):
@@ -298,7 +307,12 @@ class IngestionRun:
     def _discover_job(self, progress: JobProgress, source_context: SourceContext) -> None:
         try:
             context = FetchContext(
-                progress.usage, self.stop.event, progress.index, self._options.unreachable_hosts, is_run=True
+                progress.usage,
+                self.stop.event,
+                progress.index,
+                self._options.unreachable_hosts,
+                is_run=True,
+                observed=progress.observed,
             )
             with source_context.fetcher.activated(context):
                 if self._jobs.enter(progress) and not self._is_known(progress):

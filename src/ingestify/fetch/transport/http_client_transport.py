@@ -171,7 +171,7 @@ class HttpClientTransport:
         self, method: str, url: str, headers: Mapping[str, str], addresses: AddressPolicy, body: bytes | None = None
     ) -> AbstractContextManager[RawResponse]:
         """Send one request; see `Transport.send`."""
-        assert method in ("GET", "POST"), "providers need no other method"
+        assert method in ("GET", "POST", "PUT"), "nothing needs another method"
         scheme, _, rest = url.partition("://")
         host, slash, path = rest.partition("/")
         if not slash and "?" in host:

@@ -7,6 +7,7 @@ from typing import Protocol
 from ingestify.domain.ports.catalogue.adoption import AdoptionPort, PublishedCatalogue
 from ingestify.domain.ports.catalogue.changes import ChangesPort, HeadMoved, OnEvents
 from ingestify.domain.ports.catalogue.datasets import (
+    CompetitionCount,
     DatasetDescription,
     DatasetFilter,
     DatasetIndexesPort,
@@ -35,6 +36,7 @@ from ingestify.domain.ports.catalogue.watch_marks import HEARTBEAT, WatchMarksPo
 __all__ = [
     "HEARTBEAT",
     "Catalogue",
+    "CompetitionCount",
     "DatasetDescription",
     "DatasetFilter",
     "DiscoveredSelector",

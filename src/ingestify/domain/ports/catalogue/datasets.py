@@ -13,7 +13,15 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.profile import FileProfile
 from ingestify.domain.selector import Filters, identifier_matches
 
-__all__ = ["DatasetDescription", "DatasetFilter", "DatasetIndexesPort", "DatasetsPort", "KnownDataset", "StorageTotals"]
+__all__ = [
+    "CompetitionCount",
+    "DatasetDescription",
+    "DatasetFilter",
+    "DatasetIndexesPort",
+    "DatasetsPort",
+    "KnownDataset",
+    "StorageTotals",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,6 +104,22 @@ class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third a
     is_adopted: bool = False
 
 
+class CompetitionCount(NamedTuple):
+    """The datasets of one competition in one state.
+
+    Attributes:
+        competition: Empty: the identifier names none.
+        newest: When the newest of their current revisions was committed; None: they have none.
+    """
+
+    provider: str
+    dataset_type: str
+    state: DatasetState
+    competition: str
+    number: int
+    newest: dt.datetime | None
+
+
 class StorageTotals(TypedDict):
     """What a bucket holds: `size_bytes` of the providers, which take `storage_bytes` in the storage."""
 
@@ -149,6 +173,9 @@ class DatasetsPort(Protocol):
             besides: The id of a dataset that is left out; None: none is.
             limit: The most profiles that are read.
         """
+
+    def count_by_competition(self, bucket: str) -> Sequence[CompetitionCount]:
+        """Count the datasets of a bucket by competition and state."""
 
     def storage_totals(self, bucket: str) -> StorageTotals:
         """Count what a bucket holds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
@@ -82,6 +82,9 @@ class JobsPort(Protocol):
 
     def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""
+
+    def find_last_done(self) -> Mapping[tuple[str, str, str], dt.datetime]:
+        """Return when a job last finished, by (source, provider, dataset type), also if single datasets failed."""
 
     def abort_dead(self, goes_on: Callable[[str, ProcessIdentity], bool]) -> int:
         """Mark RUNNING jobs of dead runs ABORTED. Returns how many.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ingestify.domain.identifier import Identifier
@@ -33,6 +33,9 @@ class QuarantinePort(Protocol):
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> Iterator[QuarantineEntry]:
         """Yield entries, newest first, page by page: there may be as many as datasets. No states: any state."""
+
+    def count_open(self, bucket: str) -> Mapping[tuple[str, str], int]:
+        """Count the OPEN entries of a bucket by (provider, dataset type)."""
 
     def find_ids(self, bucket: str, beginning: str) -> list[str]:
         """Return the ids of a bucket's entries that begin with a text."""
