@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import inspect
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from ingestify.config.source_project import source_project
 from ingestify.documents import datasets, keeping, runs, sources, tables, watching
 from ingestify.sources.files.settings import FilesDeclaration
 from ingestify.sources.rest.settings import RestDeclaration
+from ingestify.telemetry.table import METRICS, Metric, Scope
 
 __all__ = ["ROOT", "written_files"]
 
@@ -249,10 +251,39 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", r"\|").replace("*", r"\*")
 
 
+_TABLE_OF_METRICS = re.compile(r"(?<=<!-- written from the code: the metrics -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def metrics_page() -> str:
+    """Return docs/metrics.md with its table anew; the other text stays."""
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = "".join(
+        f"\n**Of {scope}**\n\n| in OpenTelemetry, in Prometheus | kind, unit | labels | |\n|---|---|---|---|\n"
+        + "".join(map(_row_of_metric, (one for one in METRICS if one.scope is scope)))
+        for scope in Scope
+    )
+    found, count = _TABLE_OF_METRICS.subn(lambda _: f"{rows}\n", page)
+    assert count == 1, "docs/metrics.md has a place for the table"
+    return found
+
+
+def _row_of_metric(metric: Metric) -> str:
+    labels = ", ".join(f"`{label}`" for label in metric.labels)
+    return (
+        f"| `{metric.name}`<br>`{metric.prometheus_name}` | {metric.kind}, {metric.unit.strip('{}')} | {labels} | "
+        f"{metric.help} |\n"
+    )
+
+
 def written_files() -> dict[str, str]:
     """Return what is written from the code: path in the repository to text."""
     example = {f"examples/my_provider/{path}": text for path, text in source_project("my_provider").items()}
-    pages = {"settings": settings_page(), "commands": commands_page(), "json": json_page()}
+    pages = {
+        "settings": settings_page(),
+        "commands": commands_page(),
+        "json": json_page(),
+        "metrics": metrics_page(),
+    }
     return {**{f"docs/{name}.md": page for name, page in pages.items()}, **schema_files(), **example}
 
 

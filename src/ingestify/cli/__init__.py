@@ -18,6 +18,7 @@ lake                `list`, `show`, `delete` and `sync-indexes`
 lock                `lock`
 diff                `diff` and `log`
 status, limits      `status`, and its limits for monitoring
+metrics             `metrics`
 quarantine          `quarantine`
 events              `events`
 verify, garbage     `verify` and `gc`

@@ -48,6 +48,7 @@ COMMANDS = {
     "events": ("ingestify.cli.events", "Show the event log and its readers, and move a reader."),
     "publish": ("ingestify.cli.publish", "Pass the events of the lake on to other systems."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
+    "metrics": ("ingestify.cli.metrics", "Show the metrics of the lake, for Prometheus."),
     "sources": ("ingestify.cli.sources", "List the sources and what their providers have; try one out."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),
     "init": ("ingestify.cli.project", "Write a commented config.yaml, or a package for a source of your own."),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from ingestify.engine.engine import IngestionEngine
+    from ingestify.main.metrics import LakeMetrics
     from ingestify.main.place import Place
     from ingestify.store.dataset_store import DatasetStore
 
@@ -41,6 +42,7 @@ __all__ = [
     "filter_arguments",
     "json_option",
     "lake_options",
+    "metrics_options",
     "name_of_bucket",
     "parse_filters",
     "parse_identifier",
@@ -120,18 +122,18 @@ class NamedLake:
     bucket: str | None = None
 
     @contextlib.contextmanager
-    def open_store(self) -> Iterator[DatasetStore]:
+    def open_store(self, metrics: LakeMetrics | None = None) -> Iterator[DatasetStore]:
         """Open it for reading and for what changes single datasets, and close it after the block."""
         from ingestify.main.opening import open_datastore  # heavy, and not for --help
 
-        with contextlib.closing(open_datastore(self.place, self.bucket)) as store:
+        with contextlib.closing(open_datastore(self.place, self.bucket, metrics=metrics)) as store:
             yield store
 
-    def open_engine(self, *, disable_events: bool = False) -> IngestionEngine:
+    def open_engine(self, *, disable_events: bool = False, metrics: LakeMetrics | None = None) -> IngestionEngine:
         """Open it for a run; the engine closes it after a `with` block."""
         from ingestify.main.opening import open_engine  # heavy, and not for --help
 
-        return open_engine(self.place, self.bucket, disable_events=disable_events)
+        return open_engine(self.place, self.bucket, disable_events=disable_events, metrics=metrics)
 
 
 def _with_options(function: F, *options: Callable[[F], F]) -> F:
@@ -314,6 +316,40 @@ def dataset_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--provider", metavar="NAME", help="Only this provider, such as statsbomb."),
         click.option("--dataset-type", metavar="TYPE", help="Only this dataset type, such as match."),
     )
+
+
+def metrics_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --metrics-file and --push-gateway; the command gets the `LakeMetrics` as `metrics`."""
+
+    @functools.wraps(function)
+    def command(*arguments: Any, metrics_file: str | None, push_gateway: str | None, **options: Any) -> Any:
+        from ingestify.main.metrics import LakeMetrics  # not for --help
+
+        return function(*arguments, metrics=LakeMetrics(metrics_file, push_gateway), **options)
+
+    return _with_options(
+        command,
+        click.option(
+            "--metrics-file",
+            metavar="FILE",
+            shell_complete=_complete_file,
+            help="Write metrics for the textfile collector of Prometheus' node_exporter, such as ingestify.prom. "
+            "Default: the configuration's.",
+        ),
+        click.option(
+            "--push-gateway",
+            metavar="URL",
+            callback=_check_gateway,
+            help="Push metrics to this Prometheus Pushgateway, such as http://pushgateway:9091. Default: the "
+            "configuration's.",
+        ),
+    )
+
+
+def _check_gateway(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise click.BadParameter("write its address, such as http://pushgateway:9091.", context, parameter)
+    return value
 
 
 state_option = click.option(

@@ -7,7 +7,7 @@ import datetime as dt
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
 import click
 
@@ -25,6 +25,7 @@ from ingestify.cli.options import (
     filter_arguments,
     json_option,
     lake_options,
+    metrics_options,
     parse_filters,
 )
 from ingestify.cli.progress import RunView
@@ -34,6 +35,10 @@ from ingestify.documents.publishing import PublishedLine
 from ingestify.documents.runs import JobLine, LeftOutLine, PlannedLine, RefetchLine, RunEndLine, TaskLine, run_end_line
 from ingestify.domain.run import RunReport
 from ingestify.engine.engine import IngestionEngine
+from ingestify.telemetry.otel import exported
+
+if TYPE_CHECKING:
+    from ingestify.main.metrics import LakeMetrics
 
 __all__ = ["execute", "plan_command", "run_command", "sparing_memory"]
 
@@ -95,6 +100,7 @@ _KEYS = ("state",)
     is_flag=True,
     help="Afterwards, pass the events of the lake on to the event_publishers, as 'ingestify publish' does.",
 )
+@metrics_options
 @json_option("JSON Lines on stdout.", LeftOutLine, RefetchLine, JobLine, TaskLine, PublishedLine, RunEndLine)
 @console_options
 @filter_arguments(*_KEYS)
@@ -105,6 +111,7 @@ def run_command(
     refetched: tuple[str, ...],
     disable_events: bool,
     publish: bool,
+    metrics: LakeMetrics,
     console: Console,
     **options: Unpack[RunArguments],
 ) -> int:
@@ -119,7 +126,14 @@ def run_command(
     if publish and options["dry_run"]:
         raise click.UsageError("--publish and --dry-run do not go together: a dry run causes no event.")
     publishes = publish_after(lake, console) if publish else None
-    return _run(lake, filters, console, publishes, source=source, disable_events=disable_events, **options)
+    if options["dry_run"]:
+        return _run(lake, filters, console, None, source=source, disable_events=disable_events, **options)
+    with exported(), metrics.of_run():
+        code = _run(lake, filters, console, metrics, publishes, source=source, disable_events=disable_events, **options)
+        if publish and metrics.are_wanted:  # how far the publishers are by now
+            with lake.open_store() as store:
+                metrics.deliver(store)
+    return code
 
 
 @click.command("plan")
@@ -134,13 +148,14 @@ def plan_command(lake: NamedLake, filters: dict[str, Any], source: str | None, c
 
     Unchanged datasets are counted; -v shows them too.
     """
-    return _run(lake, filters, console, source=source, dry_run=True, disable_events=True)
+    return _run(lake, filters, console, None, source=source, dry_run=True, disable_events=True)
 
 
 def _run(
     lake: NamedLake,
     filters: dict[str, Any],
     console: Console,
+    metrics: LakeMetrics | None,
     publishes: Callable[[int], int] | None = None,
     *,
     source: str | None,
@@ -150,7 +165,7 @@ def _run(
     dry_run = options["dry_run"]
     view = RunView(console, shows_skipped=dry_run)
     lake.place.config_for("what is to be fetched")
-    with lake.open_engine(disable_events=disable_events) as engine:
+    with lake.open_engine(disable_events=disable_events, metrics=metrics) as engine:
         licence_notice = LicenceNotice(engine)
         view.tell_left_out(engine.find_left_out(source, filters["dataset_type"]))
         if options.get("refetch"):

@@ -19,7 +19,15 @@ from ingestify.domain.delivery import OpenDelivery
 from ingestify.domain.events import DomainEvent
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
-from ingestify.domain.ports import DatasetFilter, FetchContext, Fetcher, HostWaitBook, Usage
+from ingestify.domain.ports import (
+    NOT_OBSERVED,
+    DatasetFilter,
+    FetchContext,
+    Fetcher,
+    HostWaitBook,
+    Observer,
+    Usage,
+)
 from ingestify.domain.run import Counters, RunReport, RunState
 from ingestify.domain.selector import Filters, Selector, given_filters
 from ingestify.domain.source import Source
@@ -105,6 +113,8 @@ class IngestionEngine:
         open_tables: Returns the tables of the lake; None: there is no place for them.
         stale_after: The age of a selector's last ingest from which on subscribers are told that it is stale; None: they
             are not told.
+        observer: Observes the runs that are not dry.
+        metrics_text: Returns the text of `metrics`; None: there are no metrics.
 
     Attributes:
         last_report: The report of the last run of this engine, by `load`, by `auto_ingest` or by a stream that has
@@ -128,6 +138,8 @@ class IngestionEngine:
         open_data: Collection[str] = (),
         open_tables: Callable[[LoaderOf], LakeTables] | None = None,
         stale_after: dt.timedelta | None = None,
+        observer: Observer = NOT_OBSERVED,
+        metrics_text: Callable[[], str] | None = None,
     ) -> None:
         self.store = store
         self.last_report: RunReport | None = None
@@ -138,6 +150,8 @@ class IngestionEngine:
         self._host_waits = host_waits
         self._open_tables = open_tables
         self._stale_after = stale_after
+        self._observer = observer
+        self._metrics_text = metrics_text
         self._sources = EngineSources(
             store,
             self._rules,
@@ -474,6 +488,7 @@ class IngestionEngine:
             narrowed_to={**{name: value for name, value in kind.items() if value is not None}, **filters},
             stale_after=self._stale_after,
             watched=[WatchedPlan.of(plan) for plan in self.ingestion_plans],
+            observer=NOT_OBSERVED if options.get("dry_run") else self._observer,
             **options,
         )
         return IngestionRun(self.store, plans, filters, run_options)
@@ -1338,6 +1353,18 @@ class IngestionEngine:
         if not report.datasets and not report.unchecked:
             self.store.warn_nothing_found(wanted)
         return report
+
+    def metrics(self) -> str:
+        """Return metrics in Prometheus' text format: of the runs of this engine, and of the lake now (docs/metrics.md).
+
+        An HTTP server that returns this text can be scraped by Prometheus.
+
+        Raises:
+            ConfigurationError: This engine was made without metrics.
+        """
+        if self._metrics_text is None:
+            raise ConfigurationError("This engine has no metrics; get_engine makes one that has.")
+        return self._metrics_text()
 
     def collect_garbage(self, *, older_than: dt.timedelta = SAFETY_AGE, dry_run: bool = False) -> Garbage:
         """Remove the files that no dataset has any more, of all buckets; it may go on beside a run.

@@ -13,6 +13,7 @@ trial                tries one source out
 adoption             takes over a lake of the published package
 offer                what a provider has, without a lake
 event_log_consumer   reads the event log
+metrics              counts what runs do, and passes the metrics on
 """
 
 from __future__ import annotations

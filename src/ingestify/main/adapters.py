@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from ingestify.fetch.throttling.waits import Waits
 from ingestify.loaders.kloppy.loading import load_with_kloppy
 from ingestify.main.cloud import cloud_options
 from ingestify.main.deliveries import open_delivery
+from ingestify.main.metrics import LakeMetrics
 from ingestify.main.parts import make_rules
 from ingestify.main.place import Place
 from ingestify.masking import hide_url, mask_url
@@ -84,6 +86,7 @@ def make_engine(
     settings: Settings | None = None,
     folder: Path | None = None,
     left_out: Sequence[LeftOutPlan] = (),
+    metrics: LakeMetrics | None = None,
 ) -> IngestionEngine:
     """Make the engine.
 
@@ -94,12 +97,16 @@ def make_engine(
         settings: The configuration; None: there is none.
         folder: The base of relative paths of deliveries; None: the current folder.
         left_out: The plans that are not enabled.
+        metrics: Where the metrics go, configured; None: as the settings say.
     """
 
     def make_fetcher(source: Source) -> Fetcher:
         return HttpClient(source.name, http_options(source, sources.get(source.name)), waits=waits)
 
     waits = Waits(store.catalogue.host_waits)
+    if metrics is None:
+        metrics = LakeMetrics()
+        metrics.configure(settings, folder, store.bucket)
 
     return IngestionEngine(
         store,
@@ -115,6 +122,8 @@ def make_engine(
         left_out=left_out,
         open_delivery=lambda location, options: open_delivery(location, options, folder or Path.cwd()),
         stale_after=None if settings is None else settings.freshness.stale_after,
+        observer=metrics.observer_of(store),
+        metrics_text=functools.partial(metrics.text, store),
         open_tables=lambda loader_of: _open_tables(store, settings, folder or Path.cwd(), loader_of),
     )
 

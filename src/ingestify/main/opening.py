@@ -12,6 +12,7 @@ from ingestify.domain.retention import Retention
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError, LakeNotFound
 from ingestify.main.adapters import make_engine, memory_store, open_store
+from ingestify.main.metrics import LakeMetrics
 from ingestify.main.older_place import refuse_lake_by_current_folder
 from ingestify.main.parts import make_key_types, make_layout, make_plans, subscribe
 from ingestify.main.place import Place
@@ -39,20 +40,31 @@ def open_engine(
     bucket: str | None = None,
     disable_events: bool = False,
     file_options: Mapping[str, Any] | None = None,
+    metrics: LakeMetrics | None = None,
 ) -> IngestionEngine:
-    """Open a lake with the plans of its configuration, if it has one; see `get_engine`."""
+    """Open a lake with the plans of its configuration, if it has one; see `get_engine`.
+
+    Args:
+        place: Where it is.
+        bucket: See `get_engine`.
+        disable_events: See `get_engine`.
+        file_options: See `get_engine`.
+        metrics: Where the metrics go; None: as the settings say.
+    """
+    metrics = metrics or LakeMetrics()
     if place.config is None:
-        return make_engine(open_datastore(place, bucket, file_options), {})
+        return make_engine(open_datastore(place, bucket, file_options, metrics=metrics), {}, metrics=metrics)
     folder = place.base
     lookup = SecretLookup()
     settings = with_secrets(read_settings(place.config), lookup)
+    metrics.configure(settings, folder, bucket or settings.main.default_bucket)
     make_importable(str(folder))
     plans, left_out = make_plans(settings)
     refuse_lake_by_current_folder(settings.main, folder)
     store = _store_from_settings(settings, place, bucket, lookup)
     if not disable_events:
         subscribe(store, settings)
-    return make_engine(store, settings.sources, plans, settings, folder, left_out=left_out)
+    return make_engine(store, settings.sources, plans, settings, folder, left_out=left_out, metrics=metrics)
 
 
 @quick_imports()
@@ -62,6 +74,7 @@ def open_datastore(
     file_options: Mapping[str, Any] | None = None,
     *,
     is_target: bool = False,
+    metrics: LakeMetrics | None = None,
 ) -> DatasetStore:
     """Open a lake without sources; see `get_engine`.
 
@@ -70,13 +83,18 @@ def open_datastore(
         bucket: See `get_engine`.
         file_options: See `get_engine`.
         is_target: Whether something is copied into it, so that it may be new, whatever the current folder has.
+        metrics: Gets what the settings say of metrics.
     """
     lookup = SecretLookup()
     if place.config is not None:
         settings = read_settings(place.config)
+        if metrics is not None:
+            metrics.configure(settings, place.base, bucket or settings.main.default_bucket)
         if not is_target:
             refuse_lake_by_current_folder(settings.main, place.base)
         return _store_from_settings(settings, place, bucket, lookup)
+    if metrics is not None:
+        metrics.configure(None, None, bucket or "main")
     return open_store(
         resolve_lake_url(place.metadata_url, "metadata_url", place.base, lookup),
         resolve_lake_url(place.file_url, "file_url", place.base, lookup),

@@ -83,12 +83,13 @@ class Poster:
         """The URL without its secrets."""
         return mask_url(self._request.url)
 
-    def post(self, body: bytes, headers: Mapping[str, str]) -> Posted:
+    def post(self, body: bytes, headers: Mapping[str, str], *, method: str = "POST") -> Posted:
         """Send a body, and return the answer, whatever its status is.
 
         Args:
             body: The body.
             headers: Sent beside those of all requests. The caller knows that they can be sent.
+            method: POST, or PUT.
 
         Raises:
             FetchError: There is no answer.
@@ -99,7 +100,7 @@ class Poster:
         headers = {**self._request.headers, **headers}
         for stale in range(_MOST_STALE + 1):
             try:
-                with transport.send("POST", self._request.url, headers, self._addresses, body) as answer:
+                with transport.send(method, self._request.url, headers, self._addresses, body) as answer:
                     _pass_over(answer)
                     return Posted(answer.status, answer.headers)
             except TransportError as error:
@@ -107,7 +108,7 @@ class Poster:
                     continue
                 # The remedy for an answer that is too slow is a setting of sources.
                 why = f"{error}; {error.remedy}" if error.remedy and error.unreached else str(error)
-                raise FetchError(f"POST {self.shown_url}: {why}.", url=self.shown_url) from error
+                raise FetchError(f"{method} {self.shown_url}: {why}.", url=self.shown_url) from error
             except BadUrl as error:
                 raise ConfigurationError(f"No request can be sent to {self.shown_url}: {error}.") from error
             except AddressForbidden as error:

@@ -91,6 +91,7 @@ USES = {
         "publish --publisher pickie",
     ],
     "status": ["status", "run -q", "status", "status --stale 1h", "status --stale 1h --runs 1 --json"],
+    "metrics": ["metrics", "run -q", "metrics", "metrics --deliver", "metrics --metrics-file m.prom"],
     "sources": [
         "sources check small",
         "sources check small --json",
@@ -110,6 +111,7 @@ OTHERS = {"demo", "completion"}
 CHANGING = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
     (r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|\+00:00)?", "TIME"),
+    (r"(?<=} )1[0-9]{9}(\.[0-9]+)?$", "MOMENT"),
     (r"\b[0-9a-f]{12}…", "TAG…"),
     (r"[0-9a-f]{12,64}\b", "HASH"),
     (r"[0-9.]+ (bytes|kB|MB)", "SIZE"),
@@ -127,7 +129,7 @@ def normalized(text: str, folder: Path) -> str:
     text = text.replace(str(folder), "FOLDER")
     text = "\n".join(NUMBER.sub("0", line) if line.startswith("{") else line for line in text.split("\n"))
     for pattern, name in CHANGING:
-        text = re.sub(pattern, name, text)
+        text = re.sub(pattern, name, text, flags=re.MULTILINE)
     return text
 
 

@@ -205,6 +205,7 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("events readers")
     watched.objects("events readers")
     watched("events park", reader)
+    watched("metrics")
     watched("events reset", reader, "--to", "now", "--yes")
     watched("events forget", reader, "--yes")
     watched("events forget", reader, "--yes")

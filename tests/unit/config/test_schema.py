@@ -46,6 +46,7 @@ def test_the_keys_of_a_section_are_known_by_its_path() -> None:
         "event_publishers",
         "run_hooks",
         "tables",
+        "metrics",
     ]
     assert known_keys(("sources", "any", "rate_limit")) == ["requests_per_second"]
     assert known_keys(("ingestion_plans", 3, "fetch_policy")) == ["type", "configuration"]

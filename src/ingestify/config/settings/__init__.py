@@ -11,6 +11,7 @@ publishers         event_publishers
 freshness          freshness
 run_hooks          run_hooks
 tables             tables
+metrics            metrics
 class_settings     the class and configuration that several sections have
 contradictions     contradictions between sections
 
@@ -35,6 +36,7 @@ from ingestify.config.settings.lake import (
     MetadataOptions,
     RetentionSettings,
 )
+from ingestify.config.settings.metrics import MetricsSettings, PushGatewaySettings
 from ingestify.config.settings.publishers import PublisherSettings
 from ingestify.config.settings.run_hooks import RunHookSettings
 from ingestify.config.settings.schedules import ScheduleSettings
@@ -55,8 +57,10 @@ __all__ = [
     "IngestionPlanSettings",
     "MainSettings",
     "MetadataOptions",
+    "MetricsSettings",
     "OwnTableSettings",
     "PublisherSettings",
+    "PushGatewaySettings",
     "QuarantineSettings",
     "RateLimitSettings",
     "RetentionSettings",
@@ -105,6 +109,9 @@ class Settings(Section):
         default=(), description="The classes that are told what runs come to."
     )
     tables: TableSettings = Field(default=TableSettings(), description="The columnar tables of the lake.")
+    metrics: MetricsSettings = Field(
+        default=MetricsSettings(), description="Where the metrics of runs and of the lake go."
+    )
 
     @model_validator(mode="after")
     def _check_contradictions(self) -> Settings:

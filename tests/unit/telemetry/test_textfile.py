@@ -1,0 +1,92 @@
+"""The file for the textfile collector: what goes on from run to run, and what stays if something is not known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingestify.errors import ConfigurationError
+from ingestify.telemetry import table
+from ingestify.telemetry.measures import Measures
+from ingestify.telemetry.prometheus_text import read_samples
+from ingestify.telemetry.textfile import MetricsFile
+
+
+def process(folder: Path) -> tuple[Measures, MetricsFile]:
+    return Measures(), MetricsFile(folder / "ingestify.prom", {"lake": "club"})
+
+
+def test_counters_go_on_in_the_next_process_and_within_one(tmp_path: Path) -> None:
+    for expected in (3, 6):
+        measures, file = process(tmp_path)
+        measures.add(table.RUNS, 1, "FINISHED")
+        file.write(measures.samples())
+        measures.add(table.RUNS, 2, "FINISHED")
+        file.write(measures.samples())
+        file.write(measures.samples())
+        assert read_samples(file.path.read_text()) == {(table.RUNS, ("FINISHED",)): expected}
+
+
+def test_the_gauges_of_the_last_run_stay_until_there_is_another(tmp_path: Path) -> None:
+    measures, file = process(tmp_path)
+    measures.set(table.LAST_EXIT_CODE, 3)
+    measures.set(table.LAST_QUOTA_LEFT, 7, "a.example")
+    file.write(measures.samples())
+    measures, file = process(tmp_path)
+    measures.set(table.LAKE_READABLE, 1)
+    file.write(measures.samples())
+    assert read_samples(file.path.read_text())[table.LAST_EXIT_CODE, ()] == 3
+    measures.set(table.LAST_EXIT_CODE, 0)
+    file.write(measures.samples())
+    kept = read_samples(file.path.read_text())
+    assert kept == {(table.LAST_EXIT_CODE, ()): 0, (table.LAKE_READABLE, ()): 1}
+
+
+def test_what_the_lake_said_stays_while_it_cannot_be_read(tmp_path: Path) -> None:
+    measures, file = process(tmp_path)
+    measures.set(table.LAKE_READABLE, 1)
+    measures.set(table.LAST_SUCCESS, 100, "a", "b", "match")
+    file.write(measures.samples())
+    measures, file = process(tmp_path)
+    measures.set(table.LAKE_READABLE, 0)
+    file.write(measures.samples())
+    kept = read_samples(file.path.read_text())
+    assert kept == {(table.LAKE_READABLE, ()): 0, (table.LAST_SUCCESS, ("a", "b", "match")): 100}
+    measures.set(table.LAKE_READABLE, 1)
+    file.write(measures.samples())
+    assert read_samples(file.path.read_text()) == {(table.LAKE_READABLE, ()): 1}
+
+
+def test_a_file_that_is_no_text_of_ours_is_replaced(tmp_path: Path) -> None:
+    measures, file = process(tmp_path)
+    file.path.write_bytes(b"\xff\xfe{{{\n\x00")
+    measures.add(table.RUNS, 1, "FAILED")
+    file.write(measures.samples())
+    assert read_samples(file.path.read_text()) == {(table.RUNS, ("FAILED",)): 1}
+
+
+def test_a_file_that_cannot_be_replaced_stays_as_it_is_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measures, file = process(tmp_path)
+    file.write(measures.samples())
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    measures.add(table.RUNS, 1, "FINISHED")
+    with pytest.raises(ConfigurationError, match=r"ingestify\.prom cannot be written: No space left on device"):
+        file.write(measures.samples())
+    assert [path.name for path in tmp_path.iterdir()] == ["ingestify.prom"]
+    assert file.path.read_text() == ""
+    monkeypatch.undo()
+    file.write(measures.samples())
+    assert read_samples(file.path.read_text()) == {(table.RUNS, ("FINISHED",)): 1}
+
+
+def test_another_user_may_read_it(tmp_path: Path) -> None:
+    measures, file = process(tmp_path)
+    file.write(measures.samples())
+    assert file.path.stat().st_mode & 0o044 == 0o044
