@@ -75,7 +75,7 @@ docs: $(INSTALLED) ## the site, into site/; a link that leads nowhere is an erro
 docs-serve: $(INSTALLED) ## the site on http://127.0.0.1:8000, built anew when a page changes
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
-reference: $(INSTALLED) ## docs/settings.md, docs/commands.md, docs/json.md, docs/asyncapi.yaml, the JSON Schemas of events and examples/my_provider, from the code
+reference: $(INSTALLED) ## docs/settings.md, docs/commands.md, docs/json.md, the table in docs/metrics.md, docs/asyncapi.yaml, the JSON Schemas of events and examples/my_provider, from the code
 	$(BIN)/python docs/site/reference.py
 
 bench: $(INSTALLED) ## the benchmarks; one of them: make bench WHAT=benchmarks/ingest.py
