@@ -79,6 +79,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "where",
             "deliveries",
             "writing",
+            "metrics",
             "an-older-project",
             "a-run-hook",
             "log-context",
