@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from ingestify.testing.loopback import Asked, Given, LoopbackServer
 from tests.support.command_line import shared_command_line
 from tests.support.lake_in_memory import FunctionSource, Lake, match
 from tests.support.passing_time import passing_time  # noqa: F401 - a fixture
+from tests.support.waiting import wait_until
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 SCHEMA = json.loads(Path(payload.__file__).with_name("schemas").joinpath("run_finished.v1.json").read_text())
@@ -246,6 +250,27 @@ def test_an_endpoint_that_fails_is_said_on_stderr_and_the_exit_code_is_that_of_t
     ended = shared_command_line().run(project, "run", "--quiet")
     assert ended.code == 1
     assert f"{endpoint.url} answers with the status 503" in ended.err
+
+
+def test_a_run_that_is_interrupted_tells_the_endpoint(project, endpoint):
+    text = (project / "config.yaml").read_text()
+    (project / "config.yaml").write_text(text.replace("when: [failed, stale]", "when: [interrupted]"))
+    waiting = "open('begun', 'w').close()\n        while not os.path.exists('go'): time.sleep(0.02)\n        "
+    source = OWN_SOURCE.replace("import os\n", "import os, time\n").replace(
+        'if os.path.exists("broken")', f"{waiting}if False"
+    )
+    (project / "own_source.py").write_text(source)
+    command = [sys.executable, "-m", "ingestify.cli", "run"]
+    with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as process:
+        wait_until((project / "begun").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert "Stopping" in process.stderr.readline()
+        (project / "go").touch()
+        process.stderr.read()
+    assert process.returncode == 130
+    assert (endpoint.data["outcomes"], endpoint.data["exit_code"]) == (["interrupted", "stale"], 130)
+    assert len(endpoint.asked) == 1
 
 
 def test_the_check_of_the_settings_makes_a_webhook_and_sends_nothing(project, endpoint):

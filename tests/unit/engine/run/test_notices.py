@@ -321,6 +321,11 @@ def test_a_file_of_which_little_is_left_is_shrinking():
     ended = lake.told.notices[-1]
     assert ended.outcomes == {FAILED, SHRUNK}
     assert [one.name for one in ended.shrunk] == ["match 1"]
+    lake.engine.load()
+    assert lake.told.notices[-1].outcomes == {FAILED, SHRUNK}, "as long as it waits in quarantine"
+    lake.source.find = lambda **_: [match(1, ["pass"] * 9001, at=2), match(2)]
+    lake.engine.load()
+    assert lake.told.notices[-1].outcomes == {FINISHED}
 
 
 def test_a_dataset_that_lost_a_feed_which_a_complete_one_needs_is_shrinking():
