@@ -1,6 +1,6 @@
 """What a log line is about: the run, the job, the dataset and the host that the current thread works for.
 
-The engine and the HTTP client say it, and it costs a few hundred nanoseconds a dataset. Who configures logging decides
+The engine and the HTTP client say it, which costs some microseconds a dataset. Who configures logging decides
 whether lines have it: by a filter on a handler, or as a processor of structlog.
 """
 

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ingestify.logging_context import FIELDS, log_context
 from ingestify.masking import mask_text
@@ -35,11 +35,11 @@ class JsonStderr(io.TextIOBase):
     """Takes the place of `sys.stderr`. Safe to use from any thread.
 
     Args:
-        stream: Where the lines go.
+        write_line: Writes a line, which is ASCII.
     """
 
-    def __init__(self, stream: io.TextIOBase) -> None:
-        self._stream = stream
+    def __init__(self, write_line: Callable[[str], None]) -> None:
+        self._write_line = write_line
         self._lock = threading.RLock()
         self._begun: dict[int, str] = {}
         """By the thread: the line that it has begun."""
@@ -75,8 +75,7 @@ class JsonStderr(io.TextIOBase):
         # ASCII, so that no terminal, and no reader of lines, obeys a character of it.
         text = json.dumps({name: _value(value) for name, value in fields.items()}, ensure_ascii=True)
         with self._lock, contextlib.suppress(OSError, ValueError):  # there is no other place to report it
-            self._stream.write(text + "\n")
-            self._stream.flush()
+            self._write_line(text + "\n")
 
     # ---- what others write -----------------------------------------------------------------------------
 
@@ -140,18 +139,24 @@ def taking_stderr() -> Iterator[JsonStderr]:
             is_descriptor = False
         if is_descriptor:
             theirs.flush()
-            kept = os.fdopen(os.dup(2), "w", encoding="utf-8")
-            taken = JsonStderr(kept)
-            stack.callback(kept.close)
-            stack.enter_context(_taking_descriptor(taken, kept.fileno()))
+            kept = os.dup(2)
+            stack.callback(os.close, kept)
+            taken = JsonStderr(lambda line: _write_all(kept, line.encode("ascii")))
+            stack.enter_context(_taking_descriptor(taken, kept))
         else:  # a stream of Python's own code, such as that of a test
-            taken = JsonStderr(theirs)  # type: ignore[arg-type]
+            taken = JsonStderr(lambda line: print(line, end="", file=theirs, flush=True))
         sys.stderr = taken
         try:
             yield taken
         finally:
             taken.end_lines()
             sys.stderr = theirs
+
+
+def _write_all(descriptor: int, line: bytes) -> None:
+    # Not by a stream, which refuses what the handler of a signal writes in the middle of another line.
+    while line:
+        line = line[os.write(descriptor, line) :]
 
 
 @contextlib.contextmanager
