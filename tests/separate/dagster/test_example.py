@@ -154,6 +154,24 @@ def test_a_failed_run_is_tried_again_if_that_can_help(config, instance, provider
     assert len([one for one in result.all_events if one.event_type_value == "STEP_UP_FOR_RETRY"]) == retries
 
 
+@pytest.mark.parametrize(("retry_after", "succeeds"), [(2, True), (7200, False)])
+def test_a_host_that_wants_to_be_left_alone_is_asked_again_then_if_that_is_soon(
+    config, instance, provider, retry_after, succeeds
+):
+    from ingestify.orchestrators.dagster import ingestify_assets
+
+    limit = "retries: {attempts: 1, max_retry_after_seconds: 1}"
+    config.write_text(config.read_text().replace("retries: {attempts: 1}", limit))
+    provider.add_fault(Fault("matches/43/3.json", status=429, retry_after=retry_after, times=1))
+    assets = ingestify_assets(config, retry_policy=dg.RetryPolicy(max_retries=2, delay=0))
+    result = dg.materialize(assets, partition_key=SEASON_3, instance=instance, raise_on_error=False)
+    assert result.success is succeeds
+    assert provider.paths().count("matches/43/3.json") == 1 + succeeds
+    if not succeeds:
+        (failure,) = result.get_step_failure_events()
+        assert "ingestify/retry_at" in failure.step_failure_data.user_failure_data.metadata
+
+
 def test_a_retry_goes_on_and_does_not_repeat_what_finished(config, instance, provider):
     from ingestify.orchestrators.dagster import ingestify_assets
 

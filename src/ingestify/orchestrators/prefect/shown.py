@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from prefect.artifacts import create_table_artifact
@@ -121,12 +121,12 @@ def emit_quarantined(config: str | Path | None, outcome: RunOutcome) -> None:
             by_asset.setdefault(f"{problem.provider}/{problem.dataset_type}", []).append(problem.dataset)
     for asset in lake_assets(config):
         if names := by_asset.get(asset.name):
-            _emit_quarantined(_uri_of(asset, outcome.position_after), asset.name, names)
-
-
-def _emit_quarantined(uri: str, name: str, datasets: Sequence[str]) -> None:
-    resource = {"prefect.resource.id": uri, "prefect.resource.name": name}
-    emit_event(QUARANTINED, resource=resource, payload={"datasets": list(datasets)})
+            uri = _uri_of(asset, outcome.position_after)
+            emit_event(
+                QUARANTINED,
+                resource={"prefect.resource.id": uri, "prefect.resource.name": asset.name},
+                payload={"position": str(outcome.position_after), "datasets": names},
+            )
 
 
 def _uri_of(asset: LakeAsset, position: LogPosition) -> str:
