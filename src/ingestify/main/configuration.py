@@ -74,6 +74,8 @@ def check_config(path: Path, *, secrets: bool = False) -> tuple[Path, str]:
         found += f" ({plans - len(enabled)} not enabled)"
     if publishers := len(settings.event_publishers):
         found += f", {publishers} event publisher{'' if publishers == 1 else 's'}"
+    if hooks := len(settings.run_hooks):
+        found += f", {hooks} run hook{'' if hooks == 1 else 's'}"
     return path, f"{found}{_secrets_text(len({url.identity for _, url in named}), secrets)}"
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import os
+import queue
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify._version import __version__
@@ -32,6 +34,11 @@ __all__ = ["OpenLineage"]
 
 _PRODUCER = f"urn:ingestify:{__version__}"
 _RUN_JOB = "run"
+
+PARENT_VARIABLE = "OPENLINEAGE_PARENT_ID"
+"""The variable by which orchestrators pass on the run of their task, as for dbt and Spark."""
+_PARENT_FORM = "namespace/job/run id"
+
 _CHILDREN = uuid.UUID("0b1f5a9e-5f7e-4f3a-9d0c-6f2f6f1b6a53")
 """The namespace of the ids of the runs of plans, which are made of the run's id and the plan."""
 
@@ -52,7 +59,9 @@ class OpenLineage(Subscriber):
         transport: Where the events go, as OpenLineage's own configuration says it: `{type: http, url: …}` or
             `{type: file, log_file_path: …}`. None: as `OPENLINEAGE_URL`, the other variables, or `openlineage.yml` say.
         namespace: The namespace of the jobs; None: that of the lake's data, such as `ingestify://club`.
-        patience: For how many seconds the beginning of a run, and its end, wait for the transport at the most.
+        patience: For how many seconds the end of a run waits for the transport at most. Its beginning does not wait.
+        parent: The run that started this one, as `namespace/job/run id`, such as the task of an orchestrator. None:
+            what `OPENLINEAGE_PARENT_ID` says, if it is set.
 
     Raises:
         ConfigurationError: An argument is wrong.
@@ -65,6 +74,7 @@ class OpenLineage(Subscriber):
         transport: Mapping[str, Any] | None = None,
         namespace: str | None = None,
         patience: float = 30.0,
+        parent: str | None = None,
     ) -> None:
         super().__init__(store)
         if transport is not None and not (isinstance(transport, Mapping) and isinstance(transport.get("type"), str)):
@@ -74,11 +84,13 @@ class OpenLineage(Subscriber):
         self._transport = transport
         self._namespace = check_optional_text(namespace, "namespace", "football")
         self._patience = check_seconds(patience, "patience", most=600.0)
+        self._parent = _parsed(check_optional_text(parent or os.environ.get(PARENT_VARIABLE), "parent", _PARENT_FORM))
         self._client: OpenLineageClient | None = None
         self._lock = threading.Lock()
         self._written: dict[str, dict[tuple[str, str], _Written]] = {}
         """By the run that goes on, and by source and dataset type."""
-        self._is_started: set[str] = set()
+        self._emissions: dict[str, _Emission] = {}
+        """Those of the runs that go on and whose START was emitted."""
         try:
             import openlineage.client.event_v2  # noqa: F401 - before a run begins, rather than after it
         except ImportError as error:
@@ -91,8 +103,8 @@ class OpenLineage(Subscriber):
         with self._lock:
             self._written[run.run_id] = {}
         if self._namespace or run.lake:
-            self._is_started.add(run.run_id)
-            self._emit(_Events(run, self._namespace).started())
+            emission = self._emissions[run.run_id] = _Emission(self._open)
+            emission.emit(self._events(run).started())
 
     def on_revision_added(self, event: RevisionAdded) -> None:
         """Count the files of a revision."""
@@ -108,38 +120,17 @@ class OpenLineage(Subscriber):
         """Emit the last events."""
         with self._lock:
             written = self._written.pop(run.run_id, {})
-        events = _Events(run, self._namespace)
-        late = [] if run.run_id in self._is_started else events.started()
-        self._is_started.discard(run.run_id)
-        self._emit([*late, *events.finished(run, written)])
+        events, emission = self._events(run), self._emissions.pop(run.run_id, None)
+        if emission is None:
+            emission = _Emission(self._open)
+            emission.emit(events.started())
+        emission.emit(events.finished(run, written))
+        emission.end(self._patience)
+
+    def _events(self, run: RunStarted) -> _Events:
+        return _Events(run, self._namespace, self._parent)
 
     # ---- emitting --------------------------------------------------------------------------------------
-
-    def _emit(self, events: Sequence[RunEvent]) -> None:
-        """Emit events one after the other, for as long as the patience lasts.
-
-        The client tries again by itself for as long as it likes. So it works in a thread that is left alone then.
-        """
-        raised: list[BaseException] = []
-        left = threading.Event()
-
-        def work() -> None:
-            try:
-                client = self._open()
-                for event in events:
-                    if not left.is_set():
-                        client.emit(event)
-            except BaseException as error:  # noqa: BLE001 - the edge to the client; it is raised below
-                raised.append(error)
-
-        thread = threading.Thread(target=work, name="ingestify-openlineage", daemon=True)
-        thread.start()
-        thread.join(self._patience)
-        if thread.is_alive():
-            left.set()
-            raise PublishUnavailable(f"OpenLineage's transport took no event within {self._patience:g} seconds.")
-        if raised:
-            raise raised[0]
 
     def _open(self) -> OpenLineageClient:
         if self._client is None:
@@ -157,18 +148,75 @@ class OpenLineage(Subscriber):
         return self._client
 
 
-class _Events:
-    """The events of one run."""
+class _Emission:
+    """Emits the events of one run, in a thread of its own.
 
-    def __init__(self, run: RunStarted, namespace: str | None) -> None:
+    The client tries again by itself for as long as it likes. So nobody waits for it but the end of the run, which
+    leaves the thread alone after a while.
+
+    Args:
+        open_client: Returns the client.
+    """
+
+    def __init__(self, open_client: Callable[[], OpenLineageClient]) -> None:
+        self._open_client = open_client
+        self._waiting: queue.SimpleQueue[Sequence[RunEvent] | None] = queue.SimpleQueue()
+        self._is_left = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="ingestify-openlineage", daemon=True)
+        self._thread.start()
+
+    def emit(self, events: Sequence[RunEvent]) -> None:
+        """Emit events, one after the other, until one of them fails."""
+        self._waiting.put(events)
+
+    def end(self, seconds: float) -> None:
+        """Wait until all is emitted, for so long at most.
+
+        Raises:
+            PublishUnavailable: It was not.
+            Exception: What the client raised first.
+        """
+        self._waiting.put(None)
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._is_left = True
+            raise PublishUnavailable(f"OpenLineage's transport did not take the events within {seconds:g} seconds.")
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while (events := self._waiting.get()) is not None:
+            try:
+                client = self._open_client()
+                for event in events:
+                    if not self._is_left:
+                        client.emit(event)
+            except BaseException as error:  # noqa: BLE001 - the edge to the client; `end` raises it
+                self._error = self._error or error
+
+
+class _Events:
+    """The events of one run.
+
+    Args:
+        run: The run.
+        namespace: That of its jobs; None: that of the lake's data.
+        parent: Namespace, job and run id of what started it; None: unknown.
+    """
+
+    def __init__(self, run: RunStarted, namespace: str | None, parent: tuple[str, str, str] | None) -> None:
         self._run = run
+        self._parent = parent
         self._data = asset_namespace(run.lake) if run.lake else "ingestify"
         self._jobs = namespace or self._data
 
     def started(self) -> list[RunEvent]:
         """Return START of the run, and of each plan."""
-        of_run = self._event("START", self._run.began_at, self._run.run_id, self._run_job())
-        return [of_run, *(self._of_plan("START", self._run.began_at, plan) for plan in self._run.plans)]
+        return [
+            self._of_run("START", self._run.began_at),
+            *(self._of_plan("START", self._run.began_at, plan) for plan in self._run.plans),
+        ]
 
     def finished(self, run: RunFinished, written: Mapping[tuple[str, str], _Written]) -> list[RunEvent]:
         """Return COMPLETE, FAIL or ABORT of each plan, and then of the run."""
@@ -190,7 +238,11 @@ class _Events:
                 )
             )
         kind, error = _state_of_run(run)
-        return [*events, self._event(kind, run.ended_at, run.run_id, self._run_job(), error)]
+        return [*events, self._of_run(kind, run.ended_at, error)]
+
+    def _of_run(self, kind: str, moment: dt.datetime, error: str = "") -> RunEvent:
+        facets = {} if self._parent is None else {"parent": _parent_facet(*self._parent)}
+        return self._event(kind, moment, self._run.run_id, self._run_job(), error, facets)
 
     def _of_plan(
         self,
@@ -202,19 +254,15 @@ class _Events:
         facets: Mapping[str, Any] | None = None,
     ) -> RunEvent:
         from openlineage.client.event_v2 import InputDataset, OutputDataset
-        from openlineage.client.facet_v2 import parent_run
 
         name = f"{plan.source}/{plan.dataset_type}"
-        parent = parent_run.ParentRunFacet(
-            run=parent_run.Run(runId=self._run.run_id), job=parent_run.Job(namespace=self._jobs, name=_RUN_JOB)
-        )
         return self._event(
             kind,
             moment,
             str(uuid.uuid5(_CHILDREN, f"{self._run.run_id}/{name}")),
             self._job(name, "PLAN", f"Ingests what the source {plan.source} has of the type {plan.dataset_type}."),
             error,
-            {"parent": parent},
+            {"parent": _parent_facet(self._jobs, _RUN_JOB, self._run.run_id)},
             inputs=[InputDataset(plan.origin or plan.provider, asset_name(plan.provider, plan.dataset_type))],
             outputs=[
                 OutputDataset(
@@ -274,6 +322,29 @@ class _Events:
                 "documentation": documentation_job.DocumentationJobFacet(text),
             },
         )
+
+
+def _parsed(parent: str | None) -> tuple[str, str, str] | None:
+    """Return namespace, job and run id. The name of a job may have slashes, a namespace has none."""
+    if parent is None:
+        return None
+    namespace, _, rest = parent.partition("/")
+    job, _, run_id = rest.rpartition("/")
+    try:
+        uuid.UUID(run_id)
+    except ValueError:
+        job = ""
+    if not namespace or not job:
+        raise ConfigurationError(f"parent, or {PARENT_VARIABLE}, is {parent!r:.200}; write it as {_PARENT_FORM}.")
+    return namespace, job, run_id
+
+
+def _parent_facet(namespace: str, job: str, run_id: str) -> Any:
+    from openlineage.client.facet_v2 import parent_run
+
+    return parent_run.ParentRunFacet(
+        run=parent_run.Run(runId=run_id), job=parent_run.Job(namespace=namespace, name=job)
+    )
 
 
 def _version(epoch: int, position: int | None) -> dict[str, Any]:

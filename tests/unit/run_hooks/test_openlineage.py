@@ -21,6 +21,7 @@ from ingestify.testing.loopback import Asked, Given, LoopbackServer
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.support.lake_in_memory import FunctionSource, Lake, match
+from tests.support.waiting import wait_until
 
 pytest.importorskip("openlineage.client", reason="the extra openlineage is not installed")
 
@@ -29,7 +30,7 @@ pytest.importorskip("openlineage.client", reason="the extra openlineage is not i
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG", "OPENLINEAGE_DISABLED"):
+    for name in ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG", "OPENLINEAGE_DISABLED", "OPENLINEAGE_PARENT_ID"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -191,8 +192,9 @@ class Service:
 
     def _answer(self, asked: Asked) -> Given:
         self.held.wait(60)
+        given = Given(self.status)
         self.asked.append(asked)
-        return Given(self.status)
+        return given
 
     def close(self) -> None:
         self.held.set()
@@ -295,7 +297,54 @@ def test_a_service_that_does_not_answer_holds_a_run_for_a_bounded_time(tmp_path,
     report = lake.engine.load()
     assert (report.exit_code, report.totals.new) == (0, 2)
     (message,) = errors(caplog)
-    assert "took no event within 0.2 seconds" in message
+    assert "did not take the events within 0.2 seconds" in message
+
+
+def test_a_service_that_is_slow_at_the_beginning_does_not_delay_the_run(tmp_path, service, caplog):
+    service.held.clear()
+
+    def find(**_: Any) -> list[Any]:
+        service.held.set()  # the run goes on while START is on its way
+        return two_matches()
+
+    transport = {"type": "http", "url": service.url}
+    lake = Told(find, tmp_path / "x", transport=transport, namespace="football", patience=30)
+    lake.engine.load()
+    assert errors(caplog) == []
+    assert [kind for kind, _ in kinds(service.events)] == ["START", "START", "COMPLETE", "COMPLETE"]
+
+
+def test_a_service_that_is_back_at_the_end_gets_the_end(tmp_path, service, caplog):
+    service.status = 400
+
+    def find(**_: Any) -> list[Any]:
+        wait_until(lambda: service.asked)
+        service.status = 201
+        return two_matches()
+
+    transport = {"type": "http", "url": service.url}
+    lake = Told(find, tmp_path / "x", transport=transport, namespace="football")
+    lake.engine.load()
+    (message,) = errors(caplog)
+    assert "400" in message
+    assert [kind for kind, _ in kinds(service.events)] == ["START", "COMPLETE", "COMPLETE"]
+
+
+@pytest.mark.parametrize("by", ["argument", "variable"])
+def test_the_run_that_started_it_is_its_parent(tmp_path, monkeypatch, by):
+    run_id = str(uuid.uuid4())
+    if by == "variable":
+        monkeypatch.setenv("OPENLINEAGE_PARENT_ID", f"airflow/dag/task/{run_id}")
+    arguments = {"parent": f"airflow/dag/task/{run_id}"} if by == "argument" else {}
+    lake = Told(two_matches, tmp_path / "events.jsonl", **arguments)
+    lake.engine.load()
+    for event in lake.take():
+        parent = event["run"]["facets"]["parent"]
+        if event["job"]["name"] == "run":
+            assert (parent["job"]["namespace"], parent["job"]["name"]) == ("airflow", "dag/task")
+            assert parent["run"]["runId"] == run_id
+        else:
+            assert parent["job"]["name"] == "run"
 
 
 @pytest.mark.parametrize("status", [400, 401])
@@ -324,6 +373,7 @@ def test_without_any_transport_it_is_said_and_nothing_is_printed(tmp_path, caplo
         ("{transport: {url: x}}", "transport is no mapping with a type"),
         ("{patience: 0}", "patience is 0"),
         ("{namespace: ''}", "namespace is empty"),
+        ("{parent: airflow/task}", "write it as namespace/job/run id"),
     ],
 )
 def test_a_wrong_argument_is_refused(tmp_path, provider, configuration, message):

@@ -274,7 +274,8 @@ def test_a_run_that_is_interrupted_tells_the_endpoint(project, endpoint):
 
 
 def test_the_check_of_the_settings_makes_a_webhook_and_sends_nothing(project, endpoint):
-    check_config(project / "config.yaml")
+    _, found = check_config(project / "config.yaml")
+    assert found.endswith("1 run hook")
     text = (project / "config.yaml").read_text()
     (project / "config.yaml").write_text(text.replace(SECRET, "whsec_short"))
     with pytest.raises(ConfigurationError, match=r"run_hooks\[0\]: secret is none of Standard Webhooks"):
