@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from ingestify.catalogue.jobs import host_waits
 from ingestify.domain.ports import (
     Catalogue,
     HostWait,
@@ -15,6 +16,7 @@ from tests.support.catalogue_data import (
     minutes,
     with_file,
 )
+from tests.support.sizes import sizes
 
 
 def test_each_event_says_of_which_lake_and_epoch_it_is(catalogue: Catalogue) -> None:
@@ -80,7 +82,12 @@ def test_the_marks_of_a_watch_are_kept_by_name_until_nobody_saves_them(catalogue
 
 
 @pytest.mark.slow
-def test_no_more_than_a_thousand_hosts_are_kept(catalogue: Catalogue) -> None:
-    for number in range(1003):
+@pytest.mark.parametrize("most", sizes(20, 1000))
+def test_no_more_hosts_are_kept_than_a_thousand(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    if most < 1000:
+        monkeypatch.setattr(host_waits, "_MOST", most)
+    for number in range(most + 3):
         catalogue.host_waits.save(HostWait(f"{number}.example", T0, minutes(60), 429))
-    assert len(catalogue.host_waits.find()) == 1000
+    assert len(catalogue.host_waits.find()) == most

@@ -174,14 +174,14 @@ def count_places() -> int:
 def test_kloppys_objects_of_a_few_frames_are_there_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(tracking, "FRAMES", 50)
     (definition,) = [one for one in STANDARD if one.name == "tracking"]
-    real = csv_of_metrica(tmp_path, 1000)
+    real = csv_of_metrica(tmp_path, 400)
     gc.collect()
     height, of_other_tests = 0, count_places()
     with in_a_lake(real, tmp_path) as dataset, TableInput(dataset, None) as given:
         for rows in tracking.make_frames(given, definition):
             height += rows.height
             assert count_places() - of_other_tests <= 2 * 22 * 50, "of two blocks at most"
-    assert height == 1000 * 23
+    assert height == 400 * 23
     assert gc.isenabled()
 
 

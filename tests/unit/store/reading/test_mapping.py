@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
+import loky
 import pytest
 
 from ingestify import DatasetResource, IntegrityError, Source, get_dev_engine, get_engine
@@ -44,6 +45,12 @@ def engine(lake):
         yield opened
 
 
+@pytest.fixture
+def one_process(monkeypatch):
+    """Have one process, whatever the machine has: each takes a second of CPU to start."""
+    monkeypatch.setattr(loky, "cpu_count", lambda: 1)
+
+
 def test_a_lambda_reads_each_match_in_another_process(engine):
     unit = "events"  # goes there too
     results = list(engine.map(lambda one: (os.getpid(), len(one.require_file(unit).json()))))
@@ -55,6 +62,7 @@ def test_a_lambda_reads_each_match_in_another_process(engine):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 def test_filters_are_those_of_iter_datasets(engine):
     results = engine.map(lambda one: one.name, match_id=[2, 3], provider="mine")
     assert sorted(result.value for result in results) == ["match 2", "match 3"]
@@ -69,6 +77,7 @@ def fail_at_two(dataset):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 def test_a_failure_is_the_result_of_its_dataset_and_is_told(engine, caplog):
     results = list(engine.map(fail_at_two))
     assert len(results) == 6
@@ -88,6 +97,7 @@ def die_at_three(dataset):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 def test_a_process_that_dies_costs_only_its_dataset(engine):
     mapped = engine.map(die_at_three, match_id=[2, 3, 4])
     results = {result.dataset.identifier["match_id"]: result for result in mapped}
@@ -129,6 +139,7 @@ def fail_strangely(dataset):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 def test_an_error_that_cannot_be_sent_back_is_told_by_another(engine, capfd):
     results = {result.dataset.identifier["match_id"]: result for result in engine.map(fail_strangely)}
     assert results[0].value == "fine"
@@ -157,6 +168,7 @@ def test_a_function_that_cannot_be_sent_is_refused_once(engine):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 def test_a_function_may_map_too(engine, lake):
     def count(dataset):
         with get_engine(lake) as inner:
@@ -204,6 +216,7 @@ def test_leaving_the_loop_ends_the_processes(engine):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_process")
 def test_a_missing_object_is_the_error_of_its_dataset(tmp_path):
     with get_dev_engine(Matches(3), "match", dev_dir=tmp_path) as engine:
         engine.load()
