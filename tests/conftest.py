@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.aws_models import quick_aws_clients as quick_aws_clients
 from tests.support.installed_packages import install as install
 from tests.support.new_lakes import quick_new_lakes as quick_new_lakes
 from tests.support.new_lakes import real_new_lakes as real_new_lakes
