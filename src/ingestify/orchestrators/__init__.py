@@ -1,5 +1,6 @@
 """Orchestrators run a lake: Dagster, Airflow and Prefect. None of them is imported before its own module is.
 
+airflow      the lake in Airflow
 dagster      the lake in Dagster
 prefect      the lake in Prefect
 selectors    the partitions that the providers have
