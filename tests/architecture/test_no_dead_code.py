@@ -34,6 +34,7 @@ FRAMEWORKS = (
     "readall",  # io
     "supports_statement_cache",  # SQLAlchemy
     "suppress_ragged_eofs",  # ssl
+    "template_fields",  # Airflow
     "unraisablehook",  # sys
 )
 """Names that a framework calls or reads."""

@@ -50,6 +50,7 @@ DOCUMENTED = [
     ingestify.debug_source,
     ingestify.asset_uri,
     ingestify.LogContextFilter,
+    ingestify.EventLogConsumer.unread,
 ]
 
 
@@ -84,7 +85,7 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     assert names["season"].equals(names["listed"])  # type: ignore[attr-defined]
     assert len(names["season"]) > 2000 > len(names["table"])  # type: ignore[arg-type]
     assert names["note"].name == "my score"  # type: ignore[attr-defined]
-    assert len(names["matches"]) == 4  # type: ignore[arg-type]
+    assert len(names["matches"]) == len(names["changed"]) == 4  # type: ignore[arg-type]
     assert str(names["dataset"].identifier["match_id"]) == str(number)  # type: ignore[attr-defined]
     assert all(count > 5 for count in names["counts"])  # type: ignore[attr-defined]
     assert len(names["events"]) > 100  # type: ignore[arg-type]

@@ -153,8 +153,10 @@ class EventReader:
 
         Example::
 
-            with EventLogConsumer.from_config("config.yaml", "names") as reader, reader.unread() as events:
-                names = [event.dataset.name for event in events]
+            from ingestify import EventLogConsumer
+
+            with EventLogConsumer.from_config("~/football/lake", "names") as reader, reader.unread() as events:
+                changed = {event.dataset.name for event in events}
 
         Args:
             batch_size: How many events are read at a time.
