@@ -155,8 +155,8 @@ class EventReader:
 
             from ingestify import EventLogConsumer
 
-            with EventLogConsumer.from_config("~/football/lake", "names") as reader, reader.unread() as events:
-                changed = {event.dataset.name for event in events}
+            with EventLogConsumer.from_config("~/football/lake", "names") as reader, reader.unread() as unread:
+                changed = {event.dataset.name for event in unread}
 
         Args:
             batch_size: How many events are read at a time.
