@@ -6,7 +6,7 @@ import bisect
 import contextlib
 import dataclasses
 import datetime as dt
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ingestify.domain.events import (
@@ -110,7 +110,7 @@ class AssetChange:
         partition_key: Empty: the asset has no partitions.
         position: The position of its last event.
         count: How many datasets changed.
-        datasets: The first 50 of them, in the order of their last change.
+        datasets: The last 50 of them, in the order of their last change.
         last_modified_at: The provider's newest time of all of them; None: it gives none.
     """
 
@@ -215,13 +215,12 @@ def read_changes(
     return LogReading(reached, group_changes(wanted, known), is_at_end=reached.position >= end.position)
 
 
-def read_log(catalogue: Catalogue, after: int, until: int, most: int) -> Iterator[DatasetEvent]:
-    """Yield the events after a position, up to another one, and at most so many, page by page."""
-    while after < until and most > 0:
-        events = catalogue.event_log.read(after, min(_PAGE, most), has_history=False)
+def read_log(catalogue: Catalogue, after: int, until: int) -> Iterator[DatasetEvent]:
+    """Yield the events after a position, up to another one, page by page."""
+    while after < until:
+        events = catalogue.event_log.read(after, _PAGE, has_history=False)
         if not events:
             return
-        most -= len(events)
         for event in events:
             assert event.position is not None
             if event.position > until:
@@ -240,22 +239,49 @@ def is_of(event: DatasetEvent, provider: str | None, dataset_type: str | None, s
     )
 
 
-def group_changes(events: Sequence[DatasetEvent], assets: Sequence[LakeAsset]) -> tuple[AssetChange, ...]:
+def group_changes(events: Iterable[DatasetEvent], assets: Sequence[LakeAsset]) -> tuple[AssetChange, ...]:
     """Return events by asset and partition, in the order of the last event of each.
 
-    The events of datasets that no asset has are left out.
+    The events of datasets that no asset has are left out. Of a dataset, memory keeps its id only, but for the last 50.
     """
     by_name = {(one.provider, one.dataset_type): one for one in assets}
-    grouped: dict[tuple[str, str, str], dict[str, ChangedDataset]] = {}
+    grouped: dict[tuple[str, str, str], _Group] = {}
     for event in events:
         asset = by_name.get((event.dataset.provider, event.dataset.dataset_type))
         if asset is not None:
             key = asset.provider, asset.dataset_type, asset.partition_of(event.dataset.identifier)
-            datasets = grouped.setdefault(key, {})
-            datasets.pop(event.dataset.dataset_id, None)
-            datasets[event.dataset.dataset_id] = _changed(event)
-    changes = [_change(key, list(datasets.values())) for key, datasets in grouped.items()]
-    return tuple(sorted(changes, key=lambda one: one.position))
+            grouped.setdefault(key, _Group()).add(_changed(event))
+    return tuple(sorted((group.change(key) for key, group in grouped.items()), key=lambda one: one.position))
+
+
+class _Group:
+    """The changes of one partition."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._last: dict[str, ChangedDataset] = {}
+        self._position = 0
+        self._last_modified_at: dt.datetime | None = None
+
+    def add(self, changed: ChangedDataset) -> None:
+        self._ids.add(changed.dataset_id)
+        self._last.pop(changed.dataset_id, None)
+        self._last[changed.dataset_id] = changed
+        if len(self._last) > MOST_NAMED:
+            del self._last[next(iter(self._last))]
+        self._position = changed.position
+        moments = [one for one in (self._last_modified_at, changed.last_modified_at) if one is not None]
+        self._last_modified_at = max(moments, default=None)
+
+    def change(self, key: tuple[str, str, str]) -> AssetChange:
+        last = tuple(self._last.values())
+        return AssetChange(
+            *key,
+            position=self._position,
+            count=len(self._ids),
+            datasets=last,
+            last_modified_at=self._last_modified_at,
+        )
 
 
 def _changed(event: DatasetEvent) -> ChangedDataset:
@@ -272,17 +298,6 @@ def _changed(event: DatasetEvent) -> ChangedDataset:
         origin.get("run_id", ""),
         event.position,
         dataset.last_modified_at,
-    )
-
-
-def _change(key: tuple[str, str, str], datasets: Sequence[ChangedDataset]) -> AssetChange:
-    moments = [one.last_modified_at for one in datasets if one.last_modified_at is not None]
-    return AssetChange(
-        *key,
-        position=datasets[-1].position,
-        count=len(datasets),
-        datasets=tuple(datasets[:MOST_NAMED]),
-        last_modified_at=max(moments, default=None),
     )
 
 

@@ -48,9 +48,6 @@ MOST_PROBLEMS = 50
 
 WARNED = "warned"
 
-MOST_EVENTS = 50_000
-"""How many events of a run are read to tell what it changed."""
-
 
 class OutcomeState(enum.StrEnum):
     """How a run ended."""
@@ -232,9 +229,9 @@ def _outcome(
 ) -> RunOutcome:
     catalogue = engine.store.catalogue
     after = log_end(catalogue)
-    events = read_log(catalogue, find_start(catalogue, before, after), after.position, MOST_EVENTS)
+    events = read_log(catalogue, find_start(catalogue, before, after), after.position)
     changes = group_changes(
-        [one for one in events if one.event_type in CHANGES and is_of(one, provider, dataset_type, filters)], assets
+        (one for one in events if one.event_type in CHANGES and is_of(one, provider, dataset_type, filters)), assets
     )
     problems = list(_iter_problems(report))
     waiting = _find_waiting(engine, provider, dataset_type, filters)

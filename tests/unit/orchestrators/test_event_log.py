@@ -7,6 +7,9 @@ import pytest
 from ingestify import get_engine
 from ingestify.errors import ConfigurationError
 from ingestify.orchestrators import LogPosition, find_log_end, read_changes, run_lake
+from ingestify.testing.season import Season
+from ingestify.testing.simulator import Simulator
+from tests.unit.orchestrators.conftest import CONFIG
 
 SEASON_27 = "competition_id=811/season_id=27"
 SEASON_28 = "competition_id=811/season_id=28"
@@ -59,6 +62,14 @@ def test_filters_leave_events_out_and_the_position_moves_all_the_same(config):
     for wanted in ({"provider": "opta"}, {"dataset_type": "lineup"}, {"event_types": {"dataset_deleted"}}):
         reading = read_changes(config, begin, **wanted)
         assert (reading.changes, reading.position) == ((), find_log_end(config))
+
+
+def test_a_change_counts_all_datasets_and_names_the_last_ones(tmp_path):
+    with Simulator(Season(matches=60, events_per_match=1, matches_with_360=0)) as provider:
+        config = tmp_path / "config.yaml"
+        config.write_text(CONFIG.format(url=provider.base_url, selectors='["*"]'))
+        (change,) = run_lake(config).changes
+    assert (change.count, len(change.datasets), change.datasets[-1].position) == (60, 50, change.position)
 
 
 def test_a_deletion_is_a_change(config):
