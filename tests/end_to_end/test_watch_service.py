@@ -157,6 +157,28 @@ def test_sighup_reads_the_settings_again_and_wrong_ones_change_nothing(project: 
         assert process.wait(60) == 0, errors(project)
 
 
+def test_each_look_counts_in_the_metrics_also_when_the_settings_are_read_again(project: Path):
+    config = project / "config.yaml"
+
+    def count_runs(beginning: str) -> int:
+        path = project / "watch.prom"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return sum(int(line.rpartition(" ")[2]) for line in lines if line.startswith(beginning))
+
+    with watching(project, "--metrics-file", "watch.prom") as process:
+        wait_until(lambda: count_runs('ingestify_runs_total{bucket="main",state="FINISHED"}') >= 2, seconds=60)
+        before = count_runs("ingestify_runs_total")
+        config.write_text(f"{CONFIG}metrics: {{labels: {{team: a}}}}\n")
+        process.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: count_runs('ingestify_runs_total{bucket="main",team="a",state="FINISHED"}') > before, seconds=60
+        )
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, errors(project)
+        looked = looks(project)
+    assert count_runs("ingestify_runs_total") == looked
+
+
 def test_a_watch_publishes_what_changes(project: Path):
     with watching(project, "--publish") as process:
         wait_until(lambda: (project / "events.jsonl").exists(), seconds=60)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_OK
-from ingestify.cli.options import NamedLake, console_options, dataset_options, json_option, lake_options
+from ingestify.cli.options import (
+    NamedLake,
+    console_options,
+    dataset_options,
+    json_option,
+    lake_options,
+    metrics_options,
+)
 from ingestify.cli.output import time_text, write_line
 from ingestify.cli.progress import RunView
 from ingestify.cli.published import open_publishing
@@ -21,6 +29,11 @@ from ingestify.engine.watching.agenda import Look
 from ingestify.engine.watching.watching import Looked
 from ingestify.progress.audience import is_terminal
 from ingestify.progress.formatting import counted, counts
+from ingestify.telemetry.otel import exported
+
+if TYPE_CHECKING:
+    from ingestify.engine.engine import IngestionEngine
+    from ingestify.main.metrics import LakeMetrics
 
 __all__ = ["watch_command"]
 
@@ -39,6 +52,7 @@ __all__ = ["watch_command"]
     is_flag=True,
     help="Meanwhile, pass the events of the lake on to the event_publishers, as 'ingestify publish --follow' does.",
 )
+@metrics_options
 @json_option(
     "JSON Lines on stdout; with --plan, a JSON object for each look.",
     LeftOutLine,
@@ -55,6 +69,7 @@ def watch_command(
     shows_plan: bool,
     disable_events: bool,
     publishes: bool,
+    metrics: LakeMetrics,
     console: Console,
 ) -> int:
     """Keep the lake up to date until Ctrl-C or SIGTERM.
@@ -67,10 +82,15 @@ def watch_command(
         with lake.open_engine(disable_events=True) as engine:
             _show_plan(engine.watching(source=source, **filters).looks(), console)
         return EXIT_OK
-    return _watch(lake, console, publishes=publishes, disable_events=disable_events, source=source, **filters)
+    # The same metrics for each engine: their counters go on if the settings are read again.
+    open_engine = functools.partial(lake.open_engine, disable_events=disable_events, metrics=metrics)
+    with exported():
+        return _watch(lake, console, open_engine, publishes=publishes, source=source, **filters)
 
 
-def _watch(lake: NamedLake, console: Console, *, publishes: bool, disable_events: bool, **names: Any) -> int:
+def _watch(
+    lake: NamedLake, console: Console, open_engine: Callable[[], IngestionEngine], *, publishes: bool, **names: Any
+) -> int:
     from ingestify.cli.service import Service  # heavy, and not for --help
 
     view = RunView(console)
@@ -79,7 +99,7 @@ def _watch(lake: NamedLake, console: Console, *, publishes: bool, disable_events
 
         check_publishers(lake.place.config_for("who gets events"))
     service = Service(
-        lambda: lake.open_engine(disable_events=disable_events),
+        open_engine,
         lambda engine: engine.watching(**names, listener=view),
         lambda looked: _tell(looked, view, console),
         (lambda: open_publishing(lake)) if publishes else None,

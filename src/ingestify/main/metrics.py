@@ -48,27 +48,30 @@ class LakeMetrics:
         self._instruments: Instruments | None = None
         self.measures = Measures(self._count)
         self._labels: dict[str, str] = {}
-        self._path = None if file is None else named_path(file)
-        self._file: MetricsFile | None = None
-        self._gateway = None if push_gateway is None else PushGatewaySettings(url=push_gateway)
+        self._given_file = None if file is None else named_path(file)
+        self._given_gateway = None if push_gateway is None else PushGatewaySettings(url=push_gateway)
+        self._file = None if self._given_file is None else MetricsFile(self._given_file, {})
+        self._gateway = self._given_gateway
 
     def configure(self, settings: Settings | None, folder: Path | None, bucket: str) -> None:
-        """Take the settings of a config file; None: there is none.
+        """Take the settings of a config file, in place of those that were taken before.
 
         Args:
-            settings: The settings.
+            settings: The settings; None: there is no config file.
             folder: The base of a relative path; None: the current folder.
             bucket: Which bucket of the lake the metrics are of.
         """
         self._labels = {"bucket": bucket}
-        if settings is None:
-            return
-        if settings.main.name is not None:
-            self._labels = {"lake": settings.main.name, **self._labels}
-        self._labels.update(settings.metrics.labels)
-        if self._path is None and settings.metrics.file is not None:
-            self._path = (folder or Path()) / named_path(settings.metrics.file)
-        self._gateway = self._gateway or settings.metrics.push_gateway
+        path, self._gateway = self._given_file, self._given_gateway
+        if settings is not None:
+            if settings.main.name is not None:
+                self._labels = {"lake": settings.main.name, **self._labels}
+            self._labels.update(settings.metrics.labels)
+            if path is None and settings.metrics.file is not None:
+                path = (folder or Path()) / named_path(settings.metrics.file)
+            self._gateway = self._gateway or settings.metrics.push_gateway
+        written = None if self._file is None or self._file.path != path else self._file
+        self._file = None if path is None else MetricsFile(path, self._labels, written)
 
     # ---- counting --------------------------------------------------------------------------------------
 
@@ -108,7 +111,7 @@ class LakeMetrics:
     @property
     def are_wanted(self) -> bool:
         """Whether `deliver` passes them on to anything."""
-        return self._path is not None or self._gateway is not None or self._instruments is not None
+        return self._file is not None or self._gateway is not None or self._instruments is not None
 
     def text(self, store: DatasetStore) -> str:
         """Return all metrics in Prometheus' text format: those of this process, and those of the lake now."""
@@ -137,8 +140,7 @@ class LakeMetrics:
         samples = self.measures.samples()
         if self._instruments is not None:
             self._instruments.set_gauges(samples)
-        if self._path is not None:
-            self._file = self._file or MetricsFile(self._path, self._labels)
+        if self._file is not None:
             try:
                 self._file.write(samples)
             except IngestifyError as error:

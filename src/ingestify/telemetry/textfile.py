@@ -27,12 +27,13 @@ class MetricsFile:
     Args:
         path: The file. Its folder must exist.
         constant: Labels that each sample has.
+        before: What this process has written to the same file so far; None: nothing.
     """
 
-    def __init__(self, path: Path, constant: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, constant: Mapping[str, str], before: MetricsFile | None = None) -> None:
         self.path = path
         self._constant = constant
-        self._written: Samples = {}
+        self._written: Samples = {} if before is None else before._written
 
     def write(self, samples: Samples) -> None:
         """Replace the file.
