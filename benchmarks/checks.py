@@ -20,12 +20,17 @@ def main() -> None:
         cases = {
             "without": lambda: child("ingest_once.py", url, "--unchecked"),
             "with checks": lambda: child("ingest_once.py", url),
+            "and a limit": lambda: child("ingest_once.py", url, "--also", "limited"),
+            "and drift": lambda: child("ingest_once.py", url, "--also", "drift"),
         }
         taken = in_turns(cases, options.rounds)
     for name, one in taken.items():
         print(f"{name:<12} {one.wall:6.2f} s wall  {one.cpu:6.2f} s CPU")
     without, checked = taken["without"], taken["with checks"]
     print(f"{'ratio':<12} {checked.wall / without.wall:6.2f}         {checked.cpu / without.cpu:6.2f}")
+    for name in ("and a limit", "and drift"):
+        more = taken[name]
+        print(f"{name:<12} {more.wall / checked.wall:6.2f}         {more.cpu / checked.cpu:6.2f}  (to with checks)")
     print(f"peak memory {checked.peak_mb:.0f} MB, {options.matches} matches, {options.latency_ms:.0f} ms latency")
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ingestify.domain.lock import Lock, LockStatus
     from ingestify.domain.message import Message
     from ingestify.domain.plan import IngestionPlan
+    from ingestify.domain.profile import FileProfile
     from ingestify.domain.publisher import Publisher
     from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
     from ingestify.domain.record_key import RecordKey
@@ -126,6 +127,7 @@ _MODULES = {
     "domain.lock": ("Lock", "LockStatus"),
     "domain.message": ("Message",),
     "domain.plan": ("IngestionPlan",),
+    "domain.profile": ("FileProfile",),
     "domain.publisher": ("Publisher",),
     "domain.quarantine": ("QuarantineEntry", "QuarantineState"),
     "domain.record_key": ("RecordKey",),
@@ -224,6 +226,7 @@ __all__ = [
     "File",
     "FileCollection",
     "FileHttpOptions",
+    "FileProfile",
     "FileResource",
     "Garbage",
     "Identifier",

@@ -380,7 +380,7 @@ class DatasetReader:
 
     @property
     def _warnings_column(self) -> sa.ColumnElement[Any]:
-        return sa.null() if self._database.is_older_than(WITH_WARNINGS) else self._warnings
+        return sa.null() if self._dialect.is_older_than(WITH_WARNINGS) else self._warnings
 
     @retried
     def find_profiles(self, dataset_id: str, file_id: str, limit: int) -> list[FileProfile]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.databases.dialect import Dialect
 from ingestify.catalogue.rows import moment_to_text
+from ingestify.catalogue.tables import WITH_WARNINGS
 from ingestify.domain.identifier import canonical_value
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import filter_values
@@ -57,7 +58,7 @@ def conditions(
     if dataset_filter.states:
         wanted.append(columns.state.in_([state.value for state in dataset_filter.states]))
     if dataset_filter.has_warnings:
-        wanted.append(_has_warnings(table))
+        wanted.append(sa.false() if dialect.is_older_than(WITH_WARNINGS) else _has_warnings(table))
     for key, value in dataset_filter.selector.items():
         values = list(dict.fromkeys(canonical_value(one, key) for one in filter_values(value)))
         wanted.append(dialect.attribute_is(columns.identifier_key, key, values))

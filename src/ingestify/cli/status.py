@@ -92,6 +92,8 @@ def _show_lake(store: DatasetStore) -> None:
     )
     if waiting := len(store.quarantine):
         write_line(f"in quarantine: {counted(waiting, 'bundle')}; {remedy('quarantine list')} says why")
+    if warned := store.count_warned():
+        write_line(f"with warnings: {counted(warned, 'dataset')}; {remedy('list --warnings')} lists them")
     lake = store.catalogue.lake.find()
     if lake is not None and lake.lake_id:
         write_line(str(lake))

@@ -60,6 +60,7 @@ class ConsumedEvent:
         files: Its files right after the event, with path, size and hash; None: the publisher leaves them out.
         metadata: What the provider says of it; None: the publisher leaves it out.
         reason: Why a revision was invalidated; empty for other events.
+        warnings: What checks that do not reject found in a new revision, a sentence each; none for other events.
         reasons: Why a bundle was rejected, a sentence each; none for other events.
         entry_id: The entry of the quarantine; empty for an event without one.
         decided_by: Who accepted or discarded the bundle; empty for other events.
@@ -86,6 +87,7 @@ class ConsumedEvent:
     files: Sequence[FilePayload] | None
     metadata: Mapping[str, JsonValue] | None
     reason: str = ""
+    warnings: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     entry_id: str = ""
     decided_by: str = ""
@@ -152,6 +154,7 @@ def parse(
         files=dataset.get("files"),
         metadata=dataset.get("metadata"),
         reason=payload.get("reason", ""),
+        warnings=tuple(payload.get("warnings", ())),
         reasons=tuple(payload.get("reasons", ())),
         entry_id=payload.get("entry_id", ""),
         decided_by=payload.get("decided_by", ""),

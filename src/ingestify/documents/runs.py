@@ -268,6 +268,7 @@ class _StatusHead(TypedDict):
     size_bytes: int
     storage_bytes: int
     waiting_in_quarantine: int
+    with_warnings: int
 
 
 class _StatusLimits(TypedDict, total=False):
@@ -280,6 +281,7 @@ class StatusDocument(_StatusHead, _StatusLimits):
     Attributes:
         lake_id: null: nobody has written to the lake yet.
         size_bytes: The size of the providers' files, which take `storage_bytes` in the storage.
+        with_warnings: Datasets in whose current files checks that do not reject found something.
         limits: Only if a limit is given.
         runs: The last runs, newest first.
     """
@@ -406,6 +408,7 @@ def status_document(
         epoch=None if lake is None else lake.epoch or None,
         **store.totals(),
         waiting_in_quarantine=len(store.quarantine),
+        with_warnings=store.count_warned(),
         **({} if limits is None else {"limits": limits}),
         runs=[{"run_id": run_id, "jobs": [_status_job(job, gone) for job in jobs]} for run_id, jobs in runs.items()],
     )

@@ -24,7 +24,7 @@ from alembic.script import ScriptDirectory
 from ingestify import DatasetResource, IngestionPlan, get_engine
 from ingestify.catalogue import SqlCatalogue, schema
 from ingestify.catalogue.databases.sqlite import SqliteDialect
-from ingestify.catalogue.schema import HEAD, MIGRATIONS
+from ingestify.catalogue.schema import HEAD, MIGRATIONS, READABLE
 from ingestify.catalogue.tables import build_tables
 from ingestify.clock import now
 from ingestify.domain.ports import SelectorSync
@@ -34,6 +34,7 @@ from tests.support import new_lakes
 from tests.support.catalogue_data import apply_one, job, read_all, with_file
 from tests.support.lake_in_memory import FunctionSource
 from tests.support.migrated_lake import migrate
+from tests.support.unprivileged import close_for_writing, open_for_writing, start_unprivileged, unprivileged_only
 
 ROOT = Path(__file__).parents[3]
 
@@ -319,6 +320,33 @@ def test_a_run_in_flight_stops_when_the_lake_is_migrated(tmp_path: Path) -> None
         assert report.totals.failed == 0
         with contextlib.closing(sqlite3.connect(tmp_path / "c.db")) as newer:
             assert newer.execute("SELECT count(*) FROM dataset").fetchone()[0] == report.totals.new < 30
+
+
+@pytest.mark.slow
+@unprivileged_only
+@pytest.mark.parametrize("version", READABLE)
+def test_an_archive_of_an_older_version_is_read_by_a_user_who_may_only_read(tmp_path, version):
+    released = lake_of_version(tmp_path / "catalog.db", version)
+    fill_released_lake(released)
+    released.close()
+    close_for_writing(tmp_path)
+    process = start_unprivileged(
+        f"""
+import contextlib
+from ingestify.catalogue import SqlCatalogue
+from ingestify.domain.ports import DatasetFilter
+
+with contextlib.closing(SqlCatalogue.open({f"sqlite:///{tmp_path}/catalog.db"!r})) as catalogue:
+    (dataset,) = catalogue.datasets.get(["d1"])
+    print(dataset.warnings, [file.file_id for file in dataset.files.values()])
+    for has_warnings in (False, True):
+        print(catalogue.datasets.read_metadata(DatasetFilter("main", has_warnings=has_warnings)).row_count)
+    print(list(catalogue.integrity_check.iter_row_damages()), catalogue.jobs.load(), catalogue.event_log.read(0, 9))
+"""
+    )
+    out, _ = process.communicate(timeout=60)
+    open_for_writing(tmp_path)
+    assert out == "() ['events__v1']\n1\n0\n[] [] []\n"
 
 
 @pytest.mark.parametrize(("chosen", "is_told"), [(logging.NOTSET, False), (logging.INFO, True)])

@@ -54,7 +54,10 @@ def test_the_lake_tells_them(command, checks):
     assert (shown["warnings"], shown["revisions"][0]["warnings"]) == (["it is short"], ["it is short"])
     (logged,) = [json.loads(one) for one in command("events", "list", "--json").splitlines() if "_warned" in one]
     assert (logged["event_type"], logged["warnings"]) == ("revision_warned", ["it is short"])
-    jobs = json.loads(command("status", "--json"))["runs"][0]["jobs"]
+    assert "with warnings: 1 dataset; 'ingestify list --warnings' lists them\n" in command("status")
+    status = json.loads(command("status", "--json"))
+    assert status["with_warnings"] == 1
+    jobs = status["runs"][0]["jobs"]
     assert [task["warnings"] for job in jobs for task in job["tasks"] if task["warnings"]] == [["it is short"]]
 
 

@@ -273,10 +273,7 @@ class Database:
     def guard_version(self, version_table: str, version: str) -> None:
         """From now on, refuse to commit if the tables have another version than this."""
         self._version = (version_table, version)
-
-    def is_older_than(self, version: str) -> bool:
-        """Whether the tables are of an older version, as those of an archive that nobody may migrate."""
-        return self._version is not None and self._version[1] < version
+        self.dialect.tables_version = version
 
     def _refuse_other_version(self, connection: sa.Connection) -> None:
         """Refuse to commit if the tables were migrated.

@@ -57,9 +57,15 @@ class Dialect(ABC):
 
     Attributes:
         has_one_writer: Whether a transaction that writes excludes all others that write, from its beginning to its end.
+        tables_version: The version of the tables; empty: unknown.
     """
 
     has_one_writer = False
+    tables_version = ""
+
+    def is_older_than(self, version: str) -> bool:
+        """Whether the tables are of an older version, as those of an archive that nobody may migrate."""
+        return "" < self.tables_version < version
 
     @abstractmethod
     def any_of(self, column: sa.ColumnElement[Any], values: Sequence[str]) -> sa.ColumnElement[bool]:

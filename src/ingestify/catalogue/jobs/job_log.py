@@ -144,7 +144,7 @@ class JobLog:
     def _with_warnings(self) -> sa.Select[Any]:
         """Return the tasks, each with the warnings of its revision."""
         warning, task = self._warning.c, self._task.c
-        if self._database.is_older_than(WITH_WARNINGS):
+        if self._dialect.is_older_than(WITH_WARNINGS):
             return sa.select(self._task, sa.null().label("warnings"))
         its_own = (warning.dataset_id == task.dataset_id) & (warning.revision_id == task.revision_id)
         return sa.select(self._task, warning.warnings).outerjoin(self._warning, its_own)

@@ -601,6 +601,10 @@ class DatasetReader:
         """Return how many datasets, revisions and files this bucket has, and how large they are."""
         return self.catalogue.datasets.storage_totals(self.bucket)
 
+    def count_warned(self) -> int:
+        """Return how many datasets of this bucket have warnings of checks."""
+        return self.catalogue.datasets.read_metadata(DatasetFilter(self.bucket, has_warnings=True)).row_count
+
 
 def _some_of(datasets: Sequence[Dataset]) -> str:
     return ", ".join(map(str, datasets[:_SHOWN])) + ("" if len(datasets) <= _SHOWN else ", …")
