@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ingestify import BundleCheck, DatasetResource
+from ingestify.sources import own_modules
 from ingestify.testing.season import Season
 from tests.support.lake_in_memory import FunctionSource, Lake
 
 Events = list[dict[str, Any]]
+
+_OWN_MODULES = {"my_schemas", "my_suites", "statsbomb_schemas", "statsbomb_suites"}
+
+
+@pytest.fixture(autouse=True)
+def own_modules_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the modules of schemas and suites that a test imports: the next one has another of that name."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(own_modules, "_folders", own_modules._Folders())
+    yield
+    for name in _OWN_MODULES & sys.modules.keys():
+        del sys.modules[name]
 
 
 @functools.cache

@@ -6,6 +6,8 @@ import importlib
 import importlib.util
 import warnings
 
+from tests.support.checked_events import own_modules_are_forgotten as own_modules_are_forgotten
+
 collect_ignore_glob: list[str] = []
 if importlib.util.find_spec("great_expectations") is None:
     collect_ignore_glob.append("test_*.py")

@@ -216,4 +216,3 @@ def test_the_schema_in_the_docs_finds_what_it_says(tmp_path: Path, monkeypatch: 
     assert reasons_of(check) == ()
     (found,) = reasons_of(check, without_team)
     assert found.startswith("events: 'team' has no value in 1 of ")
-    del sys.modules["my_schemas"]

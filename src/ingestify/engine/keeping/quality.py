@@ -165,8 +165,8 @@ def check_quality(
     findings: list[QualityFinding] = []
     with (
         moving(lambda: checking.text),
-        checking.stopped_at_end(),
         ThreadPoolExecutor(_THREADS, "ingestify-quality") as pool,
+        checking.stopped_at_end(),  # before the pool waits for what it has begun
     ):
         for results in ahead(pool, checking.iter_calls(datasets)):
             for one in checking.count(results):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -135,6 +136,24 @@ def test_a_check_can_stop_it(lake: Lake):
     with_checks(lake, Calling(stop))
     with pytest.raises(StopProcessing, match="enough"):
         lake.engine.check_quality()
+
+
+def test_an_interrupt_does_not_wait_for_checks_that_go_on(lake: Lake):
+    released = threading.Event()
+
+    def look(bundle: Any) -> list[str]:
+        if bundle.name != "match 0":
+            released.wait()
+        return ["a problem"]
+
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with_checks(lake, Calling(look))
+    with pytest.raises(KeyboardInterrupt):
+        lake.engine.run_checks(moving=lambda _: nullcontext(), on_finding=interrupt)
+    assert not released.is_set()
+    released.set()
 
 
 def test_few_datasets_are_read_ahead_of_their_check(lake: Lake, monkeypatch: pytest.MonkeyPatch):

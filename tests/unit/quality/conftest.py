@@ -1,0 +1,1 @@
+from tests.support.checked_events import own_modules_are_forgotten as own_modules_are_forgotten
