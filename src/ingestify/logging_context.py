@@ -63,7 +63,7 @@ def log_context() -> dict[str, str]:
 class LogContextFilter(logging.Filter):
     """Gives each log record the attributes of `log_context`; those that are unknown are empty.
 
-    Add it to a handler of yours, not to a logger, so that the records of all loggers have them. With a `QueueHandler`, add it
+    Add it to a handler, not to a logger, so that the records of all loggers have them. With a `QueueHandler`, add it
     to that one: the thread that logs has to call it.
 
     Example::
