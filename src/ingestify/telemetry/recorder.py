@@ -21,6 +21,9 @@ __all__ = ["Recorder", "record_end"]
 _OUTCOMES = ("new", "revised", "metadata", "unchanged", "skipped", "failed", "quarantined", "missing")
 """The counters of a job in which no dataset counts twice."""
 
+_PROBLEMS = ("left_out", "warned", "unlisted")
+"""Those of datasets that count elsewhere, too, or nowhere."""
+
 _SHORTEST_WAIT_SECONDS = 0.001
 """What is less than this is the time that it takes not to wait."""
 
@@ -142,8 +145,12 @@ def record_end(measures: Measures, report: RunReport) -> None:
     measures.set(table.LAST_RECEIVED, report.totals.received_bytes)
     # An outcome that no dataset has is a 0, so that a query has its past.
     for job in report.jobs:
-        measures.add(table.JOBS, 1, job.source, job.provider, job.dataset_type, job.state.value)
+        kind = (job.source, job.provider, job.dataset_type)
+        measures.add(table.JOBS, 1, *kind, job.state.value)
         for outcome in _OUTCOMES:
-            number, labels = getattr(job.counters, outcome), (job.source, job.provider, job.dataset_type, outcome)
-            measures.add(table.LAST_DATASETS, number, *labels)
-            measures.add(table.DATASETS, number, *labels)
+            number = getattr(job.counters, outcome)
+            measures.add(table.LAST_DATASETS, number, *kind, outcome)
+            measures.add(table.DATASETS, number, *kind, outcome)
+        for problem in _PROBLEMS:
+            measures.add(table.LAST_PROBLEMS, getattr(job.counters, problem), *kind, problem)
+        measures.add(table.LAST_PROBLEMS, job.not_asked, *kind, "not_asked")

@@ -128,6 +128,14 @@ LAST_EXIT_CODE = _of_last_run(
     "exit_code", "{run}", (), "The exit code of the last run; 0: all is well, 3: some datasets have a problem."
 )
 LAST_DATASETS = _of_last_run("datasets", "{dataset}", _OF_DATASETS, "Datasets of the last run, by outcome.")
+LAST_PROBLEMS = _of_last_run(
+    "problems",
+    "{dataset}",
+    ("source", "provider", "dataset_type", "problem"),
+    "Datasets of the last run that also have an outcome, or were not looked at. left_out: a broken optional file is "
+    "left out; warned: a check warns; unlisted: so many are not listed any more that none was marked MISSING; not_asked: "
+    "their host is left alone.",
+)
 LAST_REQUESTS = _of_last_run("requests", "{request}", (), "HTTP requests of the last run.")
 LAST_RECEIVED = _of_last_run("received", "By", (), "Bytes of response bodies of the last run.")
 LAST_TRIES_LEFT = _of_last_run(
@@ -185,8 +193,8 @@ HOST_LEFT_ALONE = _of_lake(
 
 METRICS: tuple[Metric, ...] = (
     *(RUNS, JOBS, DATASETS, REQUESTS, RETRIES, RECEIVED, REQUEST_TIME, WAIT_TIME, LEFT_ALONE),
-    *(LAST_TIMESTAMP, LAST_DURATION, LAST_STATE, LAST_EXIT_CODE, LAST_DATASETS, LAST_REQUESTS, LAST_RECEIVED),
-    *(LAST_TRIES_LEFT, LAST_QUOTA_LEFT),
+    *(LAST_TIMESTAMP, LAST_DURATION, LAST_STATE, LAST_EXIT_CODE, LAST_DATASETS, LAST_PROBLEMS),
+    *(LAST_REQUESTS, LAST_RECEIVED, LAST_TRIES_LEFT, LAST_QUOTA_LEFT),
     *(LAKE_READABLE, LAKE_DATASETS, NEWEST_REVISION, LAST_SUCCESS, QUARANTINE),
     *(READER_BEHIND, READER_LAG, READER_FAILED, HOST_LEFT_ALONE),
 )

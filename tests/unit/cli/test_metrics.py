@@ -92,10 +92,18 @@ def test_what_fails_and_what_is_in_quarantine_is_counted(command):
     command.configure("SmallSource}", "SmallSource, configuration: {broken: [11]}}")
     command("run", "--metrics-file", "m.prom", code=3)
     found = in_file(command)
+    problems = {labels[-1]: value for (name, *labels), value in found.items() if name == "ingestify_last_run_problems"}
+    assert problems == {"left_out": 0, "warned": 0, "unlisted": 0, "not_asked": 0}
     assert found["ingestify_last_run_datasets", "small", "small", "match", "failed"] == 1
     assert found["ingestify_last_run_datasets", "small", "small", "match", "quarantined"] == 1
     assert found["ingestify_quarantine_bundles", "small", "match"] == 1
     assert found["ingestify_last_run_exit_code",] == 3
+
+
+def test_what_is_no_longer_listed_is_a_problem_of_the_last_run(lake):
+    lake.configure("SmallSource}", "SmallSource, configuration: {matches: 0}}")
+    lake("run", "--metrics-file", "m.prom", code=3)
+    assert in_file(lake)["ingestify_last_run_problems", "small", "small", "match", "unlisted"] == 6
 
 
 def test_the_settings_name_the_file_and_more_labels_also_for_python(command):

@@ -15,7 +15,7 @@ __all__ = ["MetricsSettings", "PushGatewaySettings"]
 _LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
 
 _TAKEN = frozenset(
-    {"lake", "bucket", "source", "provider", "dataset_type", "outcome", "state", "host", "status", "reason"}
+    {"lake", "bucket", "source", "provider", "dataset_type", "outcome", "problem", "state", "host", "status", "reason"}
     | {"competition", "reader", "kind", "job"}
 )
 """The labels of metrics, and that of a push."""
