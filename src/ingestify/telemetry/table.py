@@ -133,8 +133,8 @@ LAST_PROBLEMS = _of_last_run(
     "{dataset}",
     ("source", "provider", "dataset_type", "problem"),
     "Datasets of the last run that also have an outcome, or were not looked at. left_out: a broken optional file is "
-    "left out; warned: a check warns; unlisted: so many are not listed any more that none was marked MISSING; not_asked: "
-    "their host is left alone.",
+    "left out; warned: a check warns; unlisted: so many are not listed any more that none was marked MISSING; "
+    "not_asked: their host is left alone.",
 )
 LAST_REQUESTS = _of_last_run("requests", "{request}", (), "HTTP requests of the last run.")
 LAST_RECEIVED = _of_last_run("received", "By", (), "Bytes of response bodies of the last run.")
