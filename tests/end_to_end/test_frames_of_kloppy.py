@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from ingestify import DatasetResource, DraftFile, IngestionEngine, IngestionPlan, Source, get_engine
 from ingestify.errors import LoadError
+from ingestify.store.reading import kloppy_frames
 from tests.end_to_end.test_formats_from_deliveries import LOADS, MATCH, REFUSED, TRACKING
 from tests.support.sizes import sample_and_rest
 
@@ -86,6 +87,14 @@ def engine(provider_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def kind(case: tuple[Any, ...]) -> tuple[str, str]:
     return case[0], case[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_process() -> Iterator[None]:
+    """Make the frames here: processes have tests of their own, and each imports for a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kloppy_frames, "_PROCESSES", 1)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ from .model_lake import PLANS, Run, Scenario, Step, Wait, play
 from .model_provider import FEEDS, Change, During, Listing, Traits
 from .rules import HOUR, RULES
 
-pytestmark = pytest.mark.sampled(3)  # of the forms of a scenario, each third
+pytestmark = pytest.mark.sampled(4)  # of the forms of a scenario, each fourth
 
 EXAMPLES = int(os.environ.get("INGESTIFY_EXAMPLES", "0"))
 VALIDATORS = ["strong", "weak", "date", "both", "none", "new etags", "new bodies", "new etags, new bodies"]
@@ -184,7 +184,7 @@ def test_a_change_is_there_after_the_next_run(source: str) -> None:
 
 
 # Nothing but the time tells of these changes; a time in the future is asked for in any case, one in the past is not.
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("first", ["2062", "moves"])
 @pytest.mark.parametrize("second", ["typo", "moves"])
@@ -229,7 +229,7 @@ def test_a_second_change_within_a_second_of_last_modified_is_seen(times: str, da
     play(Scenario(traits, steps=(Wait(HOUR), Change(1), Run(), Change(1, renames=False))))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("validators", "times_of"), [*((one, "match") for one in VALIDATORS), ("strong", "file"), ("none", "file")]
 )
@@ -258,7 +258,7 @@ def test_what_comes_within_the_seasons_own_second_is_seen(times: str) -> None:
 # ---- the announced set ---------------------------------------------------------------------------------
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("time", ["moves", "unmoved"])
 @pytest.mark.parametrize("feeds", [("events", "lineups"), ()])
@@ -272,7 +272,7 @@ def test_a_season_is_read_again_for_a_feed_that_was_found_gone_once() -> None:
     play(Scenario(Traits(season_time="second"), steps=(Wait(HOUR), Run(), Wait(HOUR), goes, Wait(HOUR), Run())))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("absent_by", ["index", "404"])
 @pytest.mark.parametrize("validators", ["strong", "date", "none"])
 def test_a_feed_that_comes_back_is_there_again(validators: str, absent_by: str) -> None:
@@ -311,7 +311,7 @@ def test_a_plan_that_finds_none_of_its_files_announced_mixes_nothing(source: str
     play(Scenario(Traits(source=source), steps=steps))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize(
     "plans",
@@ -408,7 +408,7 @@ def _play_with_a_change_during(
 
 
 # A first file has been answered, and others have not. Where files name versions, the index says nothing of it.
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", VALIDATORS)
 def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_first: bool) -> None:
@@ -416,7 +416,7 @@ def test_a_change_while_files_are_fetched_mixes_nothing(validators: str, is_firs
     _play_with_a_change_during(traits, Change(1, renames=False), is_first=is_first, requests=(2, 3, 5))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("dated", [True, False], ids=["dated", "undated"])
 @pytest.mark.parametrize("request_seconds", [0.01, 1.5], ids=["one second", "seconds"])
@@ -428,7 +428,7 @@ def test_a_change_while_files_with_dates_only_are_fetched_mixes_nothing(
 
 
 # The index has been read, and no file has been answered.
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize(
     ("validators", "source"), [*((one, "code") for one in VALIDATORS), ("strong", "rest"), ("date", "rest")]
@@ -445,7 +445,7 @@ def test_a_change_in_the_second_in_which_the_index_answered_is_seen(times: str) 
 
 
 # One file is of one moment by itself; its entry need not be of the same.
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", BY_KIND)
 def test_name_score_and_an_only_file_are_of_one_moment(validators: str, is_first: bool) -> None:
@@ -454,7 +454,7 @@ def test_name_score_and_an_only_file_are_of_one_moment(validators: str, is_first
 
 
 # Its times were vouched for by the entry until then.
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", BY_KIND)
 def test_an_entry_that_moves_without_its_times_vouches_for_no_file(validators: str, is_first: bool) -> None:
@@ -477,7 +477,7 @@ def test_what_leaves_the_index_while_its_files_are_fetched_is_not_published_by_i
     play(Scenario(traits, 3, (Wait(HOUR), Run(during=(During(1, goes),)), Wait(HOUR), Change(1), Run())))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 @pytest.mark.parametrize("validators", ["strong", "date"])
 def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str, is_first: bool) -> None:
@@ -485,7 +485,7 @@ def test_an_entry_that_is_a_file_is_of_the_moment_of_the_others(validators: str,
     _play_with_a_change_during(traits, Change(1), is_first=is_first, requests=(1, 2, 5))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("times", ["none", "second"])
 @pytest.mark.parametrize("validators", ["new etags", "new bodies", "new etags, new bodies"])
 def test_a_match_whose_answers_differ_each_time_comes_in(validators: str, times: str) -> None:
@@ -495,7 +495,7 @@ def test_a_match_whose_answers_differ_each_time_comes_in(validators: str, times:
 # ---- absence, and what cannot be read ------------------------------------------------------------------
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("matches", [1, 4])
 def test_one_empty_listing_marks_nothing(matches: int, season_time: str) -> None:
@@ -503,7 +503,7 @@ def test_one_empty_listing_marks_nothing(matches: int, season_time: str) -> None
     play(Scenario(Traits(season_time=season_time), matches, steps))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("matches", [1, 4])
 def test_what_two_listings_lack_is_missing(matches: int, season_time: str) -> None:
@@ -517,7 +517,7 @@ def test_what_is_listed_again_is_missing_no_more(season_time: str) -> None:
     play(Scenario(Traits(season_time=season_time), steps=steps))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("match", [1, 2, 3])
@@ -525,7 +525,7 @@ def test_an_entry_that_cannot_be_read_hides_no_other(match: int, season_time: st
     play(Scenario(Traits(season_time=season_time, source=source, unreadable=match), 3))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("season_time", ["none", "second"])
 @pytest.mark.parametrize("match", [1, 3])
 def test_an_entry_that_cannot_be_read_once_is_not_missing_and_catches_up(match: int, season_time: str) -> None:
@@ -539,7 +539,7 @@ def test_a_page_that_fails_makes_nothing_missing(pages: int) -> None:
     play(Scenario(Traits(pages=pages), 4, (Run(), Wait(HOUR), Change(4), Run(listing=Listing("fails")))))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("source", ["code", "rest"])
 @pytest.mark.parametrize("validators", ["strong", "none"])
 def test_a_match_that_is_listed_twice_comes_in_once(validators: str, source: str) -> None:

@@ -42,7 +42,7 @@ def moto():
         yield url
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("service", DESTINATIONS)
 class TestAws(PublisherContract):
     @pytest.fixture

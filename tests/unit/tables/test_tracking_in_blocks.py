@@ -44,6 +44,7 @@ def assert_that_blocks_make_the_same_rows(monkeypatch: Any, real: Real, folder: 
     return found["tracking"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("at_once", [3, 8])
 @pytest.mark.parametrize("real", IN_BLOCKS, ids=str)
 def test_the_rows_are_those_of_the_whole_match(provider_data, monkeypatch, real, at_once):
@@ -56,6 +57,7 @@ def real_in(folder: Path, provider: str, provider_data: Path, metadata: str, fra
     return Real(provider, "tracking", "made", None, {"metadata": metadata, "frames": frames})
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("at_once", [7, 25, 60])
 @pytest.mark.parametrize("is_turned", [False, True])
 def test_a_match_of_pff_with_extra_time(provider_data, tmp_path, monkeypatch, at_once, is_turned):
