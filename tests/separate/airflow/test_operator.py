@@ -17,6 +17,13 @@ from tests.separate.airflow.conftest import HOME, write_config
 from tests.separate.airflow.running import asset_events, dags_of, returned, run, task_states
 from tests.support.waiting import wait_until
 
+CAMERA = """\
+  camera:
+    type: ingestify.files
+    configuration:
+      {provider: camera, location: delivered, pattern: "{match_id}_{data_feed_key}.json", settle_seconds: 0}
+ingestion_plans:
+"""
 FIRST = "competition_id=811/season_id=27"
 SECOND = "competition_id=811/season_id=28"
 
@@ -106,6 +113,23 @@ def test_a_run_of_one_partition(dags, config):
     assert returned("one_partition", run_id)["counters"]["discovered"] == 2
     ((_, _, extra),) = asset_events(run_id)
     assert [one["partition"] for one in extra["changes"]] == [SECOND]
+
+
+def test_only_the_asset_that_changed_has_an_asset_event(dags, provider, config):
+    folder = config.parent / "delivered"
+    folder.mkdir()
+    (folder / "1_goals.json").write_text("{}")
+    text = config.read_text().replace("ingestion_plans:\n", CAMERA)
+    config.write_text(f"{text}  - {{source: camera, dataset_type: match}}\n")
+    statsbomb, camera = "ingestify://club/statsbomb/match", "ingestify://club/camera/match"
+    first = run(dags["two_assets"], config)
+    assert {uri: extra["changed"] for uri, _, extra in asset_events(first)} == {statsbomb: 4, camera: 1}
+    (folder / "2_goals.json").write_text("{}")
+    second = run(dags["two_assets"], config)
+    assert {uri: extra["changed"] for uri, _, extra in asset_events(second)} == {camera: 1}
+    provider.correct(provider.match_ids[0])
+    third = run(dags["two_assets"], config)
+    assert {uri: extra["changed"] for uri, _, extra in asset_events(third)} == {statsbomb: 1}
 
 
 def test_a_mapped_task(dags, config):

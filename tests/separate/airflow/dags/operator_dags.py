@@ -30,6 +30,11 @@ with DAG("partitioned") as partitioned:
 with DAG("one_partition") as one_partition:
     IngestifyRunOperator(task_id="run", selector="{{ dag_run.conf['partition'] }}", **RUN)
 
+with DAG("two_assets") as two_assets:
+    IngestifyRunOperator(
+        task_id="run", config=RUN["config"], lake="club", assets=[("statsbomb", "match"), ("camera", "match")]
+    )
+
 with DAG("timed_out") as timed_out:
     IngestifyRunOperator(task_id="run", execution_timeout=dt.timedelta(seconds=2), **RUN)
 
