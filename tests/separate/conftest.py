@@ -1,6 +1,7 @@
-"""What the tests of the orchestrators share. Each has an environment of its own: `make test-separate EXTRA=dagster`.
+"""The tests of the orchestrators, each in an environment of its own: `make test-separate EXTRA=dagster`.
 
-There, this is the outermost conftest: the others need packages that these environments do not have.
+There, this is the outermost conftest: the others need packages that these environments do not have. In all other runs
+the folders are skipped, and nothing in them is imported, not even their conftest.
 """
 
 from __future__ import annotations
@@ -14,10 +15,23 @@ import pytest
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 
 SEASON_3 = "competition_id=43/season_id=3"
 SEASON_106 = "competition_id=43/season_id=106"
+
+
+class Elsewhere(pytest.Collector):
+    """A folder whose tests run in another environment. Its path is that of the folder above: no conftest is loaded."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        pytest.skip(f"make test-separate EXTRA={self.name}")
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    is_here = str(parent.config.option.confcutdir or "").endswith("separate")
+    return None if is_here or path.parent != HERE else Elsewhere.from_parent(parent, name=path.name)
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
+import dagster as dg
 import pytest
 
-dg = pytest.importorskip("dagster", reason="make test-separate EXTRA=dagster")
-
-from ingestify import get_datastore  # noqa: E402
-from ingestify.orchestrators import find_log_end, run_lake  # noqa: E402
-from ingestify.testing.simulator import Fault  # noqa: E402
-from tests.separate.conftest import SEASON_3, SEASON_106  # noqa: E402
+from ingestify import get_datastore
+from ingestify.orchestrators import find_log_end, run_lake
+from ingestify.testing.simulator import Fault
+from tests.separate.conftest import SEASON_3, SEASON_106
 
 MATCH = dg.AssetKey(["statsbomb", "match"])
 ALL_PASSED = {"quarantine": True, "complete": True, "checks": True}

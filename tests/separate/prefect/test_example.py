@@ -8,8 +8,6 @@ import uuid
 
 import pytest
 
-pytest.importorskip("prefect", reason="make test-separate EXTRA=prefect")
-
 from ingestify.orchestrators import find_log_end, run_lake
 from ingestify.testing.simulator import Fault
 from tests.separate.conftest import SEASON_3, SEASON_106
