@@ -92,6 +92,15 @@ def test_what_a_run_changed_that_failed_is_announced_by_the_next_one(dags, provi
     assert extra["changed"] == 4
 
 
+def test_what_a_try_announced_that_failed_at_its_end_is_announced_by_the_next_one(dags, config):
+    run_id = run(dags["failing_at_its_end"], config)
+    assert task_states("failing_at_its_end", run_id) == {"run": ("success", 2)}
+    assert returned("failing_at_its_end", run_id)["counters"]["unchanged"] == 4
+    ((_, _, extra),) = asset_events(run_id)
+    assert extra["changed"] == 4
+    assert asset_events(run(dags["failing_at_its_end"], config)) == []
+
+
 def test_a_warning_can_be_a_failure(dags, provider, config):
     provider.withhold(provider.match_ids[0], "events")
     run_id = run(dags["strict"], config)

@@ -195,27 +195,35 @@ class IngestifyRunOperator(BaseOperator):  # type: ignore[misc] # airflow is not
 
 
 class _Announced:
-    """Up to where in the event log the changes of a task were announced. The state stores of its assets keep it."""
+    """Up to where in the event log the changes of a task were announced. The state stores of its assets keep it.
+
+    A task may fail after it has run, where its XCom cannot be stored. So a try announces again what an earlier try of
+    the same DAG run announced.
+    """
 
     def __init__(self, context: Context, assets: Iterable[Asset]) -> None:
         ti = context["ti"]
         self._key = f"ingestify announced {ti.dag_id}.{ti.task_id}.{ti.map_index}"
+        self._dag_run = ti.run_id
         self._stores = [context["asset_state_store"][asset] for asset in assets]
+        self._since = ""
 
     def find_position(self, config: str) -> LogPosition | None:
         """Return the position; None: the task has no assets."""
         from ingestify.orchestrators.event_log import LogPosition, find_log_end
 
-        kept = [LogPosition.parse(text) for one in self._stores if (text := one.get(self._key)) is not None]
-        if not kept and self._stores:
-            kept = [find_log_end(config)]
-            self.keep(kept[0])  # so that the next try announces what this one changes, should it fail
-        return min(kept, default=None)
+        kept = [found for one in self._stores if (found := one.get(self._key)) is not None]
+        since = [LogPosition.parse(one["since" if one["dag_run"] == self._dag_run else "until"]) for one in kept]
+        position = min(since, default=None) or (find_log_end(config) if self._stores else None)
+        self._since = str(position)
+        if not kept and position is not None:
+            self.keep(position)  # so that the next try announces what this one changes, should it fail
+        return position
 
     def keep(self, position: LogPosition) -> None:
-        """Keep a position."""
+        """Keep that everything up to a position is announced, if this try succeeds."""
         for one in self._stores:
-            one.set(self._key, str(position))
+            one.set(self._key, {"dag_run": self._dag_run, "since": self._since, "until": str(position)})
 
 
 def _document(outcome: RunOutcome, changes: Sequence[AssetChange]) -> dict[str, Any]:

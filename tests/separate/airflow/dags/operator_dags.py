@@ -21,6 +21,15 @@ with DAG("plain") as plain:
 with DAG("retried") as retried:
     IngestifyRunOperator(task_id="run", retries=1, retry_delay=dt.timedelta(0), **RUN)
 
+
+def fail_at_first(context, result):
+    if context["ti"].try_number == 1:
+        raise RuntimeError("the result cannot be stored")
+
+
+with DAG("failing_at_its_end") as failing_at_its_end:
+    IngestifyRunOperator(task_id="run", retries=1, retry_delay=dt.timedelta(0), post_execute=fail_at_first, **RUN)
+
 with DAG("strict") as strict:
     IngestifyRunOperator(task_id="run", fail_on_warning=True, **RUN)
 
