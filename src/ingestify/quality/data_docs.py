@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.bundle_check import Bundle, BundleCheck
 from ingestify.errors import ConfigurationError, ExportError
-from ingestify.quality.great_expectations_suite import GreatExpectationsSuite, new_context, own_context, sentences
+from ingestify.quality.great_expectations_suite import (
+    GreatExpectationsSuite,
+    new_context,
+    one_at_a_time,
+    own_context,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from ingestify.engine.engine import IngestionEngine
@@ -170,10 +176,12 @@ class _Documented(BundleCheck):
         return self._check.name
 
     def find_problems(self, bundle: Bundle) -> Iterable[str]:
-        frame = self._check.find_frame(bundle)
-        if frame is None:
-            return self._check.find_problems(bundle)
-        return [self._check.titled(one) for one in sentences(self._docs.record(self._check, bundle, frame), frame)]
+        with one_at_a_time:
+            frame = self._check.find_frame(bundle)
+            if frame is None:
+                return self._check.find_problems(bundle)
+            result = self._docs.record(self._check, bundle, frame)
+            return [self._check.titled(one) for one in sentences(result, frame)]
 
 
 def _may_be_replaced(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import functools
 import importlib.util
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -89,7 +89,7 @@ class FrameCheck(BundleCheck):
     def validate(self, frame: Any) -> Iterable[str]:
         """Return, or yield, the problems of a frame, each as a sentence."""
 
-    def find_problems(self, bundle: Bundle) -> Iterator[str]:
+    def find_problems(self, bundle: Bundle) -> Iterable[str]:
         """Yield the problems of the feed, each as a sentence that begins with its name."""
         frame = self.find_frame(bundle)
         if frame is not None:

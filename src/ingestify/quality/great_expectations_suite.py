@@ -21,18 +21,21 @@ import logging
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ingestify.domain.bundle_check import BundleFile
+from ingestify.domain.bundle_check import Bundle, BundleFile
 from ingestify.errors import ConfigurationError
 from ingestify.quality.frame_check import FrameCheck, named_row, shown_value
 
-__all__ = ["GreatExpectationsSuite", "new_context", "own_context", "sentences"]
+__all__ = ["GreatExpectationsSuite", "new_context", "one_at_a_time", "own_context", "sentences"]
 
 _FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 1}
-_lock = threading.Lock()
-"""Great Expectations has one context for a process, and its engines are not made for several threads."""
+one_at_a_time = threading.RLock()
+"""Great Expectations has one context for a process, and its engines are not made for several threads.
+
+Who waits for it has made no frame yet: a frame of events takes 30 MB, and 32 bundles may be checked at once.
+"""
 
 
 class GreatExpectationsSuite(FrameCheck):
@@ -52,6 +55,7 @@ class GreatExpectationsSuite(FrameCheck):
         transform: A function that gets the frame and returns the one to validate, or its dotted path; None: none.
     """
 
+    time_limit = 1800.0  # the time in which it waits for other bundles counts too
     package = "great_expectations"
     extra = "great-expectations"
     what = "suite"
@@ -76,6 +80,11 @@ class GreatExpectationsSuite(FrameCheck):
     def read_frame(self, file: BundleFile, records: str | None, encoding: str | None) -> Any:
         """Return a frame of pandas."""
         return file.to_pandas(records, encoding)
+
+    def find_problems(self, bundle: Bundle) -> Iterable[str]:
+        """Return the problems of the feed, each as a sentence that begins with its name."""
+        with one_at_a_time:
+            return list(super().find_problems(bundle))
 
     def validate(self, frame: Any) -> Iterator[str]:
         """Yield each expectation that is not met."""
@@ -171,7 +180,7 @@ def own_context(make: Callable[[], Any]) -> Iterator[Any]:
     Args:
         make: Returns the context; it may make it.
     """
-    with _lock:
+    with one_at_a_time:
         _great_expectations()
         factory = importlib.import_module("great_expectations.data_context.data_context.context_factory")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["CheckedBundle", "CheckedFile", "CheckedFiles", "Findings", "check_bundle", "has_shrunk", "shapes_of"]
 
 MOST_CHARACTERS = 500
+_making_frames = threading.BoundedSemaphore(min(os.cpu_count() or 1, 4))
+"""A frame of events takes 30 MB until it is made, and holds the interpreter: more at once are not quicker."""
+
 MOST_PROFILES = 50
 """With how many others a file is compared."""
 
@@ -96,7 +100,8 @@ class CheckedFile(LoadedFile):
 
     def _kept(self, key: tuple[str | None, ...], make: Callable[[], Any]) -> Any:
         if key not in self._frames:
-            self._frames[key] = make()
+            with _making_frames:
+                self._frames[key] = make()
         return self._frames[key]
 
 
