@@ -25,6 +25,7 @@ ALL = (
     "commit.py",
     "tables.py",
     "publishers.py",
+    "live.py",
 )
 
 

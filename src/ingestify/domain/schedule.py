@@ -17,6 +17,9 @@ from ingestify.errors import ConfigurationError
 __all__ = ["NEAR_FOR", "Due", "NearMatch", "QuietHours", "Schedule"]
 
 AFTER_THE_END = dt.timedelta(minutes=30)
+UNTIL_IT_BEGINS = dt.timedelta(minutes=15)
+"""After the kick-off of a postponed match, which may be the new one."""
+
 RECENT_FOR = dt.timedelta(hours=48)
 LATE_FOR = dt.timedelta(days=7)
 
@@ -194,15 +197,18 @@ class Schedule:
         for match in matches:
             if match.state is MatchState.CANCELLED:
                 continue
-            # A match that is not played, or of which only the day is known, is looked at as if it were over.
-            is_played = not match.is_whole_day and match.state is not MatchState.POSTPONED
             begins = match.kick_off
-            if is_played:
+            recent = match.ends_at + RECENT_FOR
+            state = f"was played on {match.kick_off:%d %b}"
+            if match.state is MatchState.POSTPONED:
+                # The provider may have written the new date, and not yet that it is no longer postponed.
+                state, ends = "is postponed", begins + UNTIL_IT_BEGINS
+                yield NearMatch(begins, ends, self.live, state, match)
+                begins = ends
+            elif not match.is_whole_day:
                 ends = match.ends_at + AFTER_THE_END
                 yield NearMatch(begins, ends, self.live, f"is played until {ends:%H:%M} UTC", match)
                 begins = ends
-            recent = match.ends_at + RECENT_FOR
-            state = "is postponed" if match.state is MatchState.POSTPONED else f"was played on {match.kick_off:%d %b}"
             yield NearMatch(begins, recent, self.recent, state, match)
             yield NearMatch(recent, recent + LATE_FOR, self.late, state, match)
 

@@ -69,10 +69,12 @@ def test_a_match_that_is_said_to_be_live_for_days_is_not() -> None:
     assert next_look(last, match(state=MatchState.LIVE)) == last + HOUR
 
 
-def test_a_postponed_match_is_not_live_but_its_new_date_is_looked_for() -> None:
+def test_a_postponed_match_is_live_for_a_quarter_of_an_hour_as_its_kick_off_may_be_the_new_one() -> None:
     postponed = match(state=MatchState.POSTPONED)
     assert next_look(KICK_OFF - HOUR, postponed) == KICK_OFF
-    assert next_look(KICK_OFF + MINUTE, postponed) == KICK_OFF + MINUTE + HOUR
+    assert next_look(KICK_OFF + MINUTE, postponed) == KICK_OFF + 2 * MINUTE
+    assert next_look(KICK_OFF + 15 * MINUTE, postponed) == KICK_OFF + 15 * MINUTE + HOUR
+    assert next_look(KICK_OFF + 15 * MINUTE, match(state=MatchState.LIVE)) == KICK_OFF + 16 * MINUTE, "it began"
 
 
 def test_a_rescheduled_match_is_live_at_its_new_time_only() -> None:
@@ -193,7 +195,7 @@ def test_no_kick_off_is_slept_past_and_no_loop_is_busy(known: Sequence[MatchTime
     due = DEFAULT.next_near_look(known, last, last)
     assert due is None or due.at >= last + DEFAULT.live
     for one in known:
-        is_played = one.state not in (MatchState.CANCELLED, MatchState.POSTPONED) and not one.is_whole_day
+        is_played = one.state is not MatchState.CANCELLED and not one.is_whole_day
         if is_played and one.kick_off > last:
             assert due is not None
             assert due.at <= max(one.kick_off, last + DEFAULT.live)

@@ -1,0 +1,105 @@
+"""Hours of a watch, in simulated time, whose provider and whose database are away for a while in each hour."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from ingestify import IngestionPlan, Schedule, get_engine
+from ingestify.sources.statsbomb_github import StatsBombGithub
+from ingestify.testing.season import Season
+from ingestify.testing.simulator import Simulator
+from tests.integration.catalogue.proxy import Proxy
+from tests.integration.catalogue.servers import reach
+from tests.support.simulated_time import SimulatedTime, simulated_time
+from tests.support.sizes import sizes
+from tests.support.tcp_relay import TcpRelay
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+BEGIN = dt.datetime(2026, 10, 24, 12, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+MATCHES = 24
+MEGABYTE = 1 << 20
+
+
+@pytest.fixture
+def database() -> Iterator[tuple[str, Proxy]]:
+    """A new database in PostgreSQL, and the proxy through which it is reached."""
+    server = reach("postgresql")
+    url = sa.make_url(server.url)
+    proxy = Proxy(url.host or "127.0.0.1", url.port or 5432)
+    try:
+        with server.temporary_database() as name:
+            yield server.url_of(name, host="127.0.0.1", port=proxy.port, query={"sslmode": "disable"}), proxy
+    finally:
+        proxy.close()
+
+
+def play(time: SimulatedTime, provider: Simulator, hours: int) -> None:
+    """Let a match begin in each hour, and let a match be corrected several times an hour."""
+    for number, match_id in enumerate(provider.match_ids):
+        kick_off = (BEGIN + number * 60 * MINUTE).replace(tzinfo=None)
+        provider.reschedule(match_id, kick_off, dt.datetime(2026, 10, 1))
+    for number in range(hours * 4):
+        moment = BEGIN + (number * 15 + 7) * MINUTE
+        match_id = provider.match_ids[number % MATCHES]
+        time.at(moment, lambda match_id=match_id, at=moment: provider.correct(match_id, updated_at=_naive(at)))
+
+
+def _naive(moment: dt.datetime) -> dt.datetime:
+    return moment.replace(tzinfo=None)
+
+
+def take_away(time: SimulatedTime, network: TcpRelay, database: Proxy, hours: int) -> None:
+    """In each hour, let the network be away for 12 minutes, the database for 10, and both for 5."""
+    for hour in range(hours):
+        begin = BEGIN + hour * 60 * MINUTE
+        time.at(begin + 20 * MINUTE, network.refuse)
+        time.at(begin + 32 * MINUTE, network.accept)
+        time.at(begin + 27 * MINUTE, database.go_down)
+        time.at(begin + 37 * MINUTE, database.come_back)
+
+
+@pytest.mark.parametrize(("hours", "live_minutes"), sizes((2, 4), (24, 1)))
+def test_it_loses_nothing_and_does_not_grow(
+    tmp_path: Path, database: tuple[str, Proxy], caplog: pytest.LogCaptureFixture, hours: int, live_minutes: int
+) -> None:
+    url, proxy = database
+    season = Season(matches=MATCHES, events_per_match=20, matches_with_360=0)
+    process = psutil.Process()
+    with (
+        Simulator(season) as provider,
+        TcpRelay(int(provider.base_url.split(":")[2].split("/")[0])) as network,
+        simulated_time(BEGIN) as time,
+        get_engine(metadata_url=url, file_url=f"file://{tmp_path}/files") as engine,
+    ):
+        play(time, provider, hours)
+        base_url = f"http://127.0.0.1:{network.port}/data"
+        source = StatsBombGithub("statsbomb", base_url=base_url)
+        schedule = Schedule(live=live_minutes * MINUTE)
+        engine.add_ingestion_plan(IngestionPlan(source, "match", schedule=schedule))
+        take_away(time, network, proxy, hours)
+        watching = engine.watching()
+        time.at(BEGIN + (hours * 60 + 30) * MINUTE, watching.stop)
+        sizes_of_process: list[tuple[int, int]] = []
+        with caplog.at_level(logging.WARNING, logger="ingestify"):
+            for _ in watching.iterate():
+                if (time.now() - BEGIN) % (60 * MINUTE) > 55 * MINUTE:
+                    gc.collect()
+                    sizes_of_process.append((process.num_fds(), process.memory_info().rss))
+        (first_files, first_memory), (last_files, last_memory) = sizes_of_process[0], sizes_of_process[-1]
+        assert last_files <= first_files + 2
+        assert last_memory < first_memory + 30 * MEGABYTE
+        report = engine.run()
+        assert (report.totals.new, report.totals.revised, report.totals.failed) == (0, 0, 0), "nothing was left out"
+        assert report.totals.unchanged == MATCHES
+        assert not engine.verify().damages
+        assert len(caplog.records) <= 8 * hours, "each outage is told, and not each attempt"
