@@ -92,12 +92,14 @@ def test_it_loses_nothing_and_does_not_grow(
         sizes_of_process: list[tuple[int, int]] = []
         with caplog.at_level(logging.WARNING, logger="ingestify"):
             for _ in watching.iterate():
-                if (time.now() - BEGIN) % (60 * MINUTE) > 55 * MINUTE:
+                if (time.now() - BEGIN) % (60 * MINUTE) > 40 * MINUTE:
                     gc.collect()
                     sizes_of_process.append((process.num_fds(), process.memory_info().rss))
-        (first_files, first_memory), (last_files, last_memory) = sizes_of_process[0], sizes_of_process[-1]
-        assert last_files <= first_files + 2
-        assert last_memory < first_memory + 30 * MEGABYTE
+        # The connections of a pool come and go, so the most of both halves are compared.
+        half = len(sizes_of_process) // 2
+        files, memory = zip(*sizes_of_process, strict=True)
+        assert max(files[half:]) <= max(files[:half]) + 4
+        assert max(memory[half:]) < max(memory[:half]) + 20 * MEGABYTE
         report = engine.run()
         assert (report.totals.new, report.totals.revised, report.totals.failed) == (0, 0, 0), "nothing was left out"
         assert report.totals.unchanged == MATCHES

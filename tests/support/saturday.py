@@ -1,4 +1,4 @@
-"""A simulated week of a league, from Friday to Friday: ten matches on a Saturday, and a night in which clocks change."""
+"""A simulated week of a league, from Friday to Friday: ten matches on a Saturday, and clocks that change at night."""
 
 from __future__ import annotations
 

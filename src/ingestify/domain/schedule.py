@@ -18,7 +18,7 @@ __all__ = ["NEAR_FOR", "Due", "NearMatch", "QuietHours", "Schedule"]
 
 AFTER_THE_END = dt.timedelta(minutes=30)
 UNTIL_IT_BEGINS = dt.timedelta(minutes=15)
-"""After the kick-off of a postponed match, which may be the new one."""
+"""After the kick-off of a postponed match, which may be the new one; two looks at a live match, if that is longer."""
 
 RECENT_FOR = dt.timedelta(hours=48)
 LATE_FOR = dt.timedelta(days=7)
@@ -202,7 +202,7 @@ class Schedule:
             state = f"was played on {match.kick_off:%d %b}"
             if match.state is MatchState.POSTPONED:
                 # The provider may have written the new date, and not yet that it is no longer postponed.
-                state, ends = "is postponed", begins + UNTIL_IT_BEGINS
+                state, ends = "is postponed", begins + max(UNTIL_IT_BEGINS, 2 * self.live)
                 yield NearMatch(begins, ends, self.live, state, match)
                 begins = ends
             elif not match.is_whole_day:
