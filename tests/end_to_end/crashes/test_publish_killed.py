@@ -122,7 +122,7 @@ def test_a_second_relay_waits_and_takes_over_when_the_first_one_is_killed(tmp_pa
         assert command_line.run(project, "run").code == 0
         first, second = _follow(project), None
         try:
-            _wait_for(lambda: len(_lines(project)) >= 6)
+            _wait_for(lambda: len(_lines(project)) >= 9)  # each match is created, revised, and warned of
             second = _follow(project)
             refused = command_line.run(project, "publish", "--publisher", "file")
             assert refused.code == 1
@@ -132,7 +132,7 @@ def test_a_second_relay_waits_and_takes_over_when_the_first_one_is_killed(tmp_pa
             before = len(_lines(project))
             season.change(random.Random(1), 2)
             assert command_line.run(project, "run").code == 0
-            _wait_for(lambda: len(_lines(project)) == before + 2)
+            _wait_for(lambda: len(_lines(project)) == before + 4)
             second.send_signal(signal.SIGTERM)
             assert second.wait(30) == 0
         finally:
