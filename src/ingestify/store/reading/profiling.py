@@ -28,6 +28,9 @@ MOST_BYTES = 64 << 20
 MOST_COLUMNS = 1000
 """Objects with ids as keys have a column for each id. Such columns say nothing."""
 
+MOST_CHARACTERS = 50_000
+"""Of the names of all columns together: a profile is small, whatever a provider serves."""
+
 _DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 _Record = tuple[tuple[str, ...], Collection[str]]
@@ -108,6 +111,6 @@ def _count(records: Iterable[_Record]) -> tuple[int, dict[str, int]]:
     for names, count in alike.items():
         for name in names:
             there[name] += count
-    if len(there) > MOST_COLUMNS:
+    if len(there) > MOST_COLUMNS or sum(map(len, there)) > MOST_CHARACTERS:
         return rows, {}
     return rows, {name: rows - there[name] + nulls[name] for name in sorted(there)}

@@ -64,6 +64,7 @@ def test_records_of_other_formats(content: bytes, form: str, expected: Any):
 
 def test_objects_with_ids_as_keys_have_no_columns():
     assert profile_of([{f"id {n}": n} for n in range(2000)]) == (2000, {})
+    assert profile_of([{"x" * 100_000: 1}]) == (1, {})
 
 
 _values = st.none() | st.text() | st.integers() | st.lists(st.none()) | st.dictionaries(st.text(), st.none())
