@@ -46,6 +46,7 @@ DOCUMENTED = [
     ingestify.IngestionEngine.build_tables,
     ingestify.IngestionEngine.table,
     ingestify.IngestionEngine.sql,
+    ingestify.IngestionEngine.check_quality,
     ingestify.Dataset.to_polars,
     ingestify.debug_source,
     ingestify.asset_uri,

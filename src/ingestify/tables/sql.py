@@ -65,7 +65,7 @@ def run_sql(
         StoreError: The lake or a table cannot be read.
     """
     duckdb = _duckdb()
-    with _spill_folder() as spill, duckdb.connect() as connection:
+    with _hearing_ctrl_c(), _spill_folder() as spill, duckdb.connect() as connection:
         _check(duckdb, connection, query)
         connection.execute("set TimeZone = 'UTC'")
         with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets, which has no bar
@@ -108,6 +108,17 @@ def _spill_folder() -> Iterator[str]:
         finally:
             if claim is not None:
                 claim.close()
+
+
+@contextlib.contextmanager
+def _hearing_ctrl_c() -> Iterator[None]:
+    """Raise KeyboardInterrupt also if DuckDB hears of Ctrl-C first: it raises a RuntimeError in its place."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _interruptible(connection: Any, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:

@@ -7,14 +7,16 @@ import datetime as dt
 import os
 import subprocess
 import sys
+import threading
 import time
 
+import duckdb
 import polars as pl
 import pytest
 
 from ingestify import ConfigurationError, LoadError, get_dev_engine, get_engine
 from ingestify.errors import LakeNotFound
-from ingestify.tables.sql import _interruptible
+from ingestify.tables.sql import _hearing_ctrl_c, _interruptible
 from tests.support.table_lake import MatchSource, build_config
 
 SHOTS = {1: [{"xg": 0.5, "by": "a"}, {"xg": 0.25, "by": "b"}], 2: [{"xg": 1.0, "by": "a"}], "three": []}
@@ -199,6 +201,18 @@ def test_ctrl_c_stops_a_query(config):
     )
     done = subprocess.run([sys.executable, "-c", program, str(config)], capture_output=True, text=True, timeout=60)
     assert done.stdout == "stopped\n" * 2, done.stderr
+
+
+def test_ctrl_c_that_duckdb_hears_first_is_ctrl_c_too():
+    """As it may while it is set up: then it raises a RuntimeError in its place."""
+
+    def execute():
+        with _hearing_ctrl_c(), duckdb.connect() as connection:
+            threading.Timer(0.2, _thread.interrupt_main).start()
+            connection.execute("select count(*) from range(1000000000000)")
+
+    with pytest.raises(KeyboardInterrupt):
+        execute()
 
 
 def test_ctrl_c_before_a_query_has_begun_stops_it_too():
