@@ -48,7 +48,7 @@ test-all: $(INSTALLED) ## every test but the exhaustive ones; those of servers a
 test-exhaustive: $(INSTALLED) ## the checks at full size of which the others have samples
 	$(PYTEST) -m exhaustive $(WHAT)
 
-test-separate: ## the tests of one orchestrator, in an environment of its own, .venv-dagster: make test-separate EXTRA=dagster
+test-separate: ## the tests of an extra with an environment of its own, .venv-dagster: make test-separate EXTRA=dagster
 	@test -n "$(EXTRA)" || { echo "name one: make test-separate EXTRA=dagster; there are" $(SEPARATE); exit 2; }
 	$(MAKE) --no-print-directory install VENV=$(VENV)-$(EXTRA) EXTRAS=$(EXTRA),separate LOCK=
 	PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX=$(abspath $(VENV)-$(EXTRA))/pycache \

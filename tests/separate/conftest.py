@@ -1,4 +1,4 @@
-"""The tests of the orchestrators, each in an environment of its own: `make test-separate EXTRA=dagster`.
+"""The tests of extras that have environments of their own: `make test-separate EXTRA=dagster`.
 
 There, this is the outermost conftest: the others need packages that these environments do not have. In all other runs
 the folders are skipped, and nothing in them is imported, not even their conftest.
