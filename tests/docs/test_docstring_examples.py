@@ -43,6 +43,7 @@ DOCUMENTED = [
     DatasetList.to_polars,
     ingestify.IngestionEngine.to_polars,
     ingestify.IngestionEngine.map,
+    ingestify.IngestionEngine.check_quality,
     ingestify.IngestionEngine.build_tables,
     ingestify.IngestionEngine.table,
     ingestify.IngestionEngine.sql,

@@ -16,6 +16,7 @@ EVIL = (
     "\x85FAKE\u2028FAKE\u202egpj\u2066\x7f\t."
 )
 HALF = "\udc80"
+TODAY = dt.datetime.now(dt.UTC).date().isoformat()
 
 logger = logging.getLogger("somebody_else")
 
@@ -51,7 +52,7 @@ class HostileSource(Source):
                 {"match_id": match_id},
                 "match",
                 name=f"{match_id} {EVIL}",
-                metadata={EVIL: EVIL, "xg": self._xg(match_id)},
+                metadata={EVIL: EVIL, "xg": self._xg(match_id), "match_date": TODAY},
             )
             resource.add_file(None, "events", data_serialization_format="txt", file_loader=self._load)
             if match_id == 3 and self.configuration.get("is_down"):

@@ -15,7 +15,7 @@ import click
 import pytest
 import sqlalchemy as sa
 
-from ingestify import EventLogConsumer, get_datastore
+from ingestify import EventLogConsumer, get_datastore, get_engine
 from ingestify.cli.app import app, run_command_line
 from tests.support.published_lake import PublishedFile, PublishedLake, folder_objects
 from tests.unit.cli.hostile_source import EVIL, READABLE
@@ -174,6 +174,11 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("diff", datasets[0]["dataset_id"])
     watched("diff", "provider=hostile", shows=False)
     configure("version: 2", "version: 3")
+    with contextlib.closing(get_engine(config)) as engine, contextlib.closing(engine.watch()) as changes:
+        next(changes)
+    capsys.readouterr()
+    watched("watch", "--plan")
+    watched.objects("watch", "--plan")
     watched("run")
     watched("diff", f"match_id=x{EVIL}")
     watched("diff", f"match_id=x{EVIL}", "--feed", EVIL)
