@@ -165,6 +165,17 @@ def test_a_check_that_warns_and_raises_is_a_warning(make):
     assert lake.datasets[0].warnings == ("the check Raises raised KeyError: 'minute'",)
 
 
+class Unsayable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("it cannot be said")
+
+
+def test_an_error_that_cannot_be_said_is_named_by_its_type(make):
+    lake = make(Raises(Unsayable()), Raises(Unsayable(), mode="reject"))
+    assert lake.engine.load().totals.quarantined == 1
+    assert entries(lake)[0].reasons == ("the check Raises raised Unsayable",)
+
+
 def test_a_lacking_package_fails_the_dataset_in_every_mode(make):
     lake = make(Raises(MissingExtraError("pandera", "a check of schemas")))
     report = lake.engine.load()
@@ -241,6 +252,27 @@ def test_a_hanging_check_that_warns_leaves_the_others_a_bundle_of_their_own(make
     assert seen == [b'{"n":0}']
     (warning,) = lake.datasets[0].warnings
     assert warning.startswith("the check Hangs did not end within 0.01 seconds")
+
+
+def test_a_run_that_has_to_stop_does_not_wait_for_a_check(make):
+    hangs, is_waiting, ended = threading.Event(), threading.Event(), []
+
+    class Stops(BundleCheck):
+        def find_problems(self, bundle):
+            if bundle.identifier["match_id"] == 2:
+                is_waiting.wait(60)
+                raise StopProcessing("enough")
+            is_waiting.set()
+            hangs.wait(60)
+            ended.append(bundle)
+            return ()
+
+    lake = make(Stops(), matches=2)
+    with pytest.raises(StopProcessing):
+        lake.engine.load()
+    assert ended == []
+    assert lake.datasets == []
+    hangs.set()
 
 
 def test_a_check_sees_the_context_of_the_worker(lake: Lake, files: Files):

@@ -124,11 +124,18 @@ def _call(check: BundleCheck, bundle: Bundle) -> Callable[[], Found]:
     except (StopProcessing, FatalError, IntegrityError, MissingExtraError) as error:
         return _raising(error)  # if the lake has a damaged object, or a package is missing, the bundle may be good
     except (LoadError, SourceError) as error:
-        found = Found((f"{check.name}: {error}",))
+        found = Found((f"{check.name}: {_told(error)}",))
     except BaseException as error:
         logger.debug("the check %s raised", check.name, exc_info=error)
-        found = Found((f"the check {check.name} raised {one_line(error)}",))
+        found = Found((f"the check {check.name} raised {_told(error)}",))
     return lambda: found
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return one_line(error)
+    except Exception:  # noqa: BLE001 - an error of user code, whose text cannot be made
+        return type(error).__name__
 
 
 def _raising(error: BaseException) -> Callable[[], Found]:
