@@ -124,14 +124,16 @@ def test_following_goes_on_with_new_events_until_a_signal(published, number):
         _wait_for(lambda: len(ids(command)) == 13)
         assert "published by" in command("publish", "status")
         command("publish", "--publisher", "file", "--replay-from", "11")
-        assert f"It is sent by the one that goes on now: process {process.pid} " in command.err
+        # The one that goes on lets go for a moment when its position was moved, so this one may send them itself.
+        is_sent_here = "file: 2 published, at 13" in command.err
+        assert is_sent_here or f"It is sent by the one that goes on now: process {process.pid} " in command.err
         _wait_for(lambda: len(ids(command)) == 15)
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode == 0
-    assert "file: 15 published, at 13" in err
+    assert f"file: {13 if is_sent_here else 15} published, at 13" in err
     assert len(set(ids(command))) == 13
 
 
