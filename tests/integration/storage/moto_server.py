@@ -1,13 +1,16 @@
-"""moto's server, with a quick clock: for each message of a queue it asks, about each other one, what time it is, often.
+"""moto's server, without the two things that took four fifths of its time.
 
-It makes a date of that each time, which is three quarters of all that the server does.
+For each message of a queue it asks, about each other one, what time it is, and makes a date of that. For each event of
+EventBridge it makes a parser of JSONPath anew.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
 
+from jsonpath_ng import ext
 from moto.core import utils
 from moto.server import main
 
@@ -24,6 +27,7 @@ def _quick_unix_time_millis(moment: dt.datetime | None = None) -> float:
 
 utils.unix_time = _quick_unix_time
 utils.unix_time_millis = _quick_unix_time_millis
+ext.parse = functools.lru_cache(100)(ext.parse)
 
 if __name__ == "__main__":
     main()
