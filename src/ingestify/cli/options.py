@@ -333,6 +333,7 @@ def metrics_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--metrics-file",
             metavar="FILE",
             shell_complete=_complete_file,
+            callback=_check_metrics_file,
             help="Write metrics for the textfile collector of Prometheus' node_exporter, such as ingestify.prom. "
             "Default: the configuration's.",
         ),
@@ -344,6 +345,13 @@ def metrics_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "configuration's.",
         ),
     )
+
+
+def _check_metrics_file(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty name, which an unset shell variable causes."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("the file needs a name, such as ingestify.prom.", context, parameter)
+    return value
 
 
 def _check_gateway(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

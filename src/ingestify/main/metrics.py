@@ -180,11 +180,12 @@ def _group_url(gateway: PushGatewaySettings, labels: Mapping[str, str]) -> str:
     """Return the URL of the group of a lake: two lakes do not replace each other's metrics."""
     pairs = {"job": gateway.job, **labels}
     path = "".join(f"/{name}{_path_value(value)}" for name, value in pairs.items())
-    return f"{gateway.url.rstrip('/')}/metrics{path}"
+    url, mark, query = gateway.url.partition("?")
+    return f"{url.rstrip('/')}/metrics{path}{mark}{query}"
 
 
 def _path_value(value: str) -> str:
-    if value and "/" not in value:
+    if value not in ("", ".", "..") and "/" not in value:  # a client would take the dots out of the path
         return f"/{urllib.parse.quote(value, safe='')}"
     # The gateway knows no other way for these.
     return f"@base64/{base64.urlsafe_b64encode(value.encode()).decode() or '='}"

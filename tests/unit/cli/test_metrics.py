@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from ingestify import get_engine
+from ingestify import RunFinished, Subscriber, get_engine
 from ingestify.telemetry.prometheus_text import read_samples
 from tests.unit.cli.small_source import SmallSource
 
@@ -17,6 +17,13 @@ CHECKED = """
 dataset_types:
   - {provider: small, dataset_type: match, checks: [tests.unit.cli.small_source.NotTen]}
 """
+
+
+class Pager(Subscriber):
+    """A run hook."""
+
+    def on_run_finished(self, run: RunFinished) -> None:
+        pass
 
 
 def told(text: str) -> dict[tuple[str, ...], float]:
@@ -163,6 +170,31 @@ def test_a_run_that_is_interrupted_says_so(lake, monkeypatch):
     assert found["ingestify_last_run_exit_code",] == 130
 
 
+def test_an_interrupt_while_a_subscriber_works_does_not_cost_the_metrics(lake, monkeypatch):
+    is_told, was_interrupted, join = threading.Event(), threading.Event(), threading.Thread.join
+
+    def on_run_finished(self: Subscriber, run: RunFinished) -> None:
+        is_told.set()
+        assert was_interrupted.wait(60)
+
+    def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name == "ingestify-notices" and is_told.is_set() and not was_interrupted.is_set():
+            was_interrupted.set()
+            raise KeyboardInterrupt
+        join(thread, timeout)
+
+    monkeypatch.setattr(Pager, "on_run_finished", on_run_finished)
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    lake.configure("main:", "run_hooks: [{type: tests.unit.cli.test_metrics.Pager}]\nmain:")
+    lake("run", "--metrics-file", "m.prom", code=130)
+    assert in_file(lake)["ingestify_last_run_state", "FINISHED"] == 1
+
+
+def test_a_file_without_a_name_is_refused(lake):
+    lake("run", "--metrics-file", "", code=2)
+    assert "the file needs a name, such as ingestify.prom" in lake.err
+
+
 def test_a_file_that_cannot_be_written_is_a_warning(lake):
     lake("run", "--metrics-file", "nowhere/m.prom")
     assert "nowhere/m.prom cannot be written: No such file or directory" in lake.err
@@ -186,6 +218,13 @@ def test_what_the_gateway_has_of_a_lake_stays_while_the_lake_cannot_be_read(lake
     ((method, path, body),) = gateway.pushed
     assert (method, path) == ("POST", "/metrics/job/ingestify/bucket/main/team@base64/YS9i/none@base64/=")
     assert {name for name, *_ in told(body)} >= {"ingestify_lake_readable", "ingestify_last_run_state"}
+
+
+def test_a_query_and_labels_of_dots_do_not_change_the_group(lake, gateway):
+    lake.configure("main:", "metrics: {labels: {team: .., room: .}}\nmain:")
+    lake("run", "--push-gateway", f"{gateway.url}/behind/?token=abc")
+    ((_, path, _),) = gateway.pushed
+    assert path == "/behind/metrics/job/ingestify/bucket/main/team@base64/Li4=/room@base64/Lg==?token=abc"
 
 
 def test_a_gateway_that_is_down_or_refuses_is_a_warning(lake, gateway):

@@ -97,12 +97,16 @@ class IngestionRun:
             report = self._begin()
         except BaseException as error:
             failed = with_error(self.report(), error)
-            if not self._is_left:
-                self._notices.finished(failed)
-            observed.end(failed)
+            try:
+                if not self._is_left:
+                    self._notices.finished(failed)
+            finally:
+                observed.end(failed)
             raise
-        self._notices.finished(report)
-        observed.end(report)
+        try:
+            self._notices.finished(report)
+        finally:  # Ctrl-C may come while a subscriber works
+            observed.end(report)
         return report
 
     def _begin(self) -> RunReport:
