@@ -20,8 +20,8 @@ Samples: TypeAlias = Mapping[tuple[Metric, tuple[str, ...]], float]
 class Measures:
     """The values of metrics. Safe to share between threads.
 
-    A label has at most `MOST_VALUES` values; what has a further one counts as `OTHER`. A value is one line that
-    a terminal does not obey, and not too long: a provider may have written it.
+    A label of a metric has at most `MOST_VALUES` values; what has a further one counts as `OTHER`. A value is one line
+    that a terminal does not obey, and not too long: a provider may have written it.
 
     Args:
         on_count: Called with each count of a counter: the metric, the values of its labels, and how much.
@@ -31,7 +31,8 @@ class Measures:
         self._on_count = on_count
         self._lock = threading.Lock()
         self._values: dict[tuple[Metric, tuple[str, ...]], float] = {}
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: dict[Scope, dict[str, dict[str, str]]] = {}
+        """By the scope and the label: a value to how it is shown. It is forgotten with the values of its scope."""
 
     def add(self, metric: Metric, amount: float, *labels: str) -> None:
         """Add to a value."""
@@ -57,6 +58,7 @@ class Measures:
         """Remove the values of all metrics of a scope."""
         with self._lock:
             self._values = {key: value for key, value in self._values.items() if key[0].scope is not scope}
+            self._known.pop(scope, None)
 
     def samples(self) -> Samples:
         """Return all values."""
@@ -64,10 +66,13 @@ class Measures:
             return dict(self._values)
 
     def _key(self, metric: Metric, labels: Iterable[str]) -> tuple[Metric, tuple[str, ...]]:
-        return metric, tuple(self._bounded(*pair) for pair in zip(metric.labels, labels, strict=True))
+        of_scope = self._known.setdefault(metric.scope, {})
+        return metric, tuple(
+            self._bounded(of_scope.setdefault(label, {}), value)
+            for label, value in zip(metric.labels, labels, strict=True)
+        )
 
-    def _bounded(self, label: str, value: str) -> str:
-        known = self._known.setdefault(label, {})
+    def _bounded(self, known: dict[str, str], value: str) -> str:
         shown = known.get(value)
         if shown is None:
             if len(known) >= MOST_VALUES:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ingestify.errors import ConfigurationError
 from ingestify.telemetry import table
 from ingestify.telemetry.measures import Samples
 from ingestify.telemetry.prometheus_text import read_samples, write_samples
-from ingestify.telemetry.table import Metric, Scope
+from ingestify.telemetry.table import MOST_VALUES, OTHER, Metric, Scope
 
 __all__ = ["MetricsFile"]
+
+_LARGEST_BYTES = 16 << 20
+"""What is larger was never written by this module, whose labels have a bounded number of values."""
 
 
 class MetricsFile:
@@ -25,7 +29,7 @@ class MetricsFile:
     sees when the last success was, also while the database is away.
 
     Args:
-        path: The file. Its folder must exist.
+        path: The file. Its folder must exist. If it is a link, the file that it leads to is replaced.
         constant: Labels that each sample has.
         before: What this process has written to the same file so far; None: nothing.
     """
@@ -39,8 +43,9 @@ class MetricsFile:
         """Replace the file.
 
         Raises:
-            ConfigurationError: It cannot be written.
+            ConfigurationError: It cannot be written, or is no file of metrics.
         """
+        self._check()
         before = self._read()
         text = write_samples(_joined(before, samples, self._written), self._constant)
         try:
@@ -48,6 +53,20 @@ class MetricsFile:
         except OSError as error:
             raise ConfigurationError(f"The metrics file {self.path} cannot be written: {error.strerror}.") from error
         self._written = samples
+
+    def _check(self) -> None:
+        """Refuse what would hold the run up if it was read, as a pipe does, or is surely something else."""
+        try:
+            found = self.path.stat()
+        except OSError:  # mostly because it is not there yet; else it cannot be written either
+            return
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigurationError(f"The metrics file {self.path} is a folder or a device; name a file.")
+        if found.st_size > _LARGEST_BYTES:
+            raise ConfigurationError(
+                f"The metrics file {self.path} has {found.st_size:,} bytes, so it is no file of metrics, and stays as "
+                "it is; name another one."
+            )
 
     def _read(self) -> Samples:
         try:
@@ -57,13 +76,14 @@ class MetricsFile:
 
     def _replace(self, text: str) -> None:
         # The collector reads *.prom only, so it never sees half a file.
-        descriptor, name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
+        target = Path(os.path.realpath(self.path))
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         temporary = Path(name)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 file.write(text)
             temporary.chmod(0o644)  # the collector is often another user
-            temporary.replace(self.path)
+            temporary.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -71,7 +91,7 @@ class MetricsFile:
 
 
 def _joined(before: Samples, samples: Samples, written: Samples) -> Samples:
-    """Return what a file says next.
+    """Return what a file says next. A label of the counters has a bounded number of values in the file, too.
 
     Args:
         before: What it says.
@@ -89,8 +109,33 @@ def _joined(before: Samples, samples: Samples, written: Samples) -> Samples:
             or (scope is Scope.LAST_RUN and not had_run)
         ):
             joined[key] = value
+    known = _values_of_counters(joined)
     for key, value in samples.items():
         if key[0].scope is Scope.RUNS:
-            value += joined.get(key, 0) - written.get(key, 0)
+            value -= written.get(key, 0)
+            key = (key[0], tuple(_bounded(known.setdefault(label, set()), one) for label, one in _labels(key)))
+            value += joined.get(key, 0)
         joined[key] = value
     return joined
+
+
+def _labels(key: tuple[Metric, tuple[str, ...]]) -> Iterable[tuple[str, str]]:
+    return zip(key[0].labels, key[1], strict=True)
+
+
+def _values_of_counters(samples: Samples) -> dict[str, set[str]]:
+    """Return the values of each label of the counters."""
+    known: dict[str, set[str]] = {}
+    for key in samples:
+        if key[0].scope is Scope.RUNS:
+            for label, value in _labels(key):
+                known.setdefault(label, set()).add(value)
+    return known
+
+
+def _bounded(known: set[str], value: str) -> str:
+    """Return the value, which is known from now on; `OTHER` if too many are."""
+    if value not in known and len(known - {OTHER}) >= MOST_VALUES:
+        return OTHER
+    known.add(value)
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.telemetry import table
 from ingestify.telemetry.measures import Measures
 from ingestify.telemetry.prometheus_text import read_samples
+from ingestify.telemetry.table import MOST_VALUES, OTHER
 from ingestify.telemetry.textfile import MetricsFile
 
 
@@ -90,3 +92,45 @@ def test_another_user_may_read_it(tmp_path: Path) -> None:
     measures, file = process(tmp_path)
     file.write(measures.samples())
     assert file.path.stat().st_mode & 0o044 == 0o044
+
+
+def test_a_label_has_a_bounded_number_of_values_however_many_processes_wrote_it(tmp_path: Path) -> None:
+    for night in range(3):
+        measures, file = process(tmp_path)
+        for number in range(MOST_VALUES):
+            measures.add(table.REQUESTS, 1, f"night{night}-host{number}", "200")
+        file.write(measures.samples())
+        measures.add(table.REQUESTS, 1, f"night{night}-host0", "200")
+        file.write(measures.samples())
+    found = read_samples(file.path.read_text())
+    assert len(found) == MOST_VALUES + 1
+    assert found[table.REQUESTS, ("night0-host0", "200")] == 2
+    assert found[table.REQUESTS, (OTHER, "200")] == 2 * (MOST_VALUES + 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_does_not_hold_the_run_up(tmp_path: Path) -> None:
+    measures, file = process(tmp_path)
+    os.mkfifo(file.path)
+    with pytest.raises(ConfigurationError, match="is a folder or a device; name a file"):
+        file.write(measures.samples())
+    assert file.path.is_fifo()
+
+
+def test_a_file_that_is_too_large_for_metrics_stays(tmp_path: Path) -> None:
+    measures, file = process(tmp_path)
+    with file.path.open("wb") as large:
+        large.truncate((16 << 20) + 1)
+    with pytest.raises(ConfigurationError, match="no file of metrics, and stays as it is"):
+        file.write(measures.samples())
+    assert file.path.stat().st_size == (16 << 20) + 1
+
+
+def test_the_file_behind_a_link_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "collector").mkdir()
+    measures, file = process(tmp_path)
+    file.path.symlink_to(tmp_path / "collector" / "real.prom")
+    measures.add(table.RUNS, 1, "FINISHED")
+    file.write(measures.samples())
+    assert file.path.is_symlink()
+    assert [path.name for path in (tmp_path / "collector").iterdir()] == ["real.prom"]

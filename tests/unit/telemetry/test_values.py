@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingestify.telemetry import table
 from ingestify.telemetry.measures import Measures
 from ingestify.telemetry.prometheus_text import read_samples, write_samples
-from ingestify.telemetry.table import METRICS, MOST_VALUES, OTHER, Kind
+from ingestify.telemetry.table import METRICS, MOST_VALUES, OTHER, Kind, Scope
 
 parser = pytest.importorskip("prometheus_client.parser", reason="the extra `test` brings prometheus-client")
 
@@ -103,6 +103,16 @@ def test_a_label_has_a_bounded_number_of_values() -> None:
     assert len(requests) == MOST_VALUES + 1
     assert requests[OTHER] == 2 * MOST_VALUES
     assert samples[table.NEWEST_REVISION, ("statsbomb", "match", OTHER)] == 1000 - MOST_VALUES
+
+
+def test_values_that_are_forgotten_leave_room_for_others() -> None:
+    """As in a process that runs for months: the newest competitions have their own value, and those of old ones go."""
+    measures = Measures()
+    for year in range(3):
+        measures.forget(Scope.LAKE)
+        for number in range(MOST_VALUES):
+            measures.set(table.NEWEST_REVISION, year, "statsbomb", "match", f"{year}-{number}")
+    assert {labels[2] for _, labels in measures.samples()} == {f"2-{number}" for number in range(MOST_VALUES)}
 
 
 def hosts_of(samples: Mapping[object, float], metric: table.Metric) -> dict[str, float]:
