@@ -95,6 +95,8 @@ class OpenLineage(Subscriber):
             import openlineage.client.event_v2  # noqa: F401 - before a run begins, rather than after it
         except ImportError as error:
             raise MissingExtraError("openlineage", "The run hook ingestify.openlineage") from error
+        if transport is not None:
+            _check_transport(transport)
 
     # ---- what happens ----------------------------------------------------------------------------------
 
@@ -322,6 +324,25 @@ class _Events:
                 "documentation": documentation_job.DocumentationJobFacet(text),
             },
         )
+
+
+def _check_transport(transport: Mapping[str, Any]) -> None:
+    """Refuse a transport that the client does not know, or whose settings it refuses, before a run begins."""
+    from openlineage.client.transport import Config, get_default_factory
+    from openlineage.client.utils import import_from_string
+
+    kind, known = transport["type"], get_default_factory().transports
+    if kind not in known and "." not in kind:
+        raise ConfigurationError(f"transport has the type {kind!r:.100}; there are {', '.join(sorted(known))}.")
+    try:
+        found: Any = known.get(kind, kind)
+        found = import_from_string(found) if isinstance(found, str) else found
+        config = found.config_class
+        config = import_from_string(config) if isinstance(config, str) else config
+        if issubclass(config, Config):
+            config.from_dict({**transport})
+    except Exception as error:  # the client raises errors of any type
+        raise ConfigurationError(f"transport is not accepted by OpenLineage's client: {one_line(error)}.") from error
 
 
 def _parsed(parent: str | None) -> tuple[str, str, str] | None:

@@ -371,6 +371,9 @@ def test_without_any_transport_it_is_said_and_nothing_is_printed(tmp_path, caplo
     [
         ("{transport: http}", "transport is no mapping with a type"),
         ("{transport: {url: x}}", "transport is no mapping with a type"),
+        ("{transport: {type: htp}}", "transport has the type 'htp'; there are .*, http, "),
+        ("{transport: {type: http}}", "not accepted by OpenLineage's client: .*`url`"),
+        ("{transport: {type: nowhere.Transport}}", "not accepted by OpenLineage's client: "),
         ("{patience: 0}", "patience is 0"),
         ("{namespace: ''}", "namespace is empty"),
         ("{parent: airflow/task}", "write it as namespace/job/run id"),
