@@ -21,6 +21,7 @@ class QualityLine(TypedDict):
         outcome: `reject` or `warn`: what a run would do; `failed`: the check could not be made.
         problems: The first problems, a sentence each.
         more: How many more there are.
+        is_cut: Whether there may be more than that, too.
         error: Why the check could not be made; null: it was.
     """
 
@@ -33,6 +34,7 @@ class QualityLine(TypedDict):
     outcome: Literal["failed", "reject", "warn"]
     problems: Sequence[str]
     more: int
+    is_cut: bool
     error: str | None
 
 
@@ -61,12 +63,14 @@ class QualityEndLine(TypedDict):
 
     Attributes:
         datasets: How many datasets were checked.
-        unchecked: How many datasets there is no check for.
+        unchecked: How many datasets no check was made of.
+        left_out: The names of the checks that were not made, as they compare new files with earlier ones.
     """
 
     event: Literal["quality_ended"]
     datasets: int
     unchecked: int
+    left_out: Sequence[str]
     checks: Sequence[CheckTotalsDocument]
     duration_seconds: float
     exit_code: int

@@ -176,6 +176,30 @@ def test_an_error_that_cannot_be_said_is_named_by_its_type(make):
     assert entries(lake)[0].reasons == ("the check Raises raised Unsayable",)
 
 
+class Unspeakable(Exception):
+    """An error without a text: to ask for it raises another one."""
+
+    def __init__(self, other: BaseException) -> None:
+        super().__init__()
+        self.other = other
+
+    def __str__(self) -> str:
+        raise self.other
+
+
+def test_an_error_without_a_text_is_named_at_once(make):
+    lake = make(Raises(Unspeakable(ValueError("no"))))
+    lake.engine.load()
+    assert lake.datasets[0].warnings == ("the check Raises raised Unspeakable",)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_without_a_result_fails_the_dataset_at_once(make):
+    lake = make(Raises(Unspeakable(SystemExit(1))))
+    report = lake.engine.load()
+    assert "the thread of the check Raises ended without a result" in report.failed_tasks[0].error
+
+
 def test_a_lacking_package_fails_the_dataset_in_every_mode(make):
     lake = make(Raises(MissingExtraError("pandera", "a check of schemas")))
     report = lake.engine.load()

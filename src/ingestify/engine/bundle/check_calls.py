@@ -17,11 +17,14 @@ from ingestify.engine.report.report import one_line
 from ingestify.engine.workers import RunThread
 from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
 
-__all__ = ["MOST_REASONS", "CheckCalls", "CheckHangs", "Found"]
+__all__ = ["MOST_REASONS", "CheckCalls", "CheckHangs", "Found", "as_sentence"]
 
 logger = logging.getLogger(__name__)
 
 MOST_REASONS = 20
+MOST_CHARACTERS = 500
+"""Of each of them."""
+
 MOST_COUNTED = 10_000
 """A check that finds more is not asked further."""
 
@@ -40,7 +43,7 @@ class Found(msgspec.Struct, frozen=True):
     """What a check found.
 
     Attributes:
-        problems: A sentence each: the first ones.
+        problems: The first ones, as `as_sentence` returns them.
         more: How many more there are.
         is_cut: Whether there may be more than that, too.
     """
@@ -90,10 +93,13 @@ class CheckCalls:
         while True:
             left = deadline - time.monotonic()
             thread.join(min(max(left, 0), _LOOKS_FOR_STOP))
+            has_ended = not thread.is_alive()
             if results:
                 return results[0]()
             if stop.is_set():
                 raise SourceError("the run has to stop")
+            if has_ended:
+                raise SourceError(f"the thread of the check {check.name} ended without a result")
             if left <= 0:
                 break
         with self._lock:
@@ -151,6 +157,11 @@ def _find(check: BundleCheck, bundle: Bundle) -> Found:
         return Found()
     problems = iter([returned] if isinstance(returned, (str, bytes)) else returned)
     silent = f"{check.name} found something, and did not say what"
-    first = tuple(str(problem) or silent for problem in itertools.islice(problems, MOST_REASONS))
+    first = tuple(as_sentence(str(problem) or silent) for problem in itertools.islice(problems, MOST_REASONS))
     more = sum(1 for _ in itertools.islice(problems, MOST_COUNTED - len(first)))
     return Found(first, more, is_cut=len(first) + more == MOST_COUNTED)
+
+
+def as_sentence(problem: str) -> str:
+    """Return what was found as it is kept and shown: the beginning of one line, without secrets."""
+    return one_line(SourceError(problem))[:MOST_CHARACTERS]

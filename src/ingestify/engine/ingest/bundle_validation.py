@@ -20,10 +20,9 @@ from ingestify.domain.profile import FileProfile, peers_of
 from ingestify.domain.revision import pick_file
 from ingestify.engine.bundle.bundle import LoadedBundle
 from ingestify.engine.bundle.bundle_rules import SMALL_BYTES
-from ingestify.engine.bundle.check_calls import MOST_REASONS, CheckCalls, CheckHangs, Found
+from ingestify.engine.bundle.check_calls import MOST_REASONS, CheckCalls, CheckHangs, Found, as_sentence
 from ingestify.engine.bundle.loaded_file import FileKind
 from ingestify.engine.discovery.discovered import Discovered
-from ingestify.engine.report.report import one_line
 from ingestify.errors import FatalError, IntegrityError, MissingExtraError, SourceError, StopProcessing
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, LoadedFile
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CheckedBundle", "CheckedFile", "CheckedFiles", "Findings", "check_bundle", "has_shrunk", "shapes_of"]
 
-MOST_CHARACTERS = 500
 _making_frames = threading.BoundedSemaphore(min(os.cpu_count() or 1, 4))
 """A frame of events takes 30 MB until it is made, and holds the interpreter: more at once are not quicker."""
 
@@ -296,11 +294,11 @@ class _Sentences:
         self._is_cut = False
 
     def add(self, sentence: str) -> None:
-        self.extend(Found((sentence,)))
+        self.extend(Found((as_sentence(sentence),)))
 
     def extend(self, found: Found) -> None:
         free = MOST_REASONS - len(self._first)
-        self._first += [one_line(SourceError(one))[:MOST_CHARACTERS] for one in found.problems[:free]]
+        self._first += found.problems[:free]
         self._more += len(found.problems[free:]) + found.more
         self._is_cut = self._is_cut or found.is_cut
 

@@ -39,6 +39,7 @@ class QualityFinding:
         mode: `reject` or `warn`: what a run does about it.
         problems: The first problems, a sentence each.
         more: How many more there are.
+        is_cut: Whether there may be more than that, too.
         error: Why the check could not be made; empty: it was.
     """
 
@@ -47,6 +48,7 @@ class QualityFinding:
     mode: Literal["reject", "warn"]
     problems: tuple[str, ...] = ()
     more: int = 0
+    is_cut: bool = False
     error: str = ""
 
     @property
@@ -59,7 +61,8 @@ class QualityFinding:
         """The problems and how many more there are, or the error."""
         if self.error:
             return (self.error,)
-        return (*self.problems, *([f"and {self.more:,} more"] if self.more else []))
+        at_least = "at least " if self.is_cut else ""
+        return (*self.problems, *([f"and {at_least}{self.more:,} more"] if self.more else []))
 
 
 @dataclasses.dataclass(slots=True)
@@ -93,13 +96,15 @@ class QualityReport:
     Attributes:
         findings: What was found, in the order of the datasets; datasets without problems are not listed.
         checks: The numbers of each check.
+        left_out: The names of the checks that were not made, as they compare new files with earlier ones.
         datasets: How many datasets were checked.
-        unchecked: How many datasets there is no check for.
+        unchecked: How many datasets no check was made of.
         duration_seconds: How long it took.
     """
 
     findings: Sequence[QualityFinding]
     checks: Sequence[CheckTotals]
+    left_out: Sequence[str]
     datasets: int
     unchecked: int
     duration_seconds: float
@@ -119,9 +124,11 @@ class QualityReport:
         parts = [f"{good:,} without problems"]
         words = {"reject": "that a run would reject", "warn": "with warnings", "failed": "with a check that failed"}
         parts += [f"{len(outcomes[outcome]):,} {text}" for outcome, text in words.items() if outcomes[outcome]]
-        unchecked = f"; {self.unchecked:,} have no check" if self.unchecked else ""
+        other = "other " if self.left_out else ""
+        left_out = f"; not made: {', '.join(self.left_out)}, as there are no new files" if self.left_out else ""
+        unchecked = f"; {self.unchecked:,} have no {other}check" if self.unchecked else ""
         found = f": {', '.join(parts)}" if self.datasets else ""
-        return f"{counted(self.datasets, 'dataset')} checked{found}{unchecked}"
+        return f"{counted(self.datasets, 'dataset')} checked{found}{left_out}{unchecked}"
 
     def __repr__(self) -> str:
         first = next((f"; the first: {one.dataset}: {one.sentences[0]}" for one in self.findings), "")
@@ -175,6 +182,7 @@ def check_quality(
     return QualityReport(
         findings=findings,
         checks=list(checking.totals.values()),
+        left_out=list(checking.left_out),
         datasets=checking.datasets,
         unchecked=checking.unchecked,
         duration_seconds=time.monotonic() - began,
@@ -192,6 +200,7 @@ class _Checking:
         self._calls = calls
         self._stop = threading.Event()
         self.totals: dict[tuple[str, str], CheckTotals] = {}
+        self.left_out: dict[str, None] = {}
         self.datasets = 0
         self.unchecked = 0
 
@@ -211,7 +220,12 @@ class _Checking:
     def iter_calls(self, datasets: Iterable[Dataset]) -> Iterator[Callable[[], list[QualityFinding]]]:
         """Yield what checks each dataset. Of a check that found nothing it returns an empty finding."""
         for dataset in datasets:
-            checks = [check for check in self._checks_of(dataset) if not check.compares_new_files]
+            checks = []
+            for check in self._checks_of(dataset):
+                if check.compares_new_files:
+                    self.left_out[check.name] = None
+                else:
+                    checks.append(check)
             for check in checks:
                 with contextlib.suppress(MissingExtraError):  # it fails the dataset
                     check.prepare()
@@ -227,7 +241,9 @@ class _Checking:
             empty = QualityFinding(dataset, check.name, check.mode)
             try:
                 result = self._calls.find_problems(check, bundle, self._stop)
-                found.append(dataclasses.replace(empty, problems=result.problems, more=result.more))
+                found.append(
+                    dataclasses.replace(empty, problems=result.problems, more=result.more, is_cut=result.is_cut)
+                )
             except (StopProcessing, FatalError):
                 raise
             except IngestifyError as error:

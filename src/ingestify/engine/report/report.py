@@ -42,6 +42,9 @@ logger = PrintableLogger(__name__)
 _COUNTERS = {"fetch": "new", "refetch": "revised", "skip": "skipped"}
 """The counter of a planned action, where its name differs."""
 
+_MOST_READ = 100_000
+"""Of the text of an error: secrets are looked for in all that is read."""
+
 
 class PlannedDataset(msgspec.Struct, frozen=True):
     """What a run that is not dry would do with one dataset.
@@ -383,7 +386,11 @@ class JobProgress:
 
 def one_line(error: BaseException) -> str:
     """Return an error as one line without secrets. The type of an error that is not ingestify's is named."""
-    text = storable(mask_text(" ".join(str(error).split())))
+    try:
+        said = str(error)[:_MOST_READ]
+    except Exception:  # noqa: BLE001 - an error of user code may have no text
+        said = ""
+    text = storable(mask_text(" ".join(said.split())))
     name = type(error).__name__
     if type(error).__module__.startswith("ingestify.") and text:
         return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -110,6 +111,15 @@ def test_many_problems_are_counted(lake: Lake):
     with_checks(lake, Calling(lambda bundle: (f"problem {number}" for number in range(100))))
     (finding,) = lake.engine.check_quality(match_id=1).findings
     assert (finding.sentences[0], finding.sentences[-1]) == ("problem 0", "and 80 more")
+    with_checks(lake, Calling(lambda bundle: itertools.repeat("x")))
+    (finding,) = lake.engine.check_quality(match_id=1).findings
+    assert finding.sentences[-1] == "and at least 9,980 more"
+
+
+def test_a_problem_is_one_line_without_secrets_as_in_a_run(lake: Lake):
+    with_checks(lake, Calling(lambda bundle: [f"see\nhttps://me:hidden@host/ {'x' * 1000}"]))
+    (finding,) = lake.engine.check_quality(match_id=1).findings
+    assert finding.problems == (f"see https://***@host/ {'x' * 1000}"[:500],)
 
 
 def test_a_check_that_hangs_fails_and_the_next_one_is_made(lake: Lake):
@@ -126,7 +136,14 @@ def test_a_check_that_hangs_fails_and_the_next_one_is_made(lake: Lake):
 def test_a_check_that_compares_new_files_is_left_out(lake: Lake):
     with_checks(lake, Drift())
     report = lake.engine.check_quality()
-    assert (report.datasets, report.unchecked) == (0, 40)
+    assert (report.datasets, report.unchecked, report.left_out) == (0, 40, ["Drift"])
+    assert report.line == "0 datasets checked; not made: Drift, as there are no new files; 40 have no other check"
+
+
+def test_what_is_left_out_beside_another_check_is_named(lake: Lake):
+    with_checks(lake, Drift(), Calling(lambda bundle: ()))
+    report = lake.engine.check_quality(match_id=1)
+    assert report.line == "1 dataset checked: 1 without problems; not made: Drift, as there are no new files"
 
 
 def test_a_check_can_stop_it(lake: Lake):
