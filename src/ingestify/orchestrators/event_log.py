@@ -108,7 +108,7 @@ class AssetChange:
 
     Attributes:
         partition_key: Empty: the asset has no partitions.
-        position: The position of its last event.
+        log_position: The place of its last event. It is never given out again; the number alone is, after a restore.
         count: How many datasets changed.
         datasets: The last 50 of them, in the order of their last change.
         last_modified_at: The provider's newest time of all of them; None: it gives none.
@@ -117,7 +117,7 @@ class AssetChange:
     provider: str
     dataset_type: str
     partition_key: str
-    position: int
+    log_position: LogPosition
     count: int
     datasets: tuple[ChangedDataset, ...]
     last_modified_at: dt.datetime | None
@@ -128,10 +128,15 @@ class AssetChange:
         return f"{self.provider}/{self.dataset_type}"
 
     @property
+    def position(self) -> int:
+        """The position of its last event, the number of `log_position`."""
+        return self.log_position.position
+
+    @property
     def run_key(self) -> str:
-        """A text that is the same for the same change: `statsbomb/match/competition_id=11/season_id=90@1234`."""
+        """A text that only this change has: `statsbomb/match/competition_id=11/season_id=90@lake/epoch/number`."""
         partition = f"/{self.partition_key}" if self.partition_key else ""
-        return f"{self.name}{partition}@{self.position}"
+        return f"{self.name}{partition}@{self.log_position}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -250,26 +255,27 @@ def group_changes(events: Iterable[DatasetEvent], assets: Sequence[LakeAsset]) -
         asset = by_name.get((event.dataset.provider, event.dataset.dataset_type))
         if asset is not None:
             key = asset.provider, asset.dataset_type, asset.partition_of(event.dataset.identifier)
-            grouped.setdefault(key, _Group()).add(_changed(event))
+            place = LogPosition(event.lake_id, event.epoch, event.position or 0)
+            grouped.setdefault(key, _Group(place)).add(_changed(event), place)
     return tuple(sorted((group.change(key) for key, group in grouped.items()), key=lambda one: one.position))
 
 
 class _Group:
     """The changes of one partition."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: LogPosition) -> None:
         self._ids: set[str] = set()
         self._last: dict[str, ChangedDataset] = {}
-        self._position = 0
+        self._place = place
         self._last_modified_at: dt.datetime | None = None
 
-    def add(self, changed: ChangedDataset) -> None:
+    def add(self, changed: ChangedDataset, place: LogPosition) -> None:
         self._ids.add(changed.dataset_id)
         self._last.pop(changed.dataset_id, None)
         self._last[changed.dataset_id] = changed
         if len(self._last) > MOST_NAMED:
             del self._last[next(iter(self._last))]
-        self._position = changed.position
+        self._place = place
         moments = [one for one in (self._last_modified_at, changed.last_modified_at) if one is not None]
         self._last_modified_at = max(moments, default=None)
 
@@ -277,7 +283,7 @@ class _Group:
         last = tuple(self._last.values())
         return AssetChange(
             *key,
-            position=self._position,
+            log_position=self._place,
             count=len(self._ids),
             datasets=last,
             last_modified_at=self._last_modified_at,

@@ -7,8 +7,8 @@ import datetime as dt
 import dagster as dg
 import pytest
 
-from ingestify import get_datastore
-from ingestify.orchestrators import find_log_end, run_lake
+from ingestify import get_datastore, get_engine
+from ingestify.orchestrators import find_log_end, lake_assets, run_lake
 from ingestify.testing.simulator import Fault
 from tests.separate.conftest import SEASON_3, SEASON_106
 
@@ -64,7 +64,7 @@ def test_a_run_materializes_its_partition_with_what_came(materialize, config, pr
     assert metadata["ingestify/requests"] == len(provider.requests)
     assert "StatsBomb" in metadata["ingestify/licence"]
     end = find_log_end(config)
-    assert metadata["ingestify/position"] == end.position
+    assert metadata["ingestify/position"] == str(end)
     assert event.materialization.tags["dagster/data_version"] == str(end)
     assert str(provider.match_ids[0]) in metadata["ingestify/datasets"]
     assert metadata["ingestify/provider_time"] > 0
@@ -204,7 +204,7 @@ def test_the_sensor_tells_of_what_others_changed_and_requests_a_run_for_each_par
     assert told.metadata["ingestify/changed"].value == 3
     (request,) = second.run_requests
     end = find_log_end(config)
-    assert (request.run_key, request.partition_key) == (f"statsbomb/match/{SEASON_106}@{end.position}", SEASON_106)
+    assert (request.run_key, request.partition_key) == (f"statsbomb/match/{SEASON_106}@{end}", SEASON_106)
     assert second.cursor == str(end) == told.tags["dagster/data_version"]
     third = tick(definitions, instance, "ingestify_events", second.cursor)
     assert (third.run_requests, third.asset_events, third.cursor) == ([], [], second.cursor)
@@ -212,6 +212,50 @@ def test_the_sensor_tells_of_what_others_changed_and_requests_a_run_for_each_par
     fourth = tick(definitions, instance, "ingestify_events", third.cursor)
     assert fourth.asset_events == []
     assert [one.partition_key for one in fourth.run_requests] == [SEASON_3]
+
+
+def test_the_sensor_tells_of_changes_after_a_restore_whose_numbers_were_of_other_changes(
+    definitions, config, instance, materialize, provider
+):
+    materialize(partition=SEASON_106)
+    catalogue = config.parent / "database" / "catalog.db"
+    backup = catalogue.read_bytes()
+    provider.correct(provider.match_ids[3])
+    materialize(partition=SEASON_106)
+    lost = find_log_end(config)
+    before = tick(definitions, instance, "ingestify_events", "/0/0")
+    catalogue.write_bytes(backup)
+    with get_engine(config) as engine:
+        engine.store.identity.restore()
+    run_lake(config, selector=SEASON_106)  # as `ingestify run`
+    after = tick(definitions, instance, "ingestify_events", str(lost))
+    assert find_log_end(config).position == lost.position
+    assert [one.partition for one in after.asset_events] == [SEASON_106]
+    assert {one.run_key for one in before.run_requests}.isdisjoint(one.run_key for one in after.run_requests)
+
+
+def test_a_change_of_a_selector_that_no_plan_names_any_longer_does_not_stop_the_sensor(config, instance):
+    from ingestify.orchestrators.dagster import ingestify_assets, ingestify_sensor, partitions_of
+
+    run_lake(config)
+    config.write_text(config.read_text().replace("[3, 106]", "[106]"))
+    (lake,) = ingestify_assets(config)
+
+    @dg.asset(deps=[MATCH], partitions_def=partitions_of(lake_assets(config)[0]))
+    def below() -> None: ...
+
+    sensor = ingestify_sensor(config, target=dg.AssetSelection.assets(below))
+    repository = dg.Definitions(assets=[lake, below], sensors=[sensor]).get_repository_def()
+    context = dg.build_sensor_context(instance=instance, cursor="/0/0", repository_def=repository)
+    data = sensor.evaluate_tick(context)
+    assert [one.partition for one in data.asset_events] == [SEASON_106]
+    assert [one.partition_key for one in data.run_requests] == [SEASON_106]
+    assert data.cursor == str(find_log_end(config))
+
+    asked = []
+    sensor = ingestify_sensor(config, target=dg.AssetSelection.assets(below), make_request=asked.append)
+    sensor.evaluate_tick(context)
+    assert {one.partition_key for one in asked} == {SEASON_3, SEASON_106}
 
 
 def test_a_tick_of_the_sensor_is_bounded(config, instance):

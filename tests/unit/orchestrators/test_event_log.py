@@ -37,7 +37,7 @@ def test_a_change_is_told_once_and_by_partition(config, provider):
     (dataset,) = change.datasets
     assert dataset.identifier.endswith(f"match_id={corrected}")
     assert (dataset.event_type, dataset.revision_id, dataset.run_id) == ("revision_added", 1, outcome.run_id)
-    assert change.run_key == f"statsbomb/match/{SEASON_28}@{before.position + 1}"
+    assert change.run_key == f"statsbomb/match/{SEASON_28}@{find_log_end(config)}"
     assert change.last_modified_at == dataset.last_modified_at is not None
     assert read_changes(config, reading.position).changes == ()
 
@@ -97,6 +97,20 @@ def test_after_a_backup_was_restored_the_positions_that_come_again_are_read(conf
     assert find_log_end(config).position < lost.position
     (change,) = read_changes(config, lost).changes
     assert (change.partition_key, change.position) == (SEASON_27, restored.position + 1)
+
+
+def test_a_change_after_a_restore_has_another_run_key_than_the_lost_one_with_its_number(config):
+    run_lake(config, selector=SEASON_27)
+    catalogue = config.parent / "lake" / "catalog.db"
+    backup = catalogue.read_bytes()
+    (lost,) = run_lake(config, selector=SEASON_28).changes
+    catalogue.write_bytes(backup)
+    with get_engine(config) as engine:
+        engine.store.identity.restore()
+    (change,) = run_lake(config, selector=SEASON_28).changes
+    assert (change.name, change.partition_key, change.position) == (lost.name, lost.partition_key, lost.position)
+    assert change.log_position == find_log_end(config)
+    assert change.run_key != lost.run_key
 
 
 def test_a_position_of_another_lake_means_that_all_of_this_one_is_new(config):

@@ -13,7 +13,6 @@ from ingestify.orchestrators.assets import LakeAsset, find_config_file, lake_ass
 from ingestify.orchestrators.dagster.shown import (
     asset_key,
     change_metadata,
-    data_version,
     op_name,
     outcome_metadata,
     partitions_of,
@@ -134,14 +133,14 @@ def _definition(
 def _results(key: dg.AssetKey, asset: LakeAsset, partition: str | None, outcome: RunOutcome) -> Iterator[Any]:
     of_partition = {} if partition is None else {"ingestify/partition": partition}
     if outcome.changes:
-        last = max(one.position for one in outcome.changes)
+        last = max((one.log_position for one in outcome.changes), key=lambda one: one.position)
         yield dg.MaterializeResult(
             asset_key=key,
             metadata={
                 **change_metadata(outcome.changes, outcome.position_after),
                 **outcome_metadata(outcome, asset.terms),
             },
-            data_version=dg.DataVersion(data_version(outcome.position_after, last)),
+            data_version=dg.DataVersion(str(last)),
         )
     yield dg.AssetCheckResult(
         asset_key=key,

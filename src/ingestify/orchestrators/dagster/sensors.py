@@ -13,11 +13,10 @@ from ingestify.orchestrators.dagster.shown import (
     POSITION,
     asset_key,
     change_metadata,
-    data_version,
     op_name,
     partitions_of,
 )
-from ingestify.orchestrators.event_log import AssetChange, LogReading, find_log_end, read_changes
+from ingestify.orchestrators.event_log import AssetChange, LogPosition, LogReading, find_log_end, read_changes
 from ingestify.orchestrators.selectors import find_partitions
 
 __all__ = ["ingestify_partition_sensor", "ingestify_sensor"]
@@ -41,8 +40,10 @@ def ingestify_sensor(
 
     Its cursor is the position in the log; the first tick begins at its end. A change that Dagster does not know of,
     such as one of `ingestify run` or of an accepted bundle, becomes a materialization. With a `target`, each changed
-    partition becomes a run request, whose run key is `statsbomb/match/competition_id=11/season_id=90@1234`: Dagster
-    makes no second run of it. A tick reads at most `limit` events, so that it ends in time.
+    partition becomes a run request, whose run key ends with the place of the change in the log: Dagster makes no second
+    run of it. A tick reads at most `limit` events, so that it ends in time.
+
+    A selector that no plan names any longer is no partition in Dagster: its changes are told to `make_request` only.
 
     A change of an asset without partitions requests a run without a partition key.
 
@@ -80,11 +81,14 @@ def ingestify_sensor(
             partition = change.partition_key if partitioned and change.partition_key else None
             key = asset_key(asset, key_prefix)
             added += _missing_partition(context.instance, asset, partition)
-            if not _is_known(context.instance, key, partition, change):
+            is_partition = partition is None or asset.partition_keys is None or partition in asset.partition_keys
+            if is_partition and not _is_known(context.instance, key, partition, change):
                 told.append(_materialization(key, asset, partition, change, reading))
-            if has_target:
-                request = _request(change, partition) if make_request is None else make_request(change)
+            if has_target and make_request is not None:
+                request = make_request(change)
                 requests += [] if request is None else [request]
+            elif has_target and is_partition:
+                requests.append(_request(change, partition))
         return dg.SensorResult(
             run_requests=requests,
             dynamic_partitions_requests=added,
@@ -120,7 +124,8 @@ def _is_known(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str | N
     materialization = records[0].asset_materialization if records else None
     if materialization is None or POSITION not in materialization.metadata:
         return False
-    return bool(materialization.metadata[POSITION].value >= change.position)
+    reached = LogPosition.parse(str(materialization.metadata[POSITION].value))
+    return reached.lake_id == change.log_position.lake_id and reached >= change.log_position
 
 
 def _materialization(
@@ -134,7 +139,7 @@ def _materialization(
             **change_metadata([change], reading.position),
             **{f"ingestify/{name}": text for name, text in asset.terms.items()},
         },
-        tags={"dagster/data_version": data_version(reading.position, change.position)},
+        tags={"dagster/data_version": str(change.log_position)},
     )
 
 

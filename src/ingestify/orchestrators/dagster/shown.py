@@ -12,10 +12,10 @@ from ingestify.orchestrators.assets import LakeAsset
 from ingestify.orchestrators.event_log import AssetChange, LogPosition
 from ingestify.orchestrators.running import Problem, RunOutcome
 
-__all__ = ["POSITION", "asset_key", "change_metadata", "data_version", "op_name", "outcome_metadata", "partitions_of"]
+__all__ = ["POSITION", "asset_key", "change_metadata", "op_name", "outcome_metadata", "partitions_of"]
 
 POSITION = "ingestify/position"
-"""The metadata with the position of the lake's event log up to which a materialization tells of the lake."""
+"""The metadata with the position, `lake/epoch/number`, up to which a materialization tells of the lake's event log."""
 
 _MOST_ROWS = 20
 
@@ -43,17 +43,12 @@ def partitions_of(asset: LakeAsset) -> dg.PartitionsDefinition | None:
     return dg.StaticPartitionsDefinition(list(asset.partition_keys))
 
 
-def data_version(position: LogPosition, number: int) -> str:
-    """Return the data version of what a partition has after an event of the log."""
-    return str(LogPosition(position.lake_id, position.epoch, number))
-
-
 def change_metadata(changes: Iterable[AssetChange], reached: LogPosition) -> dict[str, Any]:
     """Return the metadata of a materialization: what changed, until when, and the provider's own time."""
     listed = list(changes)
     datasets = [one for change in listed for one in change.datasets]
     metadata: dict[str, Any] = {
-        POSITION: reached.position,
+        POSITION: str(reached),
         "ingestify/changed": sum(one.count for one in listed),
         "ingestify/datasets": dg.MetadataValue.md(
             _table(

@@ -84,7 +84,6 @@ def emit_changes(config: str | Path | None, changes: Iterable[AssetChange], posi
     emitted = 0
     for change in changes:
         uri = _uri_of(assets[change.name], position)
-        number = LogPosition(position.lake_id, position.epoch, change.position)
         emit_event(
             CHANGED,
             resource={
@@ -94,7 +93,7 @@ def emit_changes(config: str | Path | None, changes: Iterable[AssetChange], posi
             },
             payload={
                 "partition_key": change.partition_key,
-                "position": str(number),
+                "position": str(change.log_position),
                 "count": change.count,
                 "datasets": [
                     {
@@ -107,7 +106,7 @@ def emit_changes(config: str | Path | None, changes: Iterable[AssetChange], posi
                     for one in change.datasets
                 ],
             },
-            id=uuid.uuid5(uuid.NAMESPACE_URL, f"{uri}?{change.partition_key}@{number}"),
+            id=uuid.uuid5(uuid.NAMESPACE_URL, f"{uri}?{change.partition_key}@{change.log_position}"),
         )
         emitted += 1
     return emitted
