@@ -193,6 +193,39 @@ def test_an_error_without_a_text_is_named_at_once(make):
     assert lake.datasets[0].warnings == ("the check Raises raised Unspeakable",)
 
 
+class Changes(BundleCheck):
+    """Changes what it gets."""
+
+    mode = "warn"
+
+    def find_problems(self, bundle):
+        bundle.metadata["day"]["of"] = bundle.metadata["more"] = "changed"
+        bundle.feeds.clear()
+        with pytest.raises((AttributeError, TypeError)):
+            bundle.files.clear()
+
+
+def test_a_check_changes_neither_what_is_committed_nor_which_files_the_next_one_sees():
+    seen = []
+
+    class Looks(BundleCheck):
+        def find_problems(self, bundle):
+            seen.append((bundle.feeds, list(bundle.files), bundle.find_file("events") is not None))
+
+    def find(**_: Any) -> Iterator[DatasetResource]:
+        resource = DatasetResource({"match_id": 1}, "match", name="match 1", metadata={"day": {"of": "match"}})
+        yield resource.add_file(hours(0), "events", json_content={"n": 0})
+
+    source = FunctionSource(find)
+    source.bundle_checks = (Changes(), Looks())
+    lake = Lake(source)
+    lake.engine.load()
+    assert lake.datasets[0].metadata == {"day": {"of": "match"}}
+    assert lake.datasets[0].warnings == ()
+    assert seen == [(["events"], ["events__v1"], True)]
+    lake.engine.close()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_ends_without_a_result_fails_the_dataset_at_once(make):
     lake = make(Raises(Unspeakable(SystemExit(1))))

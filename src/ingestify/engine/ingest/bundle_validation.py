@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import msgspec
@@ -106,16 +108,33 @@ class CheckedFile(LoadedFile):
 class CheckedFiles:
     """The files of a bundle, for checks: the part of `domain.bundle_check.Bundle` that is the same for each bundle.
 
+    What a check changes in it is not changed in what is committed.
+
     Args:
         files: File id to file.
+        metadata: What the source says of the dataset besides.
     """
 
-    def __init__(self, files: Mapping[str, CheckedFile]) -> None:
+    def __init__(self, files: Mapping[str, CheckedFile], metadata: Mapping[str, Any]) -> None:
         self._files = files
+        self._metadata = metadata
         self._profiles: dict[str, FileProfile] = {}
         self._stored = tuple([one.file for one in files.values()])
-        self.files = cast("Mapping[str, BundleFile]", files)
-        self.feeds = list(dict.fromkeys([file.data_feed_key for file in self._stored]))
+
+    @property
+    def files(self) -> Mapping[str, BundleFile]:
+        """File id to file."""
+        return cast("Mapping[str, BundleFile]", MappingProxyType(self._files))
+
+    @property
+    def feeds(self) -> list[str]:
+        """The feeds that are there."""
+        return list(dict.fromkeys([file.data_feed_key for file in self._stored]))
+
+    @functools.cached_property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the source says of the dataset besides its files."""
+        return copy.deepcopy(dict(self._metadata))
 
     def find_file(self, data_feed_key: str) -> BundleFile | None:
         """Return the file of a feed in its highest version, or None."""
@@ -151,13 +170,12 @@ class CheckedBundle(CheckedFiles):
     """
 
     def __init__(self, bundle: LoadedBundle, store: DatasetStore, discovered: Discovered, loader: str) -> None:
-        super().__init__(_files_of(bundle, store))
+        super().__init__(_files_of(bundle, store), bundle.resource.metadata)
         self.provider = discovered.provider
         self.loader = loader
         self.dataset_type = bundle.resource.dataset_type
         self.identifier = discovered.identifier
         self.name = discovered.name
-        self.metadata: Mapping[str, Any] = bundle.resource.metadata
         self.state: DatasetState = bundle.state
         self.existing: Dataset | None = bundle.existing
         self._selector = discovered.job.selector

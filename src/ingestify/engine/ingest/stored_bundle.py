@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.profile import FileProfile
@@ -23,13 +22,13 @@ class StoredBundle(CheckedFiles):
 
     def __init__(self, dataset: Dataset, store: DatasetStore) -> None:
         files = store.load_files(dataset, lazy=True)
-        super().__init__({one.file_id: CheckedFile(one.file, one.open_stream, is_new=False) for one in files})
+        seen = {one.file_id: CheckedFile(one.file, one.open_stream, is_new=False) for one in files}
+        super().__init__(seen, dataset.metadata)
         self.provider = dataset.provider
         self.loader = store.loader_of(dataset) or ""
         self.dataset_type = dataset.dataset_type
         self.identifier = dataset.identifier
         self.name = dataset.name
-        self.metadata: Mapping[str, Any] = dataset.metadata
         self.state = dataset.state
         self.existing = dataset
 
