@@ -124,6 +124,15 @@ def test_a_run_of_one_partition(dags, config):
     assert [one["partition"] for one in extra["changes"]] == [SECOND]
 
 
+def test_a_run_of_another_partition_does_not_take_over_what_a_failed_run_changed(dags, provider, config):
+    provider.add_fault(Fault("matches/811/28.json", "html", times=1))
+    failed = run(dags["one_partition"], config, partition="competition_id=811")
+    assert task_states("one_partition", failed) == {"run": ("failed", 1)}
+    assert [extra["changed"] for *_, extra in asset_events(run(dags["one_partition"], config, partition=SECOND))] == [2]
+    ((_, _, extra),) = asset_events(run(dags["one_partition"], config, partition="competition_id=811"))
+    assert {one["partition"] for one in extra["changes"]} == {FIRST, SECOND}
+
+
 def test_only_the_asset_that_changed_has_an_asset_event(dags, provider, config):
     folder = config.parent / "delivered"
     folder.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
 from airflow.sdk._shared.module_loading import import_string
@@ -114,6 +115,23 @@ def test_it_goes_on_from_the_position_that_airflow_keeps(provider, config):
     assert kept == {"ingestify position": str(find_log_end(config))}
     assert kept.writes == 1
     assert asyncio.run(is_silent(trigger_on(config, kept=kept).run()))
+
+
+def test_a_config_that_is_broken_for_a_while_does_not_end_it(provider, config, caplog):
+    path = Path(config)
+    text = path.read_text()
+
+    async def watch():
+        path.write_text("main: [")
+        waiting = asyncio.ensure_future(first(trigger_on(config).run()))
+        while len(caplog.records) < 2 and not waiting.done():
+            await asyncio.sleep(0.01)
+        path.write_text(text)
+        await asyncio.to_thread(run_lake, config)
+        return await waiting
+
+    asyncio.run(watch())
+    assert "not valid YAML" in caplog.text
 
 
 def test_other_assets_do_not_wake_it(config):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,7 @@ class IngestifyRunOperator(BaseOperator):  # type: ignore[misc] # airflow is not
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run, and announce what changed. Airflow calls it in the worker."""
-        announced = _Announced(context, self._assets.values())
+        announced = _Announced(context, self._assets.values(), self.source, self.selector)
         outcome = self._run(announced)
         for problem in outcome.problems:
             self.log.warning("%s", problem)
@@ -198,12 +199,17 @@ class _Announced:
     """Up to where in the event log the changes of a task were announced. The state stores of its assets keep it.
 
     A task may fail after it has run, where its XCom cannot be stored. So a try announces again what an earlier try of
-    the same DAG run announced.
+    the same DAG run announced. Each source and selector that a template gives has its own position, as a run announces
+    nothing of the others.
     """
 
-    def __init__(self, context: Context, assets: Iterable[Asset]) -> None:
+    def __init__(
+        self, context: Context, assets: Iterable[Asset], source: str | None, selector: Mapping[str, object] | str | None
+    ) -> None:
         ti = context["ti"]
         self._key = f"ingestify announced {ti.dag_id}.{ti.task_id}.{ti.map_index}"
+        if source is not None or selector is not None:
+            self._key += f".{hashlib.sha256(repr((source, selector)).encode()).hexdigest()[:16]}"
         self._dag_run = ti.run_id
         self._stores = [context["asset_state_store"][asset] for asset in assets]
         self._since = ""

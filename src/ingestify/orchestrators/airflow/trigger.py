@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import Asset
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from ingestify.errors import StoreError
+from ingestify.errors import IngestifyError
 
 __all__ = ["LakeEventTrigger"]
 
@@ -34,7 +34,8 @@ class LakeEventTrigger(BaseEventTrigger):  # type: ignore[misc] # airflow is not
     lost asset event is made up for by the next one.
 
     All triggers on one config.yaml share one query in each interval. The catalogue is asked in a thread, so that the
-    triggerer goes on with its other triggers.
+    triggerer goes on with its other triggers. An error is logged in each interval, and the trigger goes on: the
+    database does not respond, or somebody is writing the config.yaml.
 
     Args:
         config: The absolute path of the config.yaml on the triggerer's machine, which also has the secrets.
@@ -76,7 +77,7 @@ class LakeEventTrigger(BaseEventTrigger):  # type: ignore[misc] # airflow is not
         while True:
             try:
                 yield await asyncio.to_thread(_find_end, kwargs["config"])
-            except StoreError as error:
+            except IngestifyError as error:
                 logger.warning("The event log cannot be read; it is tried again. %s", error)
             await asyncio.sleep(kwargs["poll_interval"])
 
@@ -91,7 +92,7 @@ class LakeEventTrigger(BaseEventTrigger):  # type: ignore[misc] # airflow is not
             if end != had:
                 try:
                     had, is_changed = await asyncio.to_thread(self._look, had)
-                except StoreError as error:
+                except IngestifyError as error:
                     logger.warning("The event log cannot be read; it is tried again. %s", error)
                     continue
                 if is_changed:
