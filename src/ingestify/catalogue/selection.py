@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -58,19 +59,27 @@ def conditions(
     if dataset_filter.states:
         wanted.append(columns.state.in_([state.value for state in dataset_filter.states]))
     if dataset_filter.has_warnings:
-        wanted.append(sa.false() if dialect.is_older_than(WITH_WARNINGS) else _has_warnings(table))
+        wanted.append(
+            sa.false() if dialect.is_older_than(WITH_WARNINGS) else _has_warnings(table, dataset_filter.as_of)
+        )
     for key, value in dataset_filter.selector.items():
         values = list(dict.fromkeys(canonical_value(one, key) for one in filter_values(value)))
         wanted.append(dialect.attribute_is(columns.identifier_key, key, values))
     return wanted
 
 
-def _has_warnings(dataset: sa.Table) -> sa.ColumnElement[bool]:
-    """Return whether the current revision of a dataset has warnings."""
-    warning = dataset.metadata.tables[f"{dataset.name.removesuffix('dataset')}revision_warning"].c
-    return sa.exists().where(
-        warning.dataset_id == dataset.c.dataset_id, warning.revision_id == dataset.c.current_revision_id
-    )
+def _has_warnings(dataset: sa.Table, as_of: dt.datetime | None) -> sa.ColumnElement[bool]:
+    """Return whether a dataset's revision of a moment has warnings; without a moment, its current one."""
+    prefix, tables = dataset.name.removesuffix("dataset"), dataset.metadata.tables
+    warning, revision = tables[f"{prefix}revision_warning"].c, tables[f"{prefix}revision"].c
+    wanted: sa.ColumnElement[int] = dataset.c.current_revision_id
+    if as_of is not None:
+        wanted = (
+            sa.select(sa.func.max(revision.revision_id))
+            .where(revision.dataset_id == warning.dataset_id, revision.created_at <= moment_to_text(as_of))
+            .scalar_subquery()
+        )
+    return sa.exists().where(warning.dataset_id == dataset.c.dataset_id, warning.revision_id == wanted)
 
 
 def chunks(values: Iterable[V]) -> Iterable[list[V]]:

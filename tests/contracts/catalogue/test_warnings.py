@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from ingestify.domain.ports import Catalogue
@@ -47,6 +49,20 @@ class TestWarnings:
         assert catalogue.datasets.read_metadata(wanted).row_count == 1
         assert [one for one in read_all(catalogue) if wanted.names(one)] == [warned]
         assert read_all(catalogue, everything(has_warnings=True, selector={"match_id": 1})) == []
+
+    def test_at_a_moment_those_are_meant_whose_revision_of_then_has_any(self, catalogue: Catalogue) -> None:
+        first = apply_one(catalogue, with_file(1, warnings=("odd",))).dataset
+        other = apply_one(catalogue, with_file(2)).dataset
+        then = other.updated_at
+        apply_one(catalogue, change(1, first, files=[new_file(content="better")]))
+        apply_one(catalogue, change(2, other, files=[new_file(content="odd")], warnings=("odd",)))
+        ids = {"then": [first.dataset_id], "now": [other.dataset_id]}
+        for name, wanted in (
+            ("then", everything(has_warnings=True, as_of=then)),
+            ("now", everything(has_warnings=True, as_of=other.updated_at + dt.timedelta(days=1))),
+        ):
+            assert [one.dataset_id for one in read_all(catalogue, wanted)] == ids[name]
+            assert [one.dataset_id for one in read_all(catalogue) if wanted.names(one)] == ids[name]
 
     def test_a_deleted_dataset_leaves_none_behind(self, catalogue: Catalogue) -> None:
         warned = apply_one(catalogue, with_file(1, warnings=("odd",), profiles=(profile(),), peers="p")).dataset

@@ -206,7 +206,7 @@ class DatasetReader:
                 datetime: datasets that were there, each with the files of then (`Dataset.at`). What was deleted since
                 is named in a warning, as long as the event log keeps its deletion (`retention`). Names, states and
                 metadata are those of today, also for `state` and `where`. None: the lake as it is.
-            has_warnings: Whether only datasets with warnings of checks are wanted.
+            has_warnings: Whether only datasets with warnings of checks are wanted; with `as_of`, of then.
             **keys: Identifier keys; a list means any of its values. `match_id=12` and `match_id="12"` are the same.
 
         Raises:

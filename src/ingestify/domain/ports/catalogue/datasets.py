@@ -34,8 +34,8 @@ class DatasetFilter:
         selector: Identifier key to value, or to a list of which any may match; compared by value.
         where: A further condition; None: there is none. It is not for the entries of the quarantine.
         as_of: Only what was in the lake at this moment, in UTC; None: what is there now. The other conditions are on
-            what is known of a dataset today.
-        has_warnings: Whether only datasets with warnings are wanted.
+            what is known of a dataset today, but for `has_warnings`.
+        has_warnings: Whether only datasets with warnings are wanted; with `as_of`, those that had warnings then.
     """
 
     bucket: str
@@ -56,8 +56,11 @@ class DatasetFilter:
             and (self.dataset_ids is None or dataset.dataset_id in self.dataset_ids)
             and (not self.states or dataset.state in self.states)
             and (self.as_of is None or dataset.created_at <= self.as_of)
-            and (not self.has_warnings or bool(dataset.warnings))
+            and (not self.has_warnings or bool(self._of_then(dataset).warnings))
         )
+
+    def _of_then(self, dataset: Dataset) -> Dataset:
+        return dataset if self.as_of is None else dataset.as_of(self.as_of)
 
     def names_identity(self, provider: str, dataset_type: str, identifier: Identifier) -> bool:
         """Whether the filter names datasets with this identity, in any lake and state."""
