@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from ingestify.orchestrators import find_log_end, run_lake
+from ingestify.orchestrators import RunFailed, find_log_end, run_lake
 from ingestify.testing.simulator import Fault
 from tests.separate.conftest import SEASON_3, SEASON_106
 
@@ -106,6 +106,8 @@ def test_a_failed_run_fails_and_is_tried_again_if_that_can_help(config, provider
         str(config), partitions=[SEASON_3, SEASON_106], retries=2, retry_delay_seconds=0, return_state=True
     )
     assert state.is_failed()
+    with pytest.raises(RunFailed, match=f"status {status}"):
+        state.result()
     assert provider.paths().count("matches/43/3.json") == asked
     assert run_lake(config, selector=SEASON_106).counters["unchanged"] == 3  # it was run all the same
 
@@ -128,3 +130,29 @@ def test_what_others_changed_becomes_events_once_and_from_where_the_flow_was(con
     assert ingestify_events_flow(str(config), reader) == 0
     last = event_at("ingestify.changed", find_log_end(config))
     assert (last["resource"]["prefect.resource.id"], last["payload"]["partition_key"]) == (URI, SEASON_106)
+
+
+def test_a_flow_that_calls_a_failed_one_fails_too(config):
+    from prefect import flow
+
+    from ingestify.orchestrators.prefect import ingestify_flow
+
+    @flow
+    def outer():
+        ingestify_flow(str(config), partitions=["no key"])
+
+    with pytest.raises(RunFailed, match="is no partition key"):
+        outer()
+
+
+def test_each_lake_has_a_position_of_its_own(config):
+    from ingestify.orchestrators.prefect import ingestify_events_flow
+
+    lakes = []
+    for name in ("first.lake", "second"):
+        folder = config.parent / name
+        folder.mkdir()
+        (folder / "config.yaml").write_text(config.read_text().replace("name: club", f"name: {name}"))
+        run_lake(folder, selector=SEASON_3)
+        lakes.append(str(folder))
+    assert [ingestify_events_flow(lake) for lake in lakes * 2] == [0, 0, 0, 0]

@@ -8,6 +8,8 @@ from prefect import flow, get_run_logger
 from prefect.states import Completed
 from prefect.variables import Variable
 
+from ingestify.config.reader import read_settings
+from ingestify.orchestrators.assets import find_config_file
 from ingestify.orchestrators.event_log import find_log_end, read_changes
 from ingestify.orchestrators.prefect.shown import emit_changes
 from ingestify.orchestrators.prefect.tasks import WITH_WARNINGS, ingestify_run
@@ -42,6 +44,9 @@ def _run_lake(
 
     Returns:
         The outcomes of the tasks.
+
+    Raises:
+        RunFailed: A task failed; it is the error of the first one.
     """
     selectors: list[str | None] = [None] if partitions is None else [*partitions]
     run = ingestify_run.with_options(retries=retries, retry_delay_seconds=retry_delay_seconds)
@@ -57,16 +62,14 @@ def _run_lake(
         )
         for partition in selectors
     ]
-    if any(state.is_failed() for state in states):
-        return states  # the flow fails by them
-    outcomes = [state.result() for state in states]
+    outcomes = [state.result() for state in states]  # raises the error of the first task that failed
     warned = [one.summary for one in outcomes if one.state is OutcomeState.WARNING]
     if not warned:
         return outcomes
     return Completed(name=WITH_WARNINGS, message="; ".join(warned)[:1000], data=outcomes)
 
 
-def _tell_changes(config: str, reader: str = "ingestify_position", limit: int = 500, most_readings: int = 20) -> int:
+def _tell_changes(config: str, reader: str | None = None, limit: int = 500, most_readings: int = 20) -> int:
     """Emit an event for each partition that changed since the last run of this flow, whoever changed it.
 
     The position in the event log is kept in a variable of Prefect, after the events were emitted: an event may come
@@ -75,13 +78,16 @@ def _tell_changes(config: str, reader: str = "ingestify_position", limit: int = 
 
     Args:
         config: A config.yaml, or a folder with one.
-        reader: The name of the variable.
+        reader: The name of the variable; None: `ingestify_position_` and the name of the lake. Two lakes need two.
         limit: How many events of the log are read at a time.
         most_readings: How often at the most; the next run goes on.
 
     Returns:
         How many events were emitted.
     """
+    if reader is None:
+        lake = read_settings(find_config_file(config)).main.name or ""
+        reader = f"ingestify_position_{lake}".rstrip("_").replace(".", "-")  # Prefect refuses a dot
     position = Variable.get(reader)
     if position is None:
         Variable.set(reader, str(find_log_end(config)))
