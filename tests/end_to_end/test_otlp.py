@@ -117,6 +117,15 @@ def test_an_exporter_that_is_switched_off_exports_nothing(lake: Path, collector:
     assert not collector.got
 
 
+def test_settings_that_the_sdk_refuses_fail_nothing(lake: Path, collector: Collector) -> None:
+    ran = run(lake, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_MAX_QUEUE_SIZE="-5")
+    assert "3 matches: 3 new" in ran.stdout
+    assert (
+        "traces are not exported, as the SDK refuses the environment's settings: max_queue_size must be" in ran.stderr
+    )
+    assert set(collector.got) == {"/v1/metrics"}
+
+
 def test_an_endpoint_that_is_down_or_does_not_answer_fails_nothing(lake: Path) -> None:
     ran = run(lake, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
     assert "3 matches: 3 new" in ran.stdout

@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from ingestify.masking import mask_text
+
 __all__ = ["FLUSH_SECONDS", "exported", "is_wanted"]
 
 logger = logging.getLogger(__name__)
@@ -46,20 +48,25 @@ def exported() -> Iterator[None]:
     if not wanted or is_wanted() or _is_disabled():
         yield
         return
-    try:
-        shutdowns = [_set_up(signal) for signal in wanted]
-    except ImportError as error:
-        logger.warning(
-            "The environment names an endpoint of OpenTelemetry, but nothing is exported, as %s is not installed: "
-            "pip install 'ingestify[otlp]'",
-            error.name,
-        )
-        yield
-        return
+    shutdowns = [shutdown for signal in wanted if (shutdown := _try_to_set_up(signal)) is not None]
     try:
         yield
     finally:
         _within(FLUSH_SECONDS, shutdowns)
+
+
+def _try_to_set_up(signal: str) -> Callable[[], object] | None:
+    """Do as `_set_up`. If it cannot be done, that is logged, and fails nothing."""
+    try:
+        return _set_up(signal)
+    except ImportError as error:
+        why = f"{error.name} is not installed: pip install 'ingestify[otlp]'"
+    except Exception as error:  # noqa: BLE001 - the edge to the SDK, which refuses some of its variables
+        why = f"the SDK refuses the environment's settings: {mask_text(' '.join(str(error).split()))}"
+    logger.warning(
+        "The environment names an endpoint of OpenTelemetry, but %s are not exported, as %s", signal.lower(), why
+    )
+    return None
 
 
 def _is_exported(signal: str) -> bool:
@@ -68,8 +75,9 @@ def _is_exported(signal: str) -> bool:
     exporter = os.environ.get(f"OTEL_{signal}_EXPORTER") or "otlp"
     if has_endpoint and (exporter not in ("otlp", "none") or protocol not in (None, "", "http/protobuf")):
         logger.warning(
-            "ingestify itself exports by OTLP over HTTP (http/protobuf) only: start it with opentelemetry-instrument "
-            "for another exporter or protocol."
+            "%s are not exported: ingestify itself does that by OTLP over HTTP (http/protobuf) only; start it with "
+            "opentelemetry-instrument for another exporter or protocol.",
+            signal.capitalize(),
         )
         return False
     return has_endpoint and exporter == "otlp"
