@@ -50,7 +50,7 @@ class LakeMetrics:
         self._labels: dict[str, str] = {}
         self._given_file = None if file is None else named_path(file)
         self._given_gateway = None if push_gateway is None else PushGatewaySettings(url=push_gateway)
-        self._file = None if self._given_file is None else MetricsFile(self._given_file, {})
+        self._file = None if self._given_file is None else MetricsFile(self._given_file, None)
         self._gateway = self._given_gateway
 
     def configure(self, settings: Settings | None, folder: Path | None, bucket: str) -> None:

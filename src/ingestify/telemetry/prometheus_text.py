@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ingestify.telemetry.measures import Samples
 from ingestify.telemetry.table import METRICS, Metric
 
-__all__ = ["CONTENT_TYPE", "read_samples", "write_samples"]
+__all__ = ["CONTENT_TYPE", "read_constant", "read_samples", "write_samples"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,19 +46,30 @@ def write_samples(samples: Samples, constant: Mapping[str, str]) -> str:
 def read_samples(text: str) -> Samples:
     """Return the samples of a text that `write_samples` made; lines of others, and constant labels, are left out."""
     samples: dict[tuple[Metric, tuple[str, ...]], float] = {}
-    for line in text.split("\n"):
-        found = _SAMPLE.fullmatch(line)
-        metric = None if found is None else _BY_NAME.get(found[1])
-        if found is None or metric is None:
-            continue
-        named = {key: _read(value) for key, value in _LABEL.findall(found[2] or "")}
+    for metric, named, number in _lines(text):
         try:
-            value = float(found[3])
+            value = float(number)
         except ValueError:
             continue
         if math.isfinite(value) and all(label in named for label in metric.labels):
             samples[metric, tuple(named[label] for label in metric.labels)] = value
     return samples
+
+
+def read_constant(text: str) -> dict[str, str]:
+    """Return the labels that each sample of such a text has."""
+    for metric, named, _ in _lines(text):
+        return {name: value for name, value in named.items() if name not in metric.labels}
+    return {}
+
+
+def _lines(text: str) -> Iterator[tuple[Metric, dict[str, str], str]]:
+    """Iterate over the metric, the labels and the value of each sample, as far as the metric is known."""
+    for line in text.split("\n"):
+        found = _SAMPLE.fullmatch(line)
+        metric = None if found is None else _BY_NAME.get(found[1])
+        if found is not None and metric is not None:
+            yield metric, {key: _read(value) for key, value in _LABEL.findall(found[2] or "")}, found[3]
 
 
 def _number(value: float) -> str:

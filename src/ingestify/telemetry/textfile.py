@@ -12,7 +12,7 @@ from pathlib import Path
 from ingestify.errors import ConfigurationError
 from ingestify.telemetry import table
 from ingestify.telemetry.measures import Samples
-from ingestify.telemetry.prometheus_text import read_samples, write_samples
+from ingestify.telemetry.prometheus_text import read_constant, read_samples, write_samples
 from ingestify.telemetry.table import MOST_VALUES, OTHER, Metric, Scope
 
 __all__ = ["MetricsFile"]
@@ -30,11 +30,11 @@ class MetricsFile:
 
     Args:
         path: The file. Its folder must exist. If it is a link, the file that it leads to is replaced.
-        constant: Labels that each sample has.
+        constant: Labels that each sample has; None: those that the samples of the file have.
         before: What this process has written to the same file so far; None: nothing.
     """
 
-    def __init__(self, path: Path, constant: Mapping[str, str], before: MetricsFile | None = None) -> None:
+    def __init__(self, path: Path, constant: Mapping[str, str] | None, before: MetricsFile | None = None) -> None:
         self.path = path
         self._constant = constant
         self._written: Samples = {} if before is None else before._written
@@ -47,7 +47,8 @@ class MetricsFile:
         """
         self._check()
         before = self._read()
-        text = write_samples(_joined(before, samples, self._written), self._constant)
+        constant = read_constant(before) if self._constant is None else self._constant
+        text = write_samples(_joined(read_samples(before), samples, self._written), constant)
         try:
             self._replace(text)
         except OSError as error:
@@ -68,11 +69,11 @@ class MetricsFile:
                 "it is; name another one."
             )
 
-    def _read(self) -> Samples:
+    def _read(self) -> str:
         try:
-            return read_samples(self.path.read_text(encoding="utf-8", errors="replace"))
+            return self.path.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            return {}
+            return ""
 
     def _replace(self, text: str) -> None:
         # The collector reads *.prom only, so it never sees half a file.

@@ -159,6 +159,17 @@ def test_settings_that_are_wrong_are_a_failed_run(lake):
     assert in_file(lake)["ingestify_last_run_state", "FAILED"] == 1
 
 
+def test_settings_that_are_wrong_do_not_change_the_labels_of_the_file(lake):
+    lake.configure("main:", "metrics: {labels: {team: 'a\"b\\c'}}\nmain:\n  name: club")
+    lake("run", "--metrics-file", "m.prom")
+    lake.configure("main:", "main:\n  nonsense: 1")
+    lake("run", "--metrics-file", "m.prom", code=1)
+    labels = r'lake="club",bucket="main",team="a\"b\\c"'
+    lines = [line for line in (lake.folder / "m.prom").read_text().splitlines() if not line.startswith("#")]
+    assert f'ingestify_runs_total{{{labels},state="FAILED"}} 1' in lines
+    assert [line for line in lines if f"{{{labels}" not in line] == []
+
+
 def test_a_run_that_is_interrupted_says_so(lake, monkeypatch):
     def find_datasets(self, *_: object, **__: object):
         raise KeyboardInterrupt
