@@ -16,6 +16,9 @@ __all__ = ["FIELDS", "LogContextFilter", "bound", "log_context", "run_of_thread"
 FIELDS = ("run", "job", "source", "selector", "dataset_type", "dataset", "host")
 """The names that there are, from the whole to its parts."""
 
+_LONGEST = 1000
+"""Characters of a value: each line has all of them, and a provider may have written some."""
+
 _NOTHING: MappingProxyType[str, object] = MappingProxyType({})
 
 _current: contextvars.ContextVar[MappingProxyType[str, object] | dict[str, object]] = contextvars.ContextVar(
@@ -54,10 +57,10 @@ def log_context() -> dict[str, str]:
     Returns:
         Some of `run`, `job`, `source`, `selector`, `dataset_type`, `dataset`, `host`; outside of a run, nothing. `run`
         and `job` are ids, as in a `JobSummary`; `dataset` is the identifier as text; `host` is that of the request that
-        is on its way.
+        is on its way. Long texts are cut.
     """
     found = _current.get()
-    return {name: str(found[name]) for name in FIELDS if name in found and found[name] != ""}
+    return {name: str(found[name])[:_LONGEST] for name in FIELDS if name in found and found[name] != ""}
 
 
 class LogContextFilter(logging.Filter):

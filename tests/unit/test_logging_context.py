@@ -54,6 +54,14 @@ def test_what_is_bound_is_known_until_the_end_of_the_block():
     assert ingestify.log_context() == {}
 
 
+def test_a_long_text_of_a_provider_is_cut(lines):
+    with bound(selector="x" * 1_000_000):
+        logging.getLogger("their").info("inside")
+        assert len(ingestify.log_context()["selector"]) == 1000
+    (line,) = lines("inside")
+    assert len(line["selector"]) == 1000
+
+
 def test_a_record_keeps_the_fields_that_it_came_with(lines):
     with bound(source="s"):
         logging.getLogger("their").info("own", extra={"dataset": "mine", "source": "yours"})

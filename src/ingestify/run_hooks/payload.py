@@ -9,6 +9,7 @@ from ingestify.clock import utc_text
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome, TaskSummary
 from ingestify.domain.run_notice import RunFinished, StaleSelector
+from ingestify.domain.text import storable
 from ingestify.engine.report.report import one_line
 from ingestify.events.payload import Time
 from ingestify.progress.formatting import summary_line
@@ -29,6 +30,9 @@ PAYLOAD_VERSION = 1
 
 MOST_LISTED = 100
 """So many datasets, and so many selectors, are listed; the numbers beside the lists count all."""
+
+_LONGEST = 1000
+"""Characters of a selector's name; the names and identifiers of a report are not longer."""
 
 
 class RunPlanPayload(TypedDict):
@@ -196,7 +200,7 @@ def run_payload(run: RunFinished) -> RunFinishedPayload:
         "error": None if report.error is None else one_line(report.error),
         "began_at": utc_text(run.began_at),
         "ended_at": utc_text(run.ended_at),
-        "duration_seconds": round((run.ended_at - run.began_at).total_seconds(), 6),
+        "duration_seconds": round(report.duration_seconds, 6),
         "narrowed_to": {name: _as_json(value) for name, value in run.narrowed_to.items()},
         "plans": [
             {"source": one.source, "provider": one.provider, "dataset_type": one.dataset_type} for one in run.plans
@@ -208,7 +212,7 @@ def run_payload(run: RunFinished) -> RunFinishedPayload:
         "problem_count": len(problems),
         "selectors": [_selector(job) for job in selectors[:MOST_LISTED]],
         "selector_count": len(selectors),
-        "not_begun": list(report.not_begun[:MOST_LISTED]),
+        "not_begun": [_cut(one) for one in report.not_begun[:MOST_LISTED]],
         "not_begun_count": len(report.not_begun),
         "stale": [_stale(one) for one in run.stale[:MOST_LISTED]],
         "stale_count": len(run.stale),
@@ -227,7 +231,7 @@ def _problem(job: JobSummary, task: TaskSummary, *, has_shrunk: bool) -> Problem
         "source": job.source,
         "provider": job.provider,
         "dataset_type": job.dataset_type,
-        "selector": job.selector_name,
+        "selector": _cut(job.selector_name),
         "dataset_id": task.dataset_id,
         "identifier": task.identifier,
         "name": task.name,
@@ -240,7 +244,7 @@ def _selector(job: JobSummary) -> SelectorPayload:
         "source": job.source,
         "provider": job.provider,
         "dataset_type": job.dataset_type,
-        "selector": job.selector_name,
+        "selector": _cut(job.selector_name),
         "state": job.state.value,
         "error": job.error,
         "missing": job.counters.missing,
@@ -252,9 +256,14 @@ def _stale(one: StaleSelector) -> StalePayload:
     return {
         "source": one.source,
         "dataset_type": one.dataset_type,
-        "selector": one.selector,
+        "selector": _cut(one.selector),
         "last_done_at": None if one.last_done_at is None else utc_text(one.last_done_at),
     }
+
+
+def _cut(text: str) -> str:
+    """Return a text of a provider as it is, if it is not too long: a message has many of them."""
+    return storable(text, _LONGEST)
 
 
 def _as_json(value: object) -> JsonValue:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
+import itertools
 import json
 import logging
 import signal
@@ -18,7 +20,7 @@ from cloudevents.core.bindings import http as cloudevents_http
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from ingestify import ConfigurationError, StopProcessing, get_engine
-from ingestify.clock import monotonic
+from ingestify.clock import monotonic, now, reading
 from ingestify.config.reader import read_settings
 from ingestify.main.configuration import check_config
 from ingestify.run_hooks import payload
@@ -108,6 +110,24 @@ def test_what_a_run_came_to_arrives_with_a_signature(endpoint, content_mode):
     assert "no space at the provider" in problem["error"]
     assert "hunter2" not in endpoint.asked[-1].body.decode()
     assert len(endpoint.asked) == 1
+
+
+def test_long_texts_of_a_provider_are_cut(endpoint):
+    lake = Lake(FunctionSource(some_broken), selectors=[{"competition_id": "x" * 1_000_000}])
+    add_hook(lake, endpoint)
+    lake.engine.load()
+    assert len(endpoint.data["problems"][0]["selector"]) == 1000
+    assert len(endpoint.asked[-1].body) < 10_000
+
+
+def test_a_clock_that_jumps_back_makes_no_negative_duration(endpoint):
+    lake = Lake(FunctionSource(some_broken))
+    add_hook(lake, endpoint)
+    began, reads = now(), itertools.count()
+    with reading(lambda: began - dt.timedelta(seconds=next(reads))):
+        report = lake.engine.load()
+    assert endpoint.data["began_at"] > endpoint.data["ended_at"]
+    assert endpoint.data["duration_seconds"] == round(report.duration_seconds, 6)
 
 
 def test_a_run_that_was_stopped_and_one_that_failed_are_told_of(endpoint):
