@@ -393,6 +393,29 @@ def test_the_component_makes_the_same_of_its_yaml(config):
             assert {one.name for one in made.sensors} == {"ingestify_events", "ingestify_partitions"}
 
 
+def test_two_lakes_are_two_components_of_one_project(config, tmp_path):
+    from dagster.components.testing import create_defs_folder_sandbox
+
+    from ingestify.orchestrators.dagster import IngestifyComponent
+
+    other = tmp_path / "other.yaml"
+    other.write_text(config.read_text().replace("name: club", "name: other"))
+    with create_defs_folder_sandbox() as sandbox:
+        for prefix, path in (("men", config), ("women", other)):
+            sandbox.scaffold_component(
+                component_cls=IngestifyComponent,
+                defs_path=prefix,
+                defs_yaml_contents={
+                    "type": "ingestify.orchestrators.dagster.IngestifyComponent",
+                    "attributes": {"config": str(path), "key_prefix": [prefix], "schedule": "0 5 * * *"},
+                },
+            )
+        with sandbox.build_all_defs() as made:
+            made.get_repository_def().load_all_definitions()
+            assert {one.name for one in made.schedules} == {"men_ingestify_schedule", "women_ingestify_schedule"}
+            assert len({one.name for one in made.sensors}) == 4
+
+
 def test_wrong_settings_are_told_when_the_definitions_are_loaded(config):
     from ingestify import ConfigurationError
     from ingestify.orchestrators.dagster import ingestify_assets

@@ -9,6 +9,7 @@ import dagster as dg
 from ingestify.orchestrators.dagster.lake import ingestify_assets
 from ingestify.orchestrators.dagster.schedule import ingestify_schedule
 from ingestify.orchestrators.dagster.sensors import ingestify_partition_sensor, ingestify_sensor
+from ingestify.orchestrators.dagster.shown import op_name
 from ingestify.orchestrators.dagster.tables import ingestify_table_assets
 
 __all__ = ["IngestifyComponent"]
@@ -22,7 +23,8 @@ class IngestifyComponent(dg.Component, dg.Model, dg.Resolvable):  # type: ignore
         provider: Only this provider; null: all.
         dataset_type: Only this dataset type; null: all.
         partitioned: Whether each selector is a partition.
-        key_prefix: The beginning of the asset keys.
+        key_prefix: The beginning of the asset keys, and of the names of the sensors and the schedule: the component of a
+            second lake needs one.
         group_name: The group of the assets.
         max_retries: How often a run that failed is tried again, if that can help; 0: never.
         retry_delay_seconds: How long it waits before that.
@@ -57,10 +59,18 @@ class IngestifyComponent(dg.Component, dg.Model, dg.Resolvable):  # type: ignore
         assets = [*ingestify_assets(config, **named, **shown)]
         if self.tables:
             assets.append(ingestify_table_assets(config, key_prefix=self.key_prefix, **shown))
-        sensors = [ingestify_sensor(config, **named)] if self.sensor else []
+        # Two lakes of one project have different prefixes, and so their sensors have different names.
+        events, partitions, schedule = (
+            op_name(*self.key_prefix, name)
+            for name in ("ingestify_events", "ingestify_partitions", "ingestify_schedule")
+        )
+        sensors = [ingestify_sensor(config, **named, name=events)] if self.sensor else []
         if self.partitioned:
-            sensors.append(ingestify_partition_sensor(config, **which))
+            sensors.append(ingestify_partition_sensor(config, **which, name=partitions))
         schedules = []
         if self.schedule is not None:
-            schedules.append(ingestify_schedule(config, self.schedule, **named, execution_timezone=self.timezone))
+            timezone = self.timezone
+            schedules.append(
+                ingestify_schedule(config, self.schedule, **named, execution_timezone=timezone, name=schedule)
+            )
         return dg.Definitions(assets=assets, sensors=sensors, schedules=schedules)

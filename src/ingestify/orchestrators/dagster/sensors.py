@@ -97,7 +97,7 @@ def ingestify_sensor(
         )
 
     return dg.SensorDefinition(
-        name=name,
+        name=op_name(name),
         evaluation_fn=evaluate,
         target=target,
         minimum_interval_seconds=minimum_interval_seconds,
