@@ -23,8 +23,8 @@ class IngestifyComponent(dg.Component, dg.Model, dg.Resolvable):  # type: ignore
         provider: Only this provider; null: all.
         dataset_type: Only this dataset type; null: all.
         partitioned: Whether each selector is a partition.
-        key_prefix: The beginning of the asset keys, and of the names of the sensors and the schedule: the component of a
-            second lake needs one.
+        key_prefix: The beginning of the asset keys, and of the names of the sensors and the schedule. The component of
+            a second lake needs one.
         group_name: The group of the assets.
         max_retries: How often a run that failed is tried again, if that can help; 0: never.
         retry_delay_seconds: How long it waits before that.
