@@ -103,5 +103,6 @@ def _summarize(report: QualityReport, console: Console) -> None:
         return
     for one in report.checks:
         numbers = f"{one.passed:,} passed, {one.with_problems:,} with problems, {one.failed:,} failed"
+        numbers += f", {one.without:,} without what it looks at" if one.without else ""
         write_line(f"{one.check:<36} {one.mode:<6}  {numbers}")
     write_line(report.line)

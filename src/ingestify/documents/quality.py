@@ -44,8 +44,9 @@ class CheckTotalsDocument(TypedDict):
     Attributes:
         check: The check's name.
         mode: `reject` or `warn`: what a run does about its problems.
-        datasets: How many datasets it was made of.
+        datasets: How many datasets it is for.
         passed: In how many it found nothing.
+        without: How many have nothing that it looks at, such as its feed.
         with_problems: In how many it found something.
         failed: Of how many it could not be made.
     """
@@ -54,6 +55,7 @@ class CheckTotalsDocument(TypedDict):
     mode: Literal["reject", "warn"]
     datasets: int
     passed: int
+    without: int
     with_problems: int
     failed: int
 

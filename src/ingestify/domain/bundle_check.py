@@ -222,6 +222,10 @@ class BundleCheck(abc.ABC):
             MissingExtraError: A package is not installed. The run begins, and the check fails each of its datasets.
         """
 
+    def looks_at(self, bundle: Bundle) -> bool:  # noqa: ARG002 - most checks look at every bundle
+        """Return whether a bundle has what it looks at. If not, `engine.check_quality` does not count it as passed."""
+        return True
+
     @abc.abstractmethod
     def find_problems(self, bundle: Bundle) -> Iterable[str]:
         """Return, or yield, the problems of a bundle, each as a sentence for people. None: the files agree.

@@ -175,6 +175,9 @@ class _Documented(BundleCheck):
     def name(self) -> str:
         return self._check.name
 
+    def looks_at(self, bundle: Bundle) -> bool:
+        return self._check.looks_at(bundle)
+
     def find_problems(self, bundle: Bundle) -> Iterable[str]:
         with one_at_a_time:
             frame = self._check.find_frame(bundle)

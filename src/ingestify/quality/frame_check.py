@@ -77,6 +77,10 @@ class FrameCheck(BundleCheck):
         self.load()
         self._transformation  # noqa: B018 - it is imported
 
+    def looks_at(self, bundle: Bundle) -> bool:
+        """Return whether the bundle has the feed, or has to have it."""
+        return self._required or bundle.find_file(self._feed) is not None
+
     @abc.abstractmethod
     def load(self) -> object:
         """Return what it validates with. Called by several threads; it is imported at the first call."""

@@ -44,7 +44,7 @@ def test_a_warning_is_shown_and_the_exit_code_is_0(lake):
     assert (finding["event"], finding["outcome"], finding["problems"]) == ("finding", "warn", ["it is match 10"])
     assert (ended["datasets"], ended["exit_code"]) == (6, 0)
     assert ended["checks"] == [
-        {"check": "NotTen", "mode": "warn", "datasets": 6, "passed": 5, "with_problems": 1, "failed": 0}
+        {"check": "NotTen", "mode": "warn", "datasets": 6, "passed": 5, "without": 0, "with_problems": 1, "failed": 0}
     ]
 
 

@@ -19,7 +19,7 @@ from ingestify.domain.html_table import html_table
 from ingestify.engine.bundle.check_calls import CheckCalls, CheckHangs
 from ingestify.engine.ingest.stored_bundle import StoredBundle
 from ingestify.engine.report.report import one_line
-from ingestify.errors import FatalError, IngestifyError, MissingExtraError, StopProcessing
+from ingestify.errors import FatalError, MissingExtraError, StopProcessing
 from ingestify.progress.formatting import counted
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.many_files import ahead
@@ -41,6 +41,7 @@ class QualityFinding:
         more: How many more there are.
         is_cut: Whether there may be more than that, too.
         error: Why the check could not be made; empty: it was.
+        is_without: Whether the dataset has nothing that the check looks at.
     """
 
     dataset: Dataset
@@ -50,6 +51,7 @@ class QualityFinding:
     more: int = 0
     is_cut: bool = False
     error: str = ""
+    is_without: bool = False
 
     @property
     def outcome(self) -> Literal["failed", "reject", "warn"]:
@@ -72,8 +74,9 @@ class CheckTotals:
     Attributes:
         check: The check's name.
         mode: `reject` or `warn`.
-        datasets: How many datasets it was made of.
+        datasets: How many datasets it is for.
         passed: In how many it found nothing.
+        without: How many have nothing that it looks at, such as its feed.
         failed: Of how many it could not be made.
     """
 
@@ -81,12 +84,13 @@ class CheckTotals:
     mode: Literal["reject", "warn"]
     datasets: int = 0
     passed: int = 0
+    without: int = 0
     failed: int = 0
 
     @property
     def with_problems(self) -> int:
         """In how many datasets it found something."""
-        return self.datasets - self.passed - self.failed
+        return self.datasets - self.passed - self.without - self.failed
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -240,13 +244,16 @@ class _Checking:
         for check in checks:
             empty = QualityFinding(dataset, check.name, check.mode)
             try:
+                if not check.looks_at(bundle):
+                    found.append(dataclasses.replace(empty, is_without=True))
+                    continue
                 result = self._calls.find_problems(check, bundle, self._stop)
                 found.append(
                     dataclasses.replace(empty, problems=result.problems, more=result.more, is_cut=result.is_cut)
                 )
             except (StopProcessing, FatalError):
                 raise
-            except IngestifyError as error:
+            except Exception as error:
                 if self._stop.is_set():
                     raise
                 found.append(dataclasses.replace(empty, error=one_line(error)))
@@ -258,11 +265,15 @@ class _Checking:
 
     def count(self, results: Sequence[QualityFinding]) -> Iterator[QualityFinding]:
         """Count what was found in a dataset. Yields what is not empty."""
-        self.datasets += 1
+        if all(one.is_without for one in results):
+            self.unchecked += 1
+        else:
+            self.datasets += 1
         for one in results:
             totals = self.totals.setdefault((one.check, one.mode), CheckTotals(one.check, one.mode))
             totals.datasets += 1
             totals.failed += bool(one.error)
-            totals.passed += not one.sentences
+            totals.without += one.is_without
+            totals.passed += not (one.sentences or one.is_without)
             if one.sentences:
                 yield one

@@ -13,6 +13,7 @@ import pytest
 from ingestify import BundleCheck
 from ingestify.checks.drift import Drift
 from ingestify.errors import MissingExtraError, StopProcessing
+from ingestify.quality import FrameCheck
 from tests.support.lake_in_memory import FunctionSource, Lake, match
 
 
@@ -144,6 +145,43 @@ def test_what_is_left_out_beside_another_check_is_named(lake: Lake):
     with_checks(lake, Drift(), Calling(lambda bundle: ()))
     report = lake.engine.check_quality(match_id=1)
     assert report.line == "1 dataset checked: 1 without problems; not made: Drift, as there are no new files"
+
+
+class OfFeed(FrameCheck):
+    """Finds nothing in any frame."""
+
+    package, extra, what = "msgspec", "none", "nothing"
+
+    def load(self):
+        return None
+
+    def read_frame(self, file, records, encoding):
+        return file.json()
+
+    def validate(self, frame):
+        return ()
+
+
+def test_a_dataset_without_the_feed_of_a_check_has_not_passed_it(lake: Lake):
+    with_checks(lake, OfFeed("evnts", None))
+    report = lake.engine.check_quality()
+    (totals,) = report.checks
+    assert (totals.datasets, totals.passed, totals.without, totals.with_problems) == (40, 0, 40, 0)
+    assert (report.datasets, report.unchecked) == (0, 40)
+    with_checks(lake, OfFeed("events", None), OfFeed("evnts", None, required=True))
+    report = lake.engine.check_quality(match_id=1)
+    assert [(one.passed, one.without, one.with_problems) for one in report.checks] == [(1, 0, 0), (0, 0, 1)]
+    assert (report.datasets, report.unchecked) == (1, 0)
+
+
+def test_a_check_that_cannot_say_what_it_looks_at_fails(lake: Lake):
+    class Lost(Calling):
+        def looks_at(self, bundle):
+            raise KeyError("feed")
+
+    with_checks(lake, Lost(odd))
+    (finding,) = lake.engine.check_quality(match_id=1).findings
+    assert (finding.outcome, finding.error) == ("failed", "KeyError: 'feed'")
 
 
 def test_a_check_can_stop_it(lake: Lake):
