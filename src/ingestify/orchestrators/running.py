@@ -187,7 +187,7 @@ def run_lake(
         KeyboardInterrupt: It was interrupted. Finished datasets are kept.
     """
     try:
-        filters = parse_partition_key(selector) if isinstance(selector, str) else dict(selector or {})
+        filters = _filters_of(selector)
         chosen = [
             one
             for one in lake_assets(config)
@@ -216,6 +216,24 @@ def run_lake(
         raise
     except IngestifyError as error:
         raise RunFailed(one_line(error), may_help=may_help(error)) from error
+
+
+def _filters_of(selector: object) -> dict[str, object]:
+    """Return the filters of a selector: it may come from a template or a form, and have any type.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if isinstance(selector, str):
+        return {**parse_partition_key(selector)}
+    if selector is None:
+        return {}
+    if not isinstance(selector, Mapping) or not all(isinstance(key, str) for key in selector):
+        raise ConfigurationError(
+            f"selector: {selector!r:.200} is no selector: write filters, such as season_id: 90, or a partition key, "
+            "such as competition_id=11/season_id=90."
+        )
+    return dict(selector)
 
 
 def _outcome(

@@ -124,6 +124,13 @@ def test_what_no_plan_can_have_cannot_be_helped_by_a_retry(config, wanted):
     assert not failed.value.may_help
 
 
+@pytest.mark.parametrize("selector", [28, ["season_id=28"], {28: 1}, "28", ""])
+def test_what_is_no_selector_cannot_be_helped_by_a_retry(config, selector):
+    with pytest.raises(RunFailed, match=r"is no (selector|partition key)") as failed:
+        run_lake(config, selector=selector)
+    assert not failed.value.may_help
+
+
 def test_a_deadline_is_helped_by_a_retry_which_goes_on(config, provider):
     with pytest.raises(RunFailed) as failed:
         run_lake(config, deadline=dt.timedelta(microseconds=1))
