@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import BundleCheck, DatasetResource, IngestifyError, StopProcessing, get_dev_engine
+from ingestify import BundleCheck, ConfigurationError, DatasetResource, IngestifyError, StopProcessing, get_dev_engine
 from ingestify.errors import MissingExtraError
 from ingestify.fetch.current_context import current_client
 from tests.support.lake_in_memory import FunctionSource, Lake, hours
@@ -174,6 +174,42 @@ def test_an_error_that_cannot_be_said_is_named_by_its_type(make):
     lake = make(Raises(Unsayable()), Raises(Unsayable(), mode="reject"))
     assert lake.engine.load().totals.quarantined == 1
     assert entries(lake)[0].reasons == ("the check Raises raised Unsayable",)
+
+
+class Unprepared(BundleCheck):
+    """Cannot be prepared."""
+
+    def prepare(self) -> None:
+        raise ValueError("no model")
+
+    def find_problems(self, bundle):
+        return ()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"mode": "warning"}, "The check Doubts has the mode 'warning'; write 'reject' or 'warn'."),
+        ({"time_limit": "5"}, "The check Doubts has the time_limit '5'; write seconds, such as 60.0, or None."),
+        (
+            {"time_limit": float("nan")},
+            "The check Doubts has the time_limit nan; write seconds, such as 60.0, or None.",
+        ),
+        ({"time_limit": 0}, "The check Doubts has the time_limit 0; write seconds, such as 60.0, or None."),
+    ],
+)
+def test_a_class_with_a_wrong_mode_or_limit_is_refused_before_a_run(make, attributes: dict[str, Any], message: str):
+    check = Doubts("odd")
+    vars(check).update(attributes)
+    lake = make(check)
+    with pytest.raises(ConfigurationError) as raised:
+        lake.engine.load()
+    assert str(raised.value) == message
+
+
+def test_a_check_that_cannot_be_prepared_is_named(make):
+    with pytest.raises(ConfigurationError, match="The check Unprepared cannot be prepared: ValueError: no model"):
+        make(Unprepared()).engine.load()
 
 
 class Unspeakable(Exception):

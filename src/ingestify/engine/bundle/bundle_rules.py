@@ -15,7 +15,7 @@ from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.quarantine import QuarantineEntry
 from ingestify.domain.resource import DatasetResource
 from ingestify.domain.source import Source
-from ingestify.engine.bundle.check_calls import CheckCalls
+from ingestify.engine.bundle.check_calls import CheckCalls, prepare_check
 from ingestify.errors import MissingExtraError
 from ingestify.provider_formats.agreement import FormatCheck
 from ingestify.provider_formats.built_in import find_format
@@ -103,7 +103,7 @@ class BundleRules:
             ConfigurationError: Something that the settings name cannot be imported, or a package is missing.
         """
         for check in (*self._installed, *self._checks):
-            check.prepare()
+            prepare_check(check)
 
     def prepare_checks(self, plans: Iterable[IngestionPlan]) -> None:
         """Let the checks of plans import what they need. If a package is missing, the datasets fail, and not the run.
@@ -114,7 +114,7 @@ class BundleRules:
         for plan in plans:
             for check in self.checks_of(plan.source, plan.source.provider, plan.dataset_type):
                 with contextlib.suppress(MissingExtraError):
-                    check.prepare()
+                    prepare_check(check)
 
     def _declared(
         self, source: Source, provider: str, dataset_type: str, feeds: Collection[str]

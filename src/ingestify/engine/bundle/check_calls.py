@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import itertools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -15,9 +16,18 @@ import msgspec
 from ingestify.domain.bundle_check import Bundle, BundleCheck
 from ingestify.engine.report.report import one_line
 from ingestify.engine.workers import RunThread
-from ingestify.errors import FatalError, IntegrityError, LoadError, MissingExtraError, SourceError, StopProcessing
+from ingestify.errors import (
+    ConfigurationError,
+    FatalError,
+    IngestifyError,
+    IntegrityError,
+    LoadError,
+    MissingExtraError,
+    SourceError,
+    StopProcessing,
+)
 
-__all__ = ["MOST_REASONS", "CheckCalls", "CheckHangs", "Found", "as_sentence"]
+__all__ = ["MOST_REASONS", "CheckCalls", "CheckHangs", "Found", "as_sentence", "prepare_check"]
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +131,30 @@ class CheckCalls:
                 f"time_limit of {limit:g} seconds. Find out what the check waits for, or set a higher "
                 f"time_limit"
             )
+
+
+def prepare_check(check: BundleCheck) -> None:
+    """Let a check import what it needs.
+
+    Raises:
+        ConfigurationError: Its class has a wrong mode or time limit, or it cannot be prepared.
+        MissingExtraError: It lacks a package.
+    """
+    mode: Any = check.mode
+    limit: Any = check.time_limit
+    if mode not in ("reject", "warn"):
+        raise ConfigurationError(f"The check {check.name} has the mode {mode!r}; write 'reject' or 'warn'.")
+    is_number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+    if limit is not None and not (is_number and 0 < limit < math.inf):
+        raise ConfigurationError(
+            f"The check {check.name} has the time_limit {limit!r}; write seconds, such as 60.0, or None."
+        )
+    try:
+        check.prepare()
+    except IngestifyError:
+        raise
+    except Exception as error:
+        raise ConfigurationError(f"The check {check.name} cannot be prepared: {one_line(error)}") from error
 
 
 def _call(check: BundleCheck, bundle: Bundle) -> Callable[[], Found]:

@@ -16,7 +16,7 @@ from typing import Literal
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.html_table import html_table
-from ingestify.engine.bundle.check_calls import CheckCalls, CheckHangs
+from ingestify.engine.bundle.check_calls import CheckCalls, CheckHangs, prepare_check
 from ingestify.engine.ingest.stored_bundle import StoredBundle
 from ingestify.engine.report.report import one_line
 from ingestify.errors import FatalError, MissingExtraError, StopProcessing
@@ -232,7 +232,7 @@ class _Checking:
                     checks.append(check)
             for check in checks:
                 with contextlib.suppress(MissingExtraError):  # it fails the dataset
-                    check.prepare()
+                    prepare_check(check)
             if checks and dataset.files:
                 yield functools.partial(self._check, dataset, checks)
             else:

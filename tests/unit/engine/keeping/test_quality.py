@@ -12,7 +12,7 @@ import pytest
 
 from ingestify import BundleCheck
 from ingestify.checks.drift import Drift
-from ingestify.errors import MissingExtraError, StopProcessing
+from ingestify.errors import ConfigurationError, MissingExtraError, StopProcessing
 from ingestify.quality import FrameCheck
 from tests.support.lake_in_memory import FunctionSource, Lake, match
 
@@ -182,6 +182,13 @@ def test_a_check_that_cannot_say_what_it_looks_at_fails(lake: Lake):
     with_checks(lake, Lost(odd))
     (finding,) = lake.engine.check_quality(match_id=1).findings
     assert (finding.outcome, finding.error) == ("failed", "KeyError: 'feed'")
+
+
+def test_a_check_with_a_wrong_mode_is_refused(lake: Lake):
+    with_checks(lake, Calling(odd))
+    lake.source.bundle_checks[0].mode = "warning"
+    with pytest.raises(ConfigurationError, match="The check Calling has the mode 'warning'"):
+        lake.engine.check_quality()
 
 
 def test_a_check_can_stop_it(lake: Lake):
