@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from ingestify.errors import MissingExtraError
 from ingestify.masking import mask_text
 
 __all__ = ["FLUSH_SECONDS", "exported", "is_wanted"]
@@ -59,8 +60,8 @@ def _try_to_set_up(signal: str) -> Callable[[], object] | None:
     """Do as `_set_up`. If it cannot be done, that is logged, and fails nothing."""
     try:
         return _set_up(signal)
-    except ImportError as error:
-        why = f"{error.name} is not installed: pip install 'ingestify[otlp]'"
+    except ImportError:
+        why = str(MissingExtraError("otlp", "that"))
     except Exception as error:  # noqa: BLE001 - the edge to the SDK, which refuses some of its variables
         why = f"the SDK refuses the environment's settings: {mask_text(' '.join(str(error).split()))}"
     logger.warning(

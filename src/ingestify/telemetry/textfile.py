@@ -20,6 +20,9 @@ __all__ = ["MetricsFile"]
 _LARGEST_BYTES = 16 << 20
 """What is larger was never written by this module, whose labels have a bounded number of values."""
 
+_BEGINNING = "# HELP ingestify_"
+"""What each text of metrics has."""
+
 
 class MetricsFile:
     """A file of metrics, which is replaced as a whole. Used by one thread at a time.
@@ -47,6 +50,11 @@ class MetricsFile:
         """
         self._check()
         before = self._read()
+        if before.strip("\0\n") and _BEGINNING not in before:
+            raise ConfigurationError(
+                f"The metrics file {self.path} has something else in it, and stays as it is; name another one, or "
+                "remove it."
+            )
         constant = read_constant(before) if self._constant is None else self._constant
         text = write_samples(_joined(read_samples(before), samples, self._written), constant)
         try:

@@ -60,9 +60,20 @@ def test_what_the_lake_said_stays_while_it_cannot_be_read(tmp_path: Path) -> Non
     assert read_samples(file.path.read_text()) == {(table.LAKE_READABLE, ()): 1}
 
 
-def test_a_file_that_is_no_text_of_ours_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"main: {name: club}\n", b"SQLite format 3\0\xff\xfe{{{\n"])
+def test_a_file_that_is_something_else_stays(tmp_path: Path, content: bytes) -> None:
+    """As when somebody names the config file, or the database of a lake."""
     measures, file = process(tmp_path)
-    file.path.write_bytes(b"\xff\xfe{{{\n\x00")
+    file.path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="has something else in it, and stays as it is"):
+        file.write(measures.samples())
+    assert file.path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 4096, b"# HELP ingestify_runs_total Runs\ningestify_runs_total{\xff"])
+def test_a_file_of_which_a_crash_of_the_machine_left_nothing_is_replaced(tmp_path: Path, content: bytes) -> None:
+    measures, file = process(tmp_path)
+    file.path.write_bytes(content)
     measures.add(table.RUNS, 1, "FAILED")
     file.write(measures.samples())
     assert read_samples(file.path.read_text()) == {(table.RUNS, ("FAILED",)): 1}
