@@ -100,6 +100,8 @@ class RunOutcome:
             it ends after the run.
         last_modified_at: The provider's newest time of what changed; None: it gives none, or nothing changed.
         created_lake: Where the run created the lake; empty: it existed.
+        not_listed: A sentence that names the filters that no source lists, such as a selector that was renamed; empty:
+            there are none, or that is unknown.
     """
 
     run_id: str
@@ -116,11 +118,14 @@ class RunOutcome:
     last_modified_at: dt.datetime | None
     duration_seconds: float
     created_lake: str = ""
+    not_listed: str = ""
 
     @property
     def summary(self) -> str:
-        """One line for people: the counts that are not 0, and the first problem."""
+        """One line for people: the counts that are not 0, what no source lists, and the first problem."""
         counts = ", ".join(f"{name}={count}" for name, count in self.counters.items() if count or name == "discovered")
+        if self.not_listed:
+            counts += f"; {self.not_listed}"
         if not self.problem_count:
             return counts
         more = f" (and {self.problem_count - 1:,} more)" if self.problem_count > 1 else ""
@@ -269,6 +274,7 @@ def _outcome(
         max(moments, default=None),
         report.duration_seconds,
         report.created_lake,
+        report.not_listed,
     )
 
 

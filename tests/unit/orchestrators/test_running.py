@@ -58,6 +58,14 @@ def test_a_partition_key_narrows_it(config, provider):
     assert run_lake(config, selector={"season_id": 28}).counters["new"] == 3
 
 
+def test_a_partition_that_no_plan_has_is_said_in_the_summary(config):
+    outcome = run_lake(config, selector="competition_id=811/season_id=29")
+    assert (outcome.state, outcome.changes) == (OutcomeState.OK, ())
+    assert "season_id=29" in outcome.not_listed
+    assert outcome.not_listed in outcome.summary
+    assert run_lake(config, selector=SEASON_27).not_listed == ""
+
+
 def test_failed_and_quarantined_datasets_are_a_warning_that_names_them(config, provider):
     failing, rejected, *_ = provider.match_ids
     provider.add_fault(Fault(f"events/{failing}.json"))
