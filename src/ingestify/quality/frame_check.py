@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ingestify.domain.bundle_check import Bundle, BundleCheck, BundleFile
-from ingestify.errors import ConfigurationError, MissingExtraError
+from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
 from ingestify.sources.registry import LaterImport
 
 __all__ = ["FrameCheck", "named_row", "shown_text", "shown_value"]
@@ -102,13 +102,25 @@ class FrameCheck(BundleCheck):
             yield f"there is no feed '{self._feed}', which {self.name} needs"
 
     def find_frame(self, bundle: Bundle) -> Any:
-        """Return the frame that is validated; None: the bundle has no such feed."""
+        """Return the frame that is validated; None: the bundle has no such feed.
+
+        Raises:
+            LoadError: The function that transforms the frame returned no frame.
+        """
         file = bundle.find_file(self._feed)
         if file is None:
             return None
         self.prepare()
         frame = self.read_frame(file, *self._how)
-        return frame if self._transformation is None else self._transformation(frame)
+        if self._transformation is None:
+            return frame
+        transformed = self._transformation(frame)
+        if not isinstance(transformed, type(frame)):  # None would be no feed, and of a LazyFrame no row is checked
+            raise LoadError(
+                f"the function that transforms the frame returned {shown_text(type(transformed).__name__)}, and not a "
+                f"DataFrame of the package of what it got"
+            )
+        return transformed
 
     def titled(self, problem: str) -> str:
         """Return a problem as a sentence that begins with the feed."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from ingestify.domain.bundle_check import BundleFile
 from ingestify.quality import FrameCheck
@@ -33,6 +35,13 @@ class Columns(FrameCheck):
 def test_a_subclass_gets_the_frame_and_its_problems_name_the_feed():
     assert reasons_of(Columns("events", ["id", "team"]), without_team) == ()
     assert reasons_of(Columns("events", ["id", "xg"])) == (f"events: no xg in {len(events())} rows",)
+
+
+@pytest.mark.parametrize("transform", [lambda frame: None, lambda frame: frame.lazy(), lambda frame: frame["id"]])
+def test_what_a_transform_returns_is_a_frame(transform: Callable[[Any], Any]):
+    (reason,) = reasons_of(Columns("events", [], transform=transform))
+    assert reason.startswith("Columns of events: the function that transforms the frame returned ")
+    assert reason.endswith("and not a DataFrame of the package of what it got")
 
 
 CONFIG = """
