@@ -372,6 +372,14 @@ def test_only_tables_that_changed_are_materialized_and_failed_datasets_warn(conf
 # ---- the component ---------------------------------------------------------------------------------------------
 
 
+def test_a_key_prefix_may_be_one_text(config):
+    from ingestify.orchestrators.dagster import ingestify_assets, ingestify_table_assets
+
+    (lake,) = ingestify_assets(config, key_prefix="raw")
+    assert lake.keys == {dg.AssetKey(["raw", "statsbomb", "match"])}
+    assert dg.AssetKey(["raw", "tables", "matches"]) in ingestify_table_assets(config, key_prefix="raw").keys
+
+
 def test_the_component_makes_the_same_of_its_yaml(config):
     from dagster.components.testing import create_defs_folder_sandbox
 

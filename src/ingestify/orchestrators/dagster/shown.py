@@ -12,7 +12,7 @@ from ingestify.orchestrators.assets import LakeAsset
 from ingestify.orchestrators.event_log import AssetChange, LogPosition
 from ingestify.orchestrators.running import Problem, RunOutcome
 
-__all__ = ["POSITION", "asset_key", "change_metadata", "op_name", "outcome_metadata", "partitions_of"]
+__all__ = ["POSITION", "asset_key", "change_metadata", "op_name", "outcome_metadata", "partitions_of", "prefix_of"]
 
 POSITION = "ingestify/position"
 """The metadata with the position, `lake/epoch/number`, up to which a materialization tells of the lake's event log."""
@@ -20,9 +20,14 @@ POSITION = "ingestify/position"
 _MOST_ROWS = 20
 
 
+def prefix_of(key_prefix: Sequence[str]) -> list[str]:
+    """Return the parts of a key prefix. A text is one part, as elsewhere in Dagster."""
+    return [key_prefix] if isinstance(key_prefix, str) else [*key_prefix]
+
+
 def asset_key(asset: LakeAsset, key_prefix: Sequence[str] = ()) -> dg.AssetKey:
     """Return the key of an asset: `statsbomb/match`."""
-    return dg.AssetKey([*key_prefix, asset.provider, asset.dataset_type])
+    return dg.AssetKey([*prefix_of(key_prefix), asset.provider, asset.dataset_type])
 
 
 def op_name(*parts: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 
 from ingestify.orchestrators.assets import find_config_file, lake_assets
-from ingestify.orchestrators.dagster.shown import asset_key, op_name
+from ingestify.orchestrators.dagster.shown import asset_key, op_name, prefix_of
 from ingestify.orchestrators.running import RunFailed
 from ingestify.orchestrators.tables import build_tables, table_names
 
@@ -45,7 +45,7 @@ def ingestify_table_assets(
     """
     path = find_config_file(config)
     names = list(table_names(path) if tables is None else tables)
-    keys = {name: dg.AssetKey([*key_prefix, "tables", name]) for name in names}
+    keys = {name: dg.AssetKey([*prefix_of(key_prefix), "tables", name]) for name in names}
     sources = [asset_key(asset, key_prefix) for asset in lake_assets(path)]
 
     def build(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -76,7 +76,7 @@ def ingestify_table_assets(
                 )
 
     return dg.multi_asset(
-        name=op_name(*key_prefix, "ingestify_tables"),
+        name=op_name(*prefix_of(key_prefix), "ingestify_tables"),
         specs=[
             dg.AssetSpec(key, deps=sources, skippable=True, group_name=group_name, kinds={"deltalake"})
             for key in keys.values()
