@@ -223,7 +223,7 @@ def run_lake(
         raise RunFailed(one_line(error), may_help=may_help(error)) from error
 
 
-def _filters_of(selector: object) -> dict[str, object]:
+def _filters_of(selector: object) -> dict[str, Any]:
     """Return the filters of a selector: it may come from a template or a form, and have any type.
 
     Raises:
