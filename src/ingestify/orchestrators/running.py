@@ -7,6 +7,7 @@ import datetime as dt
 import enum
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue
