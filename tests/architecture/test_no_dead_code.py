@@ -22,17 +22,26 @@ FRAMEWORKS = (
     "__getattr__",  # a module's
     "__dir__",
     "__suppress_context__",  # Python prints a traceback by it
+    "address_family",  # socketserver, and the next two
+    "allow_reuse_*",
+    "daemon_threads",
     "asctime",  # logging
     "buffer_text",  # pyexpat
     "build_defs",  # Dagster
     "datefmt",  # logging
+    "default_request_version",  # http.server, and the next three
+    "do_*",
+    "log_message",
+    "send_error",
     "format_commands",  # click
     "get_command",
+    "handle_error",  # socketserver
     "isolation_level",  # sqlite3
     "list_commands",  # click
     "missing_host_key",  # paramiko
     "network_guard",  # a fixture
     "readall",  # io
+    "service_actions",  # socketserver
     "supports_statement_cache",  # SQLAlchemy
     "suppress_ragged_eofs",  # ssl
     "template_fields",  # Airflow

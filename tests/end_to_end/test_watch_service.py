@@ -17,6 +17,9 @@ import pytest
 from ingestify import get_datastore
 from tests.end_to_end.running import ingestify
 from tests.support.waiting import wait_until
+from tests.unit.cli.test_health import fetch
+
+parser = pytest.importorskip("prometheus_client.parser", reason="the extra `test` brings prometheus-client")
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")]
 
@@ -188,6 +191,56 @@ def test_a_watch_publishes_what_changes(project: Path):
         wait_until(lambda: "match 1" in (project / "events.jsonl").read_text(), seconds=60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, errors(project)
+
+
+def test_who_asks_over_http_hears_how_it_is_until_it_has_ended(project: Path):
+    config = project / "config.yaml"
+
+    def address() -> str:
+        line = next((line for line in errors(project).splitlines() if line.startswith("Listening on ")), "")
+        return line.removeprefix("Listening on ")
+
+    def counted(name: str) -> float:
+        families = parser.text_string_to_metric_families(fetch(f"{url}/metrics")[1])
+        return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+    def has_new_settings() -> bool:
+        assert fetch(f"{url}/readyz")[0] == 200, "it is ready all the time"
+        return 'team="a"' in fetch(f"{url}/metrics")[1]
+
+    with watching(project, "--listen", "0") as process:
+        wait_until(address, seconds=60)
+        url = address()
+        assert url.startswith("http://127.0.0.1:")
+        assert fetch(f"{url}/healthz")[0] == 200
+        wait_until(lambda: fetch(f"{url}/readyz")[0] == 200, seconds=60)
+        wait_until(lambda: counted("ingestify_lake_datasets") == 1, seconds=60)
+
+        config.write_text(f"{CONFIG}metrics: {{labels: {{team: a}}}}\n")
+        process.send_signal(signal.SIGHUP)
+        wait_until(has_new_settings, seconds=60)
+        assert counted("ingestify_runs_total") >= 1
+
+        (project / "more").touch()
+        wait_until(lambda: (project / "asked-1").exists(), seconds=60)
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: fetch(f"{url}/readyz")[0] == 503, seconds=60)
+        assert fetch(f"{url}/readyz")[1] == "The watch ends: it completes what it has begun.\n"
+        assert fetch(f"{url}/healthz")[0] == 200
+        assert fetch(f"{url}/metrics")[0] == 200
+        (project / "go").touch()
+        assert process.wait(60) == 0, errors(project)
+        with pytest.raises(ConnectionRefusedError):
+            fetch(f"{url}/healthz")
+
+
+def test_a_port_that_is_in_use_ends_the_watch_before_its_first_look(project: Path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with watching(project, "--listen", f"127.0.0.1:{port}") as process:
+            assert process.wait(60) == 1
+    assert f"Cannot listen on 127.0.0.1:{port}: another program uses this port." in errors(project)
+    assert not (project / "asked-0").exists()
 
 
 def test_a_killed_watch_leaves_its_sign_of_life(project: Path):

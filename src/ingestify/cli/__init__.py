@@ -12,6 +12,7 @@ confirmation        asks before something is removed or moved
 dataset_lookup      finds the datasets that a person names
 run, run_outcome    `run` and `plan`, and what they say at the end
 watch               `watch`; service and service_manager: it as a service
+health, listener    what the service says of itself, and the HTTP server that says it
 progress            shows a run while it goes on
 licence_notice      the terms of a provider's data, shown with its first data
 lake                `list`, `show`, `delete` and `sync-indexes`

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from ingestify.cli.health import Health
 from ingestify.cli.interrupts import two_stage_interrupt
 from ingestify.cli.service_manager import ServiceManager
 from ingestify.engine.engine import IngestionEngine
@@ -34,6 +35,7 @@ class Service:
         on_look: Called after each look, in the thread of the watch.
         open_publishing: Opens the publishers of the settings as they are now; None: nothing is published.
         restore_terminal: Called before the process is left at once.
+        health: Is told which engine is in use, and that the service ends.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Service:
         on_look: Callable[[Looked], None],
         open_publishing: Callable[[], Publishing] | None,
         restore_terminal: Callable[[], None],
+        health: Health,
     ) -> None:
         self._open_engine = open_engine
         self._open_watching = open_watching
         self._on_look = on_look
         self._open_publishing = open_publishing
         self._restore_terminal = restore_terminal
+        self._health = health
         self._manager = ServiceManager.of_environment(os.environ)
         self._watching: Watching | None = None
         self._wants_settings = False
@@ -72,11 +76,13 @@ class Service:
             while engine is not None:
                 engine = self._session(engine)
                 if engine is not None and was_asked.is_set():
+                    self._health.show(None, None)
                     engine.close()
                     break
             self._manager.stopping()
 
     def _stop(self) -> None:
+        self._health.drain()
         if self._watching is not None:
             self._watching.stop()
 
@@ -102,6 +108,7 @@ class Service:
         failed: list[BaseException] = []
         with engine:
             watching = self._watching = self._open_watching(engine)
+            self._health.show(engine, watching)
             thread = threading.Thread(target=self._iterate, args=(watching, failed), name="ingestify-watch")
             thread.start()
             try:
@@ -116,6 +123,7 @@ class Service:
             finally:
                 watching.stop()
                 thread.join()
+                self._health.show(None if failed else following, None)
         if failed:
             if following is not None:
                 following.close()

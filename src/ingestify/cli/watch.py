@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_OK
+from ingestify.cli.logs import write_stderr
 from ingestify.cli.options import (
     NamedLake,
     console_options,
@@ -32,10 +35,23 @@ from ingestify.progress.formatting import counted, counts
 from ingestify.telemetry.otel import exported
 
 if TYPE_CHECKING:
+    from ingestify.cli.health import Health
     from ingestify.engine.engine import IngestionEngine
     from ingestify.main.metrics import LakeMetrics
 
 __all__ = ["watch_command"]
+
+_ADDRESS = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[\w.-]+)?:)?(\d{1,5})", re.ASCII)
+
+
+def _read_address(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    """Return a host and a port. Without a host, nobody on another machine reaches it."""
+    if value is None:
+        return None
+    found = _ADDRESS.fullmatch(value.strip())
+    if found is None or int(found[2]) > 65535:
+        raise click.BadParameter("write an address and a port, such as 127.0.0.1:9464.", context, parameter)
+    return (found[1] or "127.0.0.1").strip("[]"), int(found[2])
 
 
 @click.command("watch")
@@ -53,6 +69,13 @@ __all__ = ["watch_command"]
     help="Meanwhile, pass the events of the lake on to the event_publishers, as 'ingestify publish --follow' does.",
 )
 @metrics_options
+@click.option(
+    "--listen",
+    "address",
+    metavar="[HOST:]PORT",
+    callback=_read_address,
+    help="Answer /metrics, /healthz and /readyz over HTTP, as on 127.0.0.1:9464. Without a HOST: only on this machine.",
+)
 @json_option(
     "JSON Lines on stdout; with --plan, a JSON object for each look.",
     LeftOutLine,
@@ -70,6 +93,7 @@ def watch_command(
     disable_events: bool,
     publishes: bool,
     metrics: LakeMetrics,
+    address: tuple[str, int] | None,
     console: Console,
 ) -> int:
     """Keep the lake up to date until Ctrl-C or SIGTERM.
@@ -85,32 +109,53 @@ def watch_command(
     # The same metrics for each engine: their counters go on if the settings are read again.
     open_engine = functools.partial(lake.open_engine, disable_events=disable_events, metrics=metrics)
     with exported():
-        return _watch(lake, console, open_engine, publishes=publishes, source=source, **filters)
+        return _watch(lake, console, open_engine, publishes=publishes, address=address, source=source, **filters)
 
 
 def _watch(
-    lake: NamedLake, console: Console, open_engine: Callable[[], IngestionEngine], *, publishes: bool, **names: Any
+    lake: NamedLake,
+    console: Console,
+    open_engine: Callable[[], IngestionEngine],
+    *,
+    publishes: bool,
+    address: tuple[str, int] | None,
+    **names: Any,
 ) -> int:
-    from ingestify.cli.service import Service  # heavy, and not for --help
+    from ingestify.cli.health import Health  # heavy, and not for --help
+    from ingestify.cli.service import Service
 
     view = RunView(console)
     if publishes:
         from ingestify.main.configuration import check_publishers
 
         check_publishers(lake.place.config_for("who gets events"))
+    health = Health()
     service = Service(
         open_engine,
         lambda engine: engine.watching(**names, listener=view),
         lambda looked: _tell(looked, view, console),
         (lambda: open_publishing(lake)) if publishes else None,
         view.restore_terminal,
+        health,
     )
     shown = Console(console.quiet or not is_terminal(sys.stderr), console.verbose, console.as_json).show_progress
-    with sparing_memory(), shown(lambda: service.next_text or view.text()):
+    listening = contextlib.nullcontext() if address is None else _listening(address, health, console)
+    with listening, sparing_memory(), shown(lambda: service.next_text or view.text()):
         service.run()
     if view.lost is not None:
         raise view.lost
     return EXIT_OK
+
+
+@contextlib.contextmanager
+def _listening(address: tuple[str, int], health: Health, console: Console) -> Iterator[None]:
+    """Answer over HTTP while the block runs."""
+    from ingestify.cli.listener import Listener  # only where somebody asks
+
+    with Listener(*address, health.answers) as listener:
+        if not console.quiet:
+            write_stderr(f"Listening on {listener.url}")
+        yield
 
 
 def _show_plan(looks: Iterable[Look], console: Console) -> None:

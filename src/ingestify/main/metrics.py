@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
+import threading
 import time
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,8 @@ class LakeMetrics:
         self._given_gateway = None if push_gateway is None else PushGatewaySettings(url=push_gateway)
         self._file = None if self._given_file is None else MetricsFile(self._given_file, None)
         self._gateway = self._given_gateway
+        self._reading = threading.Lock()
+        """Held while the lake is read and the values are taken: a run may end while a monitor asks."""
 
     def configure(self, settings: Settings | None, folder: Path | None, bucket: str) -> None:
         """Take the settings of a config file, in place of those that were taken before.
@@ -115,8 +118,17 @@ class LakeMetrics:
 
     def text(self, store: DatasetStore) -> str:
         """Return all metrics in Prometheus' text format: those of this process, and those of the lake now."""
-        read_lake(store.catalogue, store.bucket, self.measures)
-        return write_samples(self.measures.samples(), self._labels or {"bucket": store.bucket})
+        return write_samples(self._read(store), self._labels or {"bucket": store.bucket})
+
+    def _read(self, store: DatasetStore | None) -> Samples:
+        """Return all values: those of this process, and those of the lake now; None: it could not be opened."""
+        with self._reading:
+            if store is None:
+                self.measures.forget(Scope.LAKE)
+                self.measures.set(table.LAKE_READABLE, 0)
+            else:
+                read_lake(store.catalogue, store.bucket, self.measures)
+            return self.measures.samples()
 
     def deliver(self, store: DatasetStore | None) -> None:
         """Pass the metrics on to where the settings say. What cannot be delivered is logged, and fails nothing.
@@ -132,12 +144,7 @@ class LakeMetrics:
             logger.warning("The metrics were not delivered: %s", error)
 
     def _deliver(self, store: DatasetStore | None) -> None:
-        if store is None:
-            self.measures.forget(Scope.LAKE)
-            self.measures.set(table.LAKE_READABLE, 0)
-        else:
-            read_lake(store.catalogue, store.bucket, self.measures)
-        samples = self.measures.samples()
+        samples = self._read(store)
         if self._instruments is not None:
             self._instruments.set_gauges(samples)
         if self._file is not None:

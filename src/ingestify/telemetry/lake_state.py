@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 from ingestify.clock import now
 from ingestify.domain.ports import Catalogue
@@ -31,11 +32,13 @@ def read_lake(catalogue: Catalogue, bucket: str, measures: Measures) -> bool:
     Returns:
         Whether the catalogue could be read. If not, the metrics of the lake are gone, but for one that says so.
     """
+    was_away = measures.samples().get((table.LAKE_READABLE, ())) == 0
     measures.forget(Scope.LAKE)
     try:
         _read(catalogue, bucket, measures)
     except StoreError as error:
-        logger.warning("The metrics of the lake cannot be read: %s", error)
+        # Once for each time that it is away: a monitor asks each few seconds.
+        logger.log(logging.DEBUG if was_away else logging.WARNING, "The metrics of the lake cannot be read: %s", error)
         measures.forget(Scope.LAKE)
         measures.set(table.LAKE_READABLE, 0)
         return False
