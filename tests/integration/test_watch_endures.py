@@ -13,11 +13,13 @@ import pytest
 import sqlalchemy as sa
 
 from ingestify import IngestionPlan, Schedule, get_engine
+from ingestify.cli.health import Health
 from ingestify.sources.statsbomb_github import StatsBombGithub
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.integration.catalogue.proxy import Proxy
 from tests.integration.catalogue.servers import reach
+from tests.support.passing_time import letting_time_pass
 from tests.support.simulated_time import SimulatedTime, simulated_time
 from tests.support.sizes import sizes
 from tests.support.tcp_relay import TcpRelay
@@ -105,3 +107,28 @@ def test_it_loses_nothing_and_does_not_grow(
         assert report.totals.unchanged == MATCHES
         assert not engine.verify().damages
         assert len(caplog.records) <= 8 * hours, "each outage is told, and not each attempt"
+
+
+def test_while_the_database_is_away_the_watch_is_alive_but_not_ready(
+    tmp_path: Path, database: tuple[str, Proxy], caplog: pytest.LogCaptureFixture
+) -> None:
+    url, proxy = database
+    health = Health()
+    metrics = health.answers["/metrics"]
+    with letting_time_pass() as time, get_engine(metadata_url=url, file_url=f"file://{tmp_path}/files") as engine:
+        engine.add_ingestion_plan(IngestionPlan(StatsBombGithub("statsbomb"), "match"))
+        assert engine.store.create()
+        health.show(engine, engine.watching())
+        assert health.ready().status == 200
+        assert 'ingestify_lake_readable{bucket="main"} 1\n' in metrics().text
+        proxy.go_down()
+        for _ in range(3):
+            time.sleep(10)
+            assert health.ready().text == "The catalogue cannot be read. The log says why."
+            assert 'ingestify_lake_readable{bucket="main"} 0\n' in metrics().text
+            assert health.live().status == 200
+        assert caplog.text.count("The metrics of the lake cannot be read") == 1
+        proxy.come_back()
+        time.sleep(10)
+        assert health.ready().status == 200
+        assert 'ingestify_lake_readable{bucket="main"} 1\n' in metrics().text

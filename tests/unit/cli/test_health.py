@@ -171,16 +171,17 @@ def test_a_client_that_sends_byte_by_byte_is_cut_off():
 
 
 def test_more_clients_than_threads_are_told_to_come_again():
-    go = threading.Event()
+    go, begun = threading.Event(), threading.Semaphore(0)
 
     def wait() -> Answer:
+        begun.release()
         go.wait(60)
         return Answer(200, "a")
 
     with listening({"/a": wait}) as listener, concurrent.futures.ThreadPoolExecutor(8) as pool:
         try:
             waiting = [pool.submit(fetch, f"{listener.url}/a") for _ in range(8)]
-            wait_until(lambda: sum(thread.name.startswith("Thread-") for thread in threading.enumerate()) >= 8)
+            assert all(begun.acquire(timeout=60) for _ in range(8))
             wait_until(lambda: b" 503 Service Unavailable\r\nRetry-After: 10" in answer_or_nothing(listener.url))
         finally:
             go.set()
@@ -202,7 +203,7 @@ def test_an_answer_that_is_being_made_is_sent_before_the_socket_is_closed():
             asked = pool.submit(fetch, f"{listener.url}/a")
             assert began.wait(60)
             idle = socket.create_connection(("127.0.0.1", int(listener.url.rpartition(":")[2])), timeout=60)
-            pool.submit(lambda: (idle.recv(1), go.set()))  # the end cuts the idle one off, and only then go
+            pool.submit(lambda: (received(idle), go.set()))  # the end cuts the idle one off, and only then go
         idle.close()
         assert asked.result(60)[:2] == (200, "a\n")
 
