@@ -27,13 +27,13 @@ if TYPE_CHECKING:
         read_changes,
     )
     from ingestify.orchestrators.partitions import parse_partition_key, partition_key
-    from ingestify.orchestrators.running import OutcomeState, Problem, RunFailed, RunOutcome, run_lake
+    from ingestify.orchestrators.running import LakeRun, OutcomeState, Problem, RunFailed, run_lake
 
 _MODULES = {
     "assets": ("LakeAsset", "lake_assets"),
     "event_log": ("AssetChange", "ChangedDataset", "LogPosition", "LogReading", "find_log_end", "read_changes"),
     "partitions": ("parse_partition_key", "partition_key"),
-    "running": ("OutcomeState", "Problem", "RunFailed", "RunOutcome", "run_lake"),
+    "running": ("OutcomeState", "Problem", "RunFailed", "LakeRun", "run_lake"),
 }
 
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
@@ -42,12 +42,12 @@ __all__ = [
     "AssetChange",
     "ChangedDataset",
     "LakeAsset",
+    "LakeRun",
     "LogPosition",
     "LogReading",
     "OutcomeState",
     "Problem",
     "RunFailed",
-    "RunOutcome",
     "find_log_end",
     "lake_assets",
     "parse_partition_key",

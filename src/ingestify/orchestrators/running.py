@@ -42,7 +42,7 @@ from ingestify.orchestrators.event_log import (
 )
 from ingestify.orchestrators.partitions import parse_partition_key
 
-__all__ = ["OutcomeState", "Problem", "RunFailed", "RunOutcome", "run_lake"]
+__all__ = ["LakeRun", "OutcomeState", "Problem", "RunFailed", "run_lake"]
 
 MOST_PROBLEMS = 50
 """How many problems, and how many bundles in quarantine, an outcome names."""
@@ -87,7 +87,7 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class RunOutcome:
+class LakeRun:
     """What a run did, as far as an orchestrator shows it. It is small whatever the run did, and can be pickled.
 
     Attributes:
@@ -149,7 +149,7 @@ class RunFailed(IngestifyError):
         *,
         may_help: bool,
         retry_at: dt.datetime | None = None,
-        outcome: RunOutcome | None = None,
+        outcome: LakeRun | None = None,
     ) -> None:
         super().__init__(message)
         self.may_help = may_help
@@ -169,7 +169,7 @@ def run_lake(
     ignore_waits: bool = False,
     refetch: bool = False,
     since: LogPosition | None = None,
-) -> RunOutcome:
+) -> LakeRun:
     """Open the lake, bring it up to date as `ingestify run` does, and close it.
 
     It opens everything itself, so an orchestrator passes only the path to its worker. A retry asks the provider only
@@ -250,7 +250,7 @@ def _outcome(
     provider: str | None,
     dataset_type: str | None,
     filters: Mapping[str, object],
-) -> RunOutcome:
+) -> LakeRun:
     catalogue = engine.store.catalogue
     after = log_end(catalogue)
     events = read_log(catalogue, find_start(catalogue, before, after), after.position)
@@ -260,7 +260,7 @@ def _outcome(
     problems = list(_iter_problems(report))
     waiting = _find_waiting(engine, provider, dataset_type, filters)
     moments = [one.last_modified_at for one in changes if one.last_modified_at is not None]
-    return RunOutcome(
+    return LakeRun(
         report.run_id,
         OutcomeState.WARNING if any(one.kind != WARNED for one in problems) else OutcomeState.OK,
         report.totals.as_dict(),
@@ -324,7 +324,7 @@ def _problem(kind: str, job: JobSummary, task: TaskSummary | None, reason: str) 
 # ---- failures ----------------------------------------------------------------------------------------------
 
 
-def _raise_if_failed(report: RunReport, outcome: RunOutcome, catalogue: Catalogue) -> None:
+def _raise_if_failed(report: RunReport, outcome: LakeRun, catalogue: Catalogue) -> None:
     """Raise `RunFailed` for a run that failed, was stopped, or did nothing as others held it up.
 
     Raises:

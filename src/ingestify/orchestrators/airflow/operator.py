@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
 
     from ingestify.orchestrators.event_log import AssetChange, LogPosition
-    from ingestify.orchestrators.running import RunOutcome
+    from ingestify.orchestrators.running import LakeRun
 
 __all__ = ["IngestifyRunOperator"]
 
@@ -135,7 +135,7 @@ class IngestifyRunOperator(BaseOperator):  # type: ignore[misc] # airflow is not
         if self._is_running:
             raise KeyboardInterrupt
 
-    def _run(self, announced: _Announced) -> RunOutcome:
+    def _run(self, announced: _Announced) -> LakeRun:
         from ingestify.orchestrators.running import RunFailed, run_lake  # it takes a second, and only a worker needs it
 
         self._is_running = True
@@ -232,7 +232,7 @@ class _Announced:
             one.set(self._key, {"dag_run": self._dag_run, "since": self._since, "until": str(position)})
 
 
-def _document(outcome: RunOutcome, changes: Sequence[AssetChange]) -> dict[str, Any]:
+def _document(outcome: LakeRun, changes: Sequence[AssetChange]) -> dict[str, Any]:
     """Return what Airflow shows of a run, in JSON values. It is small whatever the run did."""
     moment = outcome.last_modified_at
     return {

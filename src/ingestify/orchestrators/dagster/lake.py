@@ -19,7 +19,7 @@ from ingestify.orchestrators.dagster.shown import (
     problems_table,
     quarantine_table,
 )
-from ingestify.orchestrators.running import WARNED, RunFailed, RunOutcome, run_lake
+from ingestify.orchestrators.running import WARNED, LakeRun, RunFailed, run_lake
 
 __all__ = ["ingestify_assets"]
 
@@ -130,7 +130,7 @@ def _definition(
     )(run)
 
 
-def _results(key: dg.AssetKey, asset: LakeAsset, partition: str | None, outcome: RunOutcome) -> Iterator[Any]:
+def _results(key: dg.AssetKey, asset: LakeAsset, partition: str | None, outcome: LakeRun) -> Iterator[Any]:
     of_partition = {} if partition is None else {"ingestify/partition": partition}
     if outcome.changes:
         last = max((one.log_position for one in outcome.changes), key=lambda one: one.position)

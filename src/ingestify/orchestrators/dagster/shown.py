@@ -10,7 +10,7 @@ import dagster as dg
 
 from ingestify.orchestrators.assets import LakeAsset
 from ingestify.orchestrators.event_log import AssetChange, LogPosition
-from ingestify.orchestrators.running import Problem, RunOutcome
+from ingestify.orchestrators.running import LakeRun, Problem
 
 __all__ = ["POSITION", "asset_key", "change_metadata", "op_name", "outcome_metadata", "partitions_of", "prefix_of"]
 
@@ -72,7 +72,7 @@ def change_metadata(changes: Iterable[AssetChange], reached: LogPosition) -> dic
     return metadata
 
 
-def outcome_metadata(outcome: RunOutcome, terms: Mapping[str, str]) -> dict[str, Any]:
+def outcome_metadata(outcome: LakeRun, terms: Mapping[str, str]) -> dict[str, Any]:
     """Return the metadata of a run: its id, its counters, and the terms of the data."""
     return {
         "ingestify/run_id": outcome.run_id,
@@ -88,7 +88,7 @@ def problems_table(problems: Sequence[Problem], count: int) -> Any:
     return dg.MetadataValue.md(_table(("what", "dataset", "why"), rows, count))
 
 
-def quarantine_table(outcome: RunOutcome) -> Any:
+def quarantine_table(outcome: LakeRun) -> Any:
     """Return the bundles in quarantine as a table."""
     rows = [(one.entry_id, one.name, "; ".join(one.reasons)) for one in outcome.quarantined[:_MOST_ROWS]]
     return dg.MetadataValue.md(_table(("entry", "dataset", "why"), rows, outcome.quarantined_count))

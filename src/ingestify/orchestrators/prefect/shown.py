@@ -12,7 +12,7 @@ from prefect.events import emit_event
 from ingestify.domain.asset_uri import asset_uri
 from ingestify.orchestrators.assets import LakeAsset, lake_assets
 from ingestify.orchestrators.event_log import AssetChange, LogPosition
-from ingestify.orchestrators.running import RunOutcome
+from ingestify.orchestrators.running import LakeRun
 
 __all__ = ["CHANGED", "QUARANTINED", "emit_changes", "emit_quarantined", "show_outcome"]
 
@@ -26,7 +26,7 @@ RUN_ARTIFACT = "ingestify-run"
 PROBLEMS_ARTIFACT = "ingestify-problems"
 
 
-def show_outcome(outcome: RunOutcome) -> None:
+def show_outcome(outcome: LakeRun) -> None:
     """Make the table artifacts of a run: `ingestify-run` of what changed, and `ingestify-problems` if there are any.
 
     Call it in a task or a flow.
@@ -74,7 +74,7 @@ def emit_changes(config: str | Path | None, changes: Iterable[AssetChange], posi
 
     Args:
         config: The config.yaml of the lake.
-        changes: What changed, of a `RunOutcome` or of `read_changes`.
+        changes: What changed, of a `LakeRun` or of `read_changes`.
         position: The position in the event log up to which they were read.
 
     Returns:
@@ -112,7 +112,7 @@ def emit_changes(config: str | Path | None, changes: Iterable[AssetChange], posi
     return emitted
 
 
-def emit_quarantined(config: str | Path | None, outcome: RunOutcome) -> None:
+def emit_quarantined(config: str | Path | None, outcome: LakeRun) -> None:
     """Emit an event `ingestify.quarantined` for each asset with a bundle that a run found to be in quarantine."""
     by_asset: dict[str, list[str]] = {}
     for problem in outcome.problems:

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.states import Completed
 
 from ingestify.orchestrators.prefect.shown import emit_changes, emit_quarantined, show_outcome
-from ingestify.orchestrators.running import OutcomeState, RunFailed, RunOutcome, run_lake
+from ingestify.orchestrators.running import LakeRun, OutcomeState, RunFailed, run_lake
 
 __all__ = ["WITH_WARNINGS", "ingestify_run"]
 
@@ -50,7 +50,7 @@ def _run(
         emit: Whether the changes become events.
 
     Returns:
-        A `RunOutcome`, to the caller of the task.
+        A `LakeRun`, to the caller of the task.
 
     Raises:
         RunFailed: The run did not do its work.
@@ -76,7 +76,7 @@ def _run(
     return Completed(name=WITH_WARNINGS, message=outcome.summary, data=outcome)
 
 
-def _show(config: str, outcome: RunOutcome, emit: bool) -> None:
+def _show(config: str, outcome: LakeRun, emit: bool) -> None:
     logger = get_run_logger()
     for problem in outcome.problems:
         logger.warning("%s", problem)
