@@ -34,6 +34,9 @@ BUSY_TIMEOUT_SECONDS = 60.0
 _SLICE_SECONDS = 0.05
 """How long SQLite itself waits. Nothing can end that wait, not even Ctrl-C, which Python handles after it."""
 
+_CURSORS = "ingestify_cursors"
+"""The key of a connection's results in its `info`."""
+
 _INCREMENTAL = 2
 _MOST_PAGES = 10_000
 """How many pages of 4 kB one transaction gives back."""
@@ -105,6 +108,8 @@ class SqliteConnector(Connector):
         if self._reader is not None:
             self._reader.listen(engine)
         sa.event.listen(engine, "connect", _prepare_connection)
+        sa.event.listen(engine, "after_cursor_execute", _note_cursor)
+        sa.event.listen(engine, "checkin", _close_cursors)
         return engine
 
     def prepare(self, engine: sa.Engine) -> None:
@@ -206,6 +211,23 @@ def _prepare_connection(connection: Any, _record: object) -> None:
     # The log is moved into the file when it has 16 MB, four times the default.
     cursor.execute("PRAGMA wal_autocheckpoint = 4000")
     cursor.close()
+
+
+def _note_cursor(connection: sa.Connection, cursor: Any, *_: object) -> None:
+    if cursor.description is not None:  # it has rows
+        connection.info.setdefault(_CURSORS, []).append(weakref.ref(cursor))
+
+
+def _close_cursors(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+    """Close the results that outlive their transaction, as the traceback of an error that is kept may hold one.
+
+    With an unread result, SQLite goes on with the moment that it was read at: every later transaction of this
+    connection would read the lake as it was then, and could not write.
+    """
+    for reference in record.info.pop(_CURSORS, ()):
+        cursor = reference()
+        if cursor is not None:
+            cursor.close()
 
 
 class SqliteDialect(Dialect):

@@ -51,6 +51,24 @@ def test_all_that_is_read_in_one_call_is_of_one_moment(database: Database) -> No
         assert reader.exec_driver_sql("SELECT count(*) FROM t").scalar() == 1
 
 
+def test_a_result_that_is_kept_unread_keeps_no_later_reader_in_the_past(path: Path) -> None:
+    """As the traceback of an error may keep it: its connection went on with the moment that it was read at."""
+    database = Database.open(f"sqlite:///{path}?timeout=1")
+    with database.write("make") as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+        connection.exec_driver_sql("INSERT INTO t VALUES (1), (2), (3)")
+    with database.read("look") as connection:
+        kept = connection.exec_driver_sql("SELECT x FROM t")
+        assert kept.fetchone() == (1,)
+    for number in range(4, 8):
+        with database.read("look") as _another, database.write("add") as connection:
+            connection.exec_driver_sql(f"INSERT INTO t VALUES ({number})")
+        for _ in range(2):
+            with database.read("look") as connection:
+                assert connection.exec_driver_sql("SELECT count(*) FROM t").scalar() == number
+    database.close()
+
+
 def test_what_fails_leaves_nothing_not_even_a_table(database: Database) -> None:
     def make_and_fail() -> None:
         with database.write("make") as connection:
