@@ -227,7 +227,8 @@ def _close_cursors(_connection: object, record: sa.pool.ConnectionPoolEntry) -> 
     for reference in record.info.pop(_CURSORS, ()):
         cursor = reference()
         if cursor is not None:
-            cursor.close()
+            with contextlib.suppress(sqlite3.ProgrammingError):  # its connection was closed
+                cursor.close()
 
 
 class SqliteDialect(Dialect):
