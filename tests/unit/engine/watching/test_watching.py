@@ -15,6 +15,7 @@ from ingestify import ConfigurationError, Schedule, Selector, SourceError, Store
 from ingestify.domain.plan import Job
 from ingestify.domain.run import JobHolder
 from ingestify.domain.subscriber import Subscriber
+from ingestify.engine.watching import watching
 from ingestify.engine.watching.watching import Looked
 from ingestify.store.process import this_process
 from tests.support.lake_in_memory import FunctionSource, Lake, match
@@ -53,6 +54,12 @@ def begins(looked: list[Looked]) -> list[str]:
     return [f"{one.looks[0].due.at:%d %H:%M}" for one in looked]
 
 
+@pytest.fixture
+def seldom_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks the watch does not wake each minute, for clocks that jump: here none does."""
+    monkeypatch.setattr(watching, "_LONGEST_SLEEP", 3600.0)
+
+
 def test_the_first_look_is_at_once_and_the_next_at_the_kick_off(make_lake, time):
     lake = make_lake(lambda competition_id: [played(competition_id)])
     looked = looks_until(lake, KICK_OFF + 2 * MINUTE + dt.timedelta(seconds=30), time)
@@ -73,6 +80,7 @@ def test_only_the_selectors_that_are_due_are_asked_for(make_lake, time):
     assert asked == [1, 1, 2, 2, 3], "all of them once, and the two that are played once more"
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_a_new_selector_comes_with_the_next_look_at_the_whole_plan(make_lake, time):
     lake = make_lake(lambda competition_id: [played(competition_id, MORNING - 400 * 24 * HOUR)])
     time.at(MORNING + HOUR, lambda: lake.source.selectors.append({"competition_id": 2}))
@@ -99,6 +107,7 @@ def test_a_run_of_another_process_counts_as_a_look(make_lake, time):
     assert after.due.at - before.due.at > 15 * MINUTE
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_a_plan_without_kick_offs_is_looked_at_once_a_day_and_says_so(make_lake, time):
     lake = make_lake(lambda competition_id: [match(1)])
     assert begins(looks_until(lake, MORNING + 49 * HOUR, time)) == ["24 09:00", "25 09:00", "26 09:00"]
