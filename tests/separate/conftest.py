@@ -6,9 +6,12 @@ the folders are skipped, and nothing in them is imported, not even their conftes
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -60,3 +63,23 @@ def example(tmp_path: Path, provider: Simulator) -> Callable[[str], Path]:
         return folder
 
     return copy
+
+
+@pytest.fixture
+def load_module() -> Iterator[Callable[[Path], ModuleType]]:
+    """Imports a module of an example from its file. It is forgotten after the test."""
+    names: list[str] = []
+
+    def load(path: Path) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"{path.stem}_of_the_example", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        names.append(spec.name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    for name in names:
+        del sys.modules[name]

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -21,19 +18,9 @@ def config(example) -> Path:
 
 
 @pytest.fixture
-def definitions(config: Path) -> Iterator[ModuleType]:
+def definitions(config: Path, load_module) -> ModuleType:
     """The module of the example."""
-    path = config.parent / "definitions.py"
-    spec = importlib.util.spec_from_file_location("definitions_of_the_example", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        del sys.modules[spec.name]
+    return load_module(config.parent / "definitions.py")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -37,15 +35,5 @@ def config(example) -> Path:
 
 
 @pytest.fixture
-def example_module(config: Path) -> Iterator[ModuleType]:
-    path = config.parent / "flow.py"
-    spec = importlib.util.spec_from_file_location("flow_of_the_example", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        del sys.modules[spec.name]
+def example_module(config: Path, load_module) -> ModuleType:
+    return load_module(config.parent / "flow.py")
