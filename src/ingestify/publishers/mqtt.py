@@ -121,18 +121,22 @@ class Mqtt(Publisher):
         reasons: dict[str, int] = {}
         refused: dict[str, str] = {}
         waiting = list(messages)
+        most = self._max_in_flight
         try:
             while waiting:
                 try:
-                    refused |= self._send(self._connected(end), waiting, reasons, end)
+                    refused |= self._send(self._connected(end, reasons), waiting, most, reasons, end)
                 except _Lost as lost:
                     self._drop()
-                    self._check(waiting, reasons)
-                    if all(reasons.get(message.id) not in _REFUSED for message in waiting):
-                        text = f"MQTT at {mask_url(self._url)}: {lost}."
-                        raise self._failure(text, lost.reason, reasons) from lost
-                    # Mosquitto 2.0 ends the connection after it refused a message: the others are sent again.
-                    refused |= self._check(waiting, reasons)
+                    new = self._check(waiting, reasons)
+                    refused |= new
+                    if not new:
+                        if most == 1 or lost.reason or monotonic() >= end:
+                            text = f"MQTT at {mask_url(self._url)}: {lost}."
+                            raise self._failure(text, lost.reason, reasons) from lost
+                        most = 1
+                    # Mosquitto 2.0 ends the connection after it refused a message: the others are sent again. While
+                    # more of them are on their way, its answer can be lost, so then they are sent one by one.
                     waiting = [message for message in waiting if message.id not in reasons]
                 else:
                     refused |= self._check(waiting, reasons)
@@ -156,11 +160,14 @@ class Mqtt(Publisher):
 
     # ---- connecting ------------------------------------------------------------------------------------
 
-    def _connected(self, end: float) -> _Connection:
+    def _connected(self, end: float, reasons: dict[str, int]) -> _Connection:
         if self._connection is not None and not self._connection.is_open:
             self._drop()
         if self._connection is None:
-            self._connection = self._connect(end)
+            try:
+                self._connection = self._connect(end)
+            except PublishUnavailable as error:
+                raise PublishUnavailable(str(error), acknowledged=self._acknowledged(reasons)) from error
         return self._connection
 
     def _connect(self, end: float) -> _Connection:
@@ -208,7 +215,7 @@ class Mqtt(Publisher):
     # ---- sending ---------------------------------------------------------------------------------------
 
     def _send(
-        self, connection: _Connection, messages: Sequence[Message], reasons: dict[str, int], end: float
+        self, connection: _Connection, messages: Sequence[Message], most: int, reasons: dict[str, int], end: float
     ) -> dict[str, str]:
         """Send messages, and note the reason code of each. Returns those that are too large, each with why."""
         refused = {}
@@ -222,22 +229,22 @@ class Mqtt(Publisher):
                 )
             else:
                 packets.append((message.id, packet))
-        self._exchange(connection, packets, reasons, end)
+        self._exchange(connection, packets, min(most, connection.receive_maximum), reasons, end)
         return refused
 
     def _exchange(
         self,
         connection: _Connection,
         packets: Sequence[tuple[str, tuple[str, bytes, Any]]],
+        most: int,
         reasons: dict[str, int],
         end: float,
     ) -> None:
-        """Send packets, never more than may be in flight, and note what comes back.
+        """Send packets, never more than `most` without an answer, and note what comes back.
 
         Raises:
             _Lost: The connection broke. What came back before is noted.
         """
-        most = min(self._max_in_flight, connection.receive_maximum)
         in_flight: dict[int, str] = {}
         is_broken = False
         for message_id, packet in packets:

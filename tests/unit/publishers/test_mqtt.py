@@ -97,6 +97,29 @@ def test_a_refused_message_after_which_the_connection_ends_is_refused_alone():
     assert list(raised.value.refused) == [two.id]
 
 
+def test_a_refusal_that_is_lost_with_its_connection_is_found_one_by_one():
+    """Mosquitto ends the connection after a refusal; what else was on its way resets it, so its answer can be lost."""
+    one, two, three = make_messages(3)
+    most = []
+    with serving(pubacks=[None, 0, 0x95, 0], most_in_flight=most) as port:
+        publisher = Mqtt(f"mqtt://127.0.0.1:{port}", "football", timeout=5)
+        with pytest.raises(MessagesRefused) as raised:
+            publisher.publish([one, two, three])
+        publisher.close()
+    assert list(raised.value.refused) == [two.id]
+    assert most == [3, 1, 1, 1]
+
+
+def test_a_connection_that_is_lost_again_and_again_is_an_error():
+    one, two, three = make_messages(3)
+    with serving(pubacks=[None, 0, None, None]) as port:
+        publisher = Mqtt(f"mqtt://127.0.0.1:{port}", "football", timeout=5)
+        with pytest.raises(PublishUnavailable, match="the connection was lost") as raised:
+            publisher.publish([one, two, three])
+        publisher.close()
+    assert raised.value.acknowledged == {one.id}
+
+
 @pytest.mark.parametrize(
     ("reason", "error", "message"),
     [
