@@ -47,6 +47,7 @@ COMMANDS = {
     "quarantine": ("ingestify.cli.quarantine", "Show what failed its checks, and decide about it."),
     "events": ("ingestify.cli.events", "Show the event log and its readers, and move a reader."),
     "publish": ("ingestify.cli.publish", "Pass the events of the lake on to other systems."),
+    "web": ("ingestify.cli.web", "Show the lake in a browser."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
     "metrics": ("ingestify.cli.metrics", "Show the metrics of the lake, for Prometheus."),
     "sources": ("ingestify.cli.sources", "List the sources and what their providers have; try one out."),

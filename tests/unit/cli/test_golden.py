@@ -63,6 +63,7 @@ USES = {
         "sql 'select * from nothing'",
         "sql 'drop table matches'",
     ],
+    "web": ["web --host 192.0.2.1"],
     "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],
     "quality": ["run -q", "quality", "quality match_id=10 --json", "quality match_id=11", "quality --docs pages"],

@@ -1,0 +1,12 @@
+"""The pages, a module each. Their order here is that of the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingestify.web.page import Action, Attachment, Page
+from ingestify.web.pages import home
+
+__all__ = ["ROUTES"]
+
+ROUTES: Sequence[Page | Action | Attachment] = (home.PAGE,)
