@@ -23,6 +23,7 @@ from ingestify.catalogue.jobs.host_waits import HostWaits
 from ingestify.catalogue.jobs.job_log import JobLog
 from ingestify.catalogue.jobs.leases import Leases
 from ingestify.catalogue.jobs.locks import make_job_locks
+from ingestify.catalogue.jobs.request_budgets import RequestBudgets
 from ingestify.catalogue.jobs.retention import HistoryRetention
 from ingestify.catalogue.jobs.selector_syncs import SelectorSyncs
 from ingestify.catalogue.jobs.watch_marks import WatchMarks
@@ -72,6 +73,7 @@ class SqlCatalogue(Catalogue):
         self.jobs = JobLog(database, tables, selector_syncs)
         self.indexes = AttributeIndexes(database, tables)
         self.host_waits = HostWaits(database, tables)
+        self.request_budgets = RequestBudgets(database, tables)
         self.watch_marks = WatchMarks(database, tables)
         self.integrity_check = IntegrityCheck(database, tables)
         self.row_repair = RowRepair(database, tables, quarantine)

@@ -82,6 +82,7 @@ class Tables(msgspec.Struct, frozen=True):
     lake_mark: sa.Table
     host_wait: sa.Table
     watch_mark: sa.Table
+    request_budget: sa.Table
     job_repeat: sa.Table
     revision_warning: sa.Table
     file_profile: sa.Table
@@ -285,6 +286,18 @@ def build_tables(prefix: str = "") -> Tables:
             metadata,
             _key("name", 100),
             _moment("at"),
+        ),
+        # How many requests were reserved of each source that has a budget.
+        request_budget=sa.Table(
+            f"{prefix}request_budget",
+            metadata,
+            _key("source", 255),
+            # The last reservation.
+            _moment("at"),
+            # On the day of that, in UTC.
+            sa.Column("day_requests", sa.BigInteger(), nullable=False),
+            # In the last minutes: second since 1970 to requests, as JSON.
+            _text("second_requests"),
         ),
         # The runs after a job that have no row of their own, because they had the same result or found nothing new.
         job_repeat=sa.Table(

@@ -7,6 +7,7 @@ import pytest
 from ingestify.catalogue import SqlCatalogue
 
 # All of its tests, with the fixture below in place of theirs.
+from tests.contracts.catalogue.test_budgets import *  # noqa: F403
 from tests.contracts.catalogue.test_changes import *  # noqa: F403
 from tests.contracts.catalogue.test_event_log import *  # noqa: F403
 from tests.contracts.catalogue.test_histories import *  # noqa: F403

@@ -5,5 +5,6 @@
 - `leases`: who writes to the lake.
 - `selector_syncs`: the last sync of each selector.
 - `host_waits`: the waits that hosts asked for.
+- `request_budgets`: how many requests of each source were reserved.
 - `watch_marks`: the moments that a `watch` keeps.
 """

@@ -19,6 +19,7 @@ from ingestify.domain.ports.catalogue import (
     OnEvents,
     PublishedCatalogue,
     RemovalsPort,
+    RequestBudgetsPort,
     SelectorSync,
     StorageTotals,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "PartialObject",
     "PublishedCatalogue",
     "RemovalsPort",
+    "RequestBudgetsPort",
     "Response",
     "SelectorSync",
     "SentRequest",

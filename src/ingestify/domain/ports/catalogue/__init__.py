@@ -30,6 +30,7 @@ from ingestify.domain.ports.catalogue.jobs import (
 from ingestify.domain.ports.catalogue.lake import LakePort
 from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt, RemovalsPort
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
+from ingestify.domain.ports.catalogue.request_budgets import RequestBudgetsPort
 from ingestify.domain.ports.catalogue.retention import RetentionPort
 from ingestify.domain.ports.catalogue.watch_marks import HEARTBEAT, WatchMarksPort
 
@@ -50,6 +51,7 @@ __all__ = [
     "OnEvents",
     "PublishedCatalogue",
     "RemovalsPort",
+    "RequestBudgetsPort",
     "SelectorSync",
     "StorageTotals",
 ]
@@ -74,6 +76,7 @@ class Catalogue(Protocol):
         leases: Who writes to the lake now.
         removals: Which objects are being removed.
         host_waits: The hosts that asked to be left alone.
+        request_budgets: How many requests were reserved of each source that has a budget.
         watch_marks: When a `watch` looked last, and showed that it goes on.
         event_log: What was committed, in order.
         event_readers: How far each reader of the event log is.
@@ -98,6 +101,7 @@ class Catalogue(Protocol):
     leases: LeasesPort
     removals: RemovalsPort
     host_waits: HostWaitsPort
+    request_budgets: RequestBudgetsPort
     watch_marks: WatchMarksPort
     event_log: EventLogPort
     event_readers: EventReadersPort
