@@ -35,6 +35,19 @@ event_publishers:
   - {name: lines, type: ingestify.json_lines, configuration: {path: events.jsonl}}
 """
 
+FILES = """
+main:
+  metadata_url: sqlite:///database/catalog.db
+  file_url: file://database/files/
+sources:
+  deliveries:
+    type: ingestify.files
+    configuration:
+      {provider: example, location: deliveries, pattern: "{season_id}/{match_id}_{data_feed_key}.json"}
+ingestion_plans:
+  - {source: deliveries, dataset_type: match}
+"""
+
 SOURCE = '''
 import datetime as dt
 import time
@@ -140,6 +153,28 @@ def test_sigterm_in_a_look_keeps_what_is_complete(project: Path):
         (project / "go").touch()
         assert process.wait(60) == 0, errors(project)
     assert ingestify(project, "verify").code == 0
+
+
+def test_a_file_is_in_the_lake_soon_after_it_landed_also_after_sighup(project: Path):
+    pytest.importorskip("watchfiles", reason="the extra `watch` brings it")
+    config = project / "config.yaml"
+    config.write_text(FILES)
+    delivered = project / "deliveries" / "11"
+    delivered.mkdir(parents=True)
+
+    def put(match_id: int) -> None:
+        (delivered / f"{match_id}_events.json").write_text("[1]")
+
+    with watching(project) as process, contextlib.closing(get_datastore(config)) as store:
+        for match_id in range(2):
+            wait_until(lambda: "what landed while nobody watched" in (project / "out").read_text(), seconds=60)
+            (project / "out").write_text("")
+            put(match_id)
+            wait_until(lambda number=match_id: len(store.get_dataset_collection()) > number, seconds=60)
+            process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, errors(project)
+    assert "1 change" in (project / "out").read_text()
 
 
 def test_sighup_reads_the_settings_again_and_wrong_ones_change_nothing(project: Path):

@@ -5,9 +5,21 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
-__all__ = ["DeliveredFile", "Delivery", "OpenDelivery", "ReadsDeliveries", "SkippedEntry"]
+__all__ = [
+    "QUIET_SECONDS",
+    "DeliveredFile",
+    "Delivery",
+    "DeliveryWithEvents",
+    "OpenDelivery",
+    "ReadsDeliveries",
+    "SkippedEntry",
+]
+
+QUIET_SECONDS = 1.0
+"""How long nothing happens in a place before its events are told of."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,6 +78,25 @@ class Delivery(Protocol):
 
     def close(self) -> None:
         """Close the connections; they are opened again when needed."""
+
+
+@runtime_checkable
+class DeliveryWithEvents(Protocol):
+    """A place that tells when something happens in it."""
+
+    def find_no_events(self) -> str:
+        """Return why it tells nothing, for people; empty: it tells."""
+
+    def following(self, is_wanted: Callable[[str], bool], tell: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Tell of what happens while the block runs, and at its beginning of what may have happened before.
+
+        Args:
+            is_wanted: Whether a path of the delivery is worth telling of.
+            tell: Called by another thread, `QUIET_SECONDS` after the last event, with what happened.
+        """
+
+    def is_being_written(self, file: DeliveredFile) -> bool | None:
+        """Return whether any process has a file open for writing; None: the system does not say."""
 
 
 OpenDelivery = Callable[[str, Mapping[str, Any]], Delivery]

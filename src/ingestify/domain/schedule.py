@@ -189,6 +189,14 @@ class Schedule:
         times = "the last look failed" if failures == 1 else f"the last {failures} looks failed"
         return self._outside_quiet(Due(last + pause, times))
 
+    def next_told_look(self, told: Due) -> Due:
+        """Return when the plan is looked at because its source told of a change.
+
+        Args:
+            told: When, and why, without the quiet hours.
+        """
+        return self._outside_quiet(told)
+
     def _outside_quiet(self, due: Due) -> Due:
         at = due.at if self.quiet is None else self.quiet.after(due.at, self.zone)
         return due if at == due.at else Due(at, f"{due.why}, after the quiet hours")

@@ -434,12 +434,18 @@ class IngestionEngine:
             NoPlanFits: No plan has these names.
         """
         from ingestify.engine.watching.agenda import Agenda  # a run does not watch
+        from ingestify.engine.watching.told import Told
         from ingestify.engine.watching.watching import Watching
 
         plans = self._sources.choose({}, provider, source, dataset_type)
         agenda = Agenda(self.store, plans, self._parse_expression)
         kind = {"provider": provider, "source": source, "dataset_type": dataset_type}
-        return Watching(self.store, agenda, lambda some: self._new_run(some, {}, kind, listener=listener, is_told=True))
+        return Watching(
+            self.store,
+            agenda,
+            Told(plans),
+            lambda some: self._new_run(some, {}, kind, listener=listener, is_told=True),
+        )
 
     def ask_source(self, plan: IngestionPlan) -> int:
         """Ask a plan's source whether it answers: for its selectors, else for the first dataset of one selector.

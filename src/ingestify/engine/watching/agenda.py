@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ingestify.domain.change_notice import TellsOfChanges
 from ingestify.domain.identifier import canonical_text
 from ingestify.domain.plan import IngestionPlan, ParseExpression, SelectorExpression
 from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunReport, RunState
@@ -140,9 +141,12 @@ class Agenda:
         if failures := self._failures[key]:
             return plan.schedule.next_retry(failures, min(self._tried_at[key], moment))
         due = plan.schedule.next_whole_look(marks.get(mark), moment)
+        why = due.why
         if plan.schedule.cron is None and mark in marks and not self._matches.have_times(plan, moment):
-            return due._replace(why=f"{due.why}, as the {plan.dataset_type} datasets have no kick-off")
-        return due
+            why += f", as the {plan.dataset_type} datasets have no kick-off"
+        if isinstance(plan.source, TellsOfChanges) and (listening := plan.source.describe_listening()):
+            why += f"; {listening}"
+        return due._replace(why=why)
 
     def _near_look(
         self, plan: IngestionPlan, mark: str, known: WatchedSelector, began_at: dt.datetime, moment: dt.datetime

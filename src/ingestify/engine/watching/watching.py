@@ -12,6 +12,7 @@ from ingestify.domain.run import RunReport
 from ingestify.engine.run.run import IngestionRun
 from ingestify.engine.watching.agenda import Agenda, Look
 from ingestify.engine.watching.heart import beating
+from ingestify.engine.watching.told import Told
 from ingestify.engine.watching.troubles import Troubles
 from ingestify.errors import StoreError
 from ingestify.store.dataset_store import DatasetStore
@@ -44,17 +45,24 @@ class Watching:
     Args:
         store: The lake.
         agenda: When what is looked at.
+        told: What the sources tell of.
         new_run: Makes a run of plans.
     """
 
     def __init__(
-        self, store: DatasetStore, agenda: Agenda, new_run: Callable[[Sequence[IngestionPlan]], IngestionRun]
+        self,
+        store: DatasetStore,
+        agenda: Agenda,
+        told: Told,
+        new_run: Callable[[Sequence[IngestionPlan]], IngestionRun],
     ) -> None:
         self._store = store
         self._agenda = agenda
+        self._told = told
         self._new_run = new_run
         self._troubles = Troubles()
         self._stopped = threading.Event()
+        self._awake = threading.Event()
         self._run: IngestionRun | None = None
         self._stepped_at = monotonic()
         self._next: Look | None = None
@@ -85,6 +93,7 @@ class Watching:
     def stop(self) -> None:
         """End it: a run that goes on keeps what is complete. Any thread may call it but the one that iterates."""
         self._stopped.set()
+        self._awake.set()
         run = self._run
         if run is not None:
             run.stop.stop(KeyboardInterrupt())
@@ -97,7 +106,7 @@ class Watching:
         Raises:
             KeyboardInterrupt: Ctrl-C. What is complete is kept.
         """
-        with beating(self._store, lambda: self.is_alive):
+        with beating(self._store, lambda: self.is_alive), self._told.listening(self._awake.set):
             while not self.is_stopped:
                 self._stepped_at = monotonic()
                 try:
@@ -114,19 +123,22 @@ class Watching:
 
     def _step(self) -> Looked | None:
         """Look at what is due, or sleep until the next look."""
+        self._awake.clear()
         moment = now()
-        looks = self._agenda.read(moment)
+        looks = self._told.merged(self._agenda.read(moment))
         due = [look for look in looks if look.due.at <= moment]
         if due:
             return self._look_at(_together(due))
         self._next = looks[0] if looks else None
         seconds = _LONGEST_SLEEP if self._next is None else (self._next.due.at - moment).total_seconds()
-        wait_for(self._stopped, min(_LONGEST_SLEEP, seconds))
+        if not self.is_stopped:
+            wait_for(self._awake, min(_LONGEST_SLEEP, seconds))
         return None
 
     def _look_at(self, looks: Sequence[Look]) -> Looked:
         self._next = None
         began = now()
+        notices = self._told.take(looks, began)
         run = self._run = self._new_run(_narrowed(looks))
         try:
             if self.is_stopped:
@@ -138,10 +150,13 @@ class Watching:
         if isinstance(report.error, KeyboardInterrupt):
             return Looked(looks, report, None)
         if isinstance(report.error, StoreError):
+            for notice in notices:
+                self._told.add(notice)
             raise report.error
         self._troubles.tell(report)
         self._agenda.note(looks, report, began)
-        following = self._agenda.read(now())
+        self._told.rest(looks, began, now())
+        following = self._told.merged(self._agenda.read(now()))
         return Looked(looks, report, following[0] if following else None)
 
 

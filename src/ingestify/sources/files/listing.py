@@ -136,10 +136,14 @@ class Reader:
                 self._take(listing, found)
         return listing
 
+    def is_wanted(self, path: str) -> bool:
+        """Whether a file with this path is looked at: it is not hidden, unfinished, or left out by the settings."""
+        if _HIDDEN.search(path) or _TEMPORARY.search(path):
+            return False
+        return not any(glob.matches(one, path) for one in self._ignore)
+
     def _take(self, listing: Listing, found: DeliveredFile | SkippedEntry) -> None:
-        if _HIDDEN.search(found.path) or _TEMPORARY.search(found.path):
-            return
-        if any(glob.matches(one, found.path) for one in self._ignore):
+        if not self.is_wanted(found.path):
             return
         if isinstance(found, SkippedEntry):
             listing.passed_over.append(found)

@@ -118,7 +118,8 @@ class FilesDeclaration(Section):
     settle_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         default=None,
         description="How old the newest file of a dataset must be before it is read: it may still be written to. "
-        "Left out: 60, or 0 with complete_when.",
+        "Left out: 60, or 0 with complete_when. Left out, ingestify watch reads it sooner if file events come and the "
+        "system says that nobody writes it.",
     )
     complete_when: Text | None = Field(
         default=None, description="The pattern of a file that marks a dataset as complete: {match_id}.done."

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import itertools
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain import formats
-from ingestify.domain.bundle import BundleType
+from ingestify.domain.bundle import BundleType, usual_bundle_types
+from ingestify.domain.change_notice import ChangeNotice, TellNotice
 from ingestify.domain.dataset import CollectionMetadata
-from ingestify.domain.delivery import Delivery, OpenDelivery
+from ingestify.domain.delivery import QUIET_SECONDS, Delivery, DeliveryWithEvents, OpenDelivery
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource, FileLoader
 from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
 from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
+from ingestify.provider_formats.built_in import find_format
 from ingestify.sources.base_url import origin_of
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import Found, read_each
@@ -32,6 +35,8 @@ __all__ = ["FilesSource"]
 logger = PrintableLogger(__name__)
 
 _BATCH = 1000
+
+_QUIET = dt.timedelta(seconds=QUIET_SECONDS)
 
 _TRUSTED_FUTURE = dt.timedelta(hours=1)
 """Clocks differ by less. A file with a time farther ahead is not waited for: that is no time of writing."""
@@ -73,6 +78,7 @@ class FilesSource(Source):
         self._open_delivery: OpenDelivery | None = None
         self._delivery: Delivery | None = None
         self._warned: set[str] = set()
+        self._tell: TellNotice | None = None
         self._lock = threading.Lock()
 
     def attach_deliveries(self, open_delivery: OpenDelivery) -> None:
@@ -84,6 +90,36 @@ class FilesSource(Source):
         with self._lock:
             if self._delivery is not None:
                 self._delivery.close()
+
+    def describe_listening(self) -> str:
+        """Return `file events`, or why there are none; empty: the location is no folder. See `TellsOfChanges`."""
+        delivery = self._get_delivery()
+        if not isinstance(delivery, DeliveryWithEvents):
+            return ""
+        problem = delivery.find_no_events()
+        return f"no file events: {problem}" if problem else "file events"
+
+    @contextlib.contextmanager
+    def listening(self, tell: TellNotice) -> Iterator[None]:
+        """Tell of files that land in a folder while the block runs; see `TellsOfChanges`."""
+        delivery = self._get_delivery()
+        if not isinstance(delivery, DeliveryWithEvents):
+            yield  # a bucket or a server is listed by the schedule: a listing has its price
+            return
+        if problem := delivery.find_no_events():
+            logger.warning(
+                "%s: files are seen by the schedule alone, as there are no file events: %s", self.name, problem
+            )
+            yield
+            return
+        self._tell = tell
+        try:
+            with delivery.following(
+                self._reader.is_wanted, lambda why: tell(ChangeNotice(self.name, now(), f"file events: {why}"))
+            ):
+                yield
+        finally:
+            self._tell = None
 
     def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
         """Return one selector without attributes: a location is listed as a whole."""
@@ -136,13 +172,14 @@ class FilesSource(Source):
         """Yield the wanted datasets of a listing; then warn of those that are not complete."""
         keys = self._reader.keys
         waiting = 0
+        ready: list[dt.datetime] = []
 
         def read(dataset: DeliveredDataset) -> DatasetResource | None:
             named = dict(zip(keys, dataset.identity, strict=True))
             if any(str(selector[key]) != str(named[key]) for key in keys if key in selector):
                 return None
             resource = self._dataset(named, dataset, versions)
-            reason = None if resource is None else self._find_reason_to_wait(dataset, named, listing)
+            reason = None if resource is None else self._find_reason_to_wait(dataset, named, listing, ready)
             return resource if resource is None or reason is None else resource.postpone(reason)
 
         def name(_: int, dataset: DeliveredDataset) -> str:
@@ -151,6 +188,9 @@ class FilesSource(Source):
         for found in read_each(listing.datasets.values(), read, name):
             waiting += isinstance(found, DatasetResource) and found.postponed is not None
             yield found
+        if ready and (tell := self._tell) is not None:
+            tell(ChangeNotice(self.name, min(ready), "file events: a delivery may be complete"))
+            waiting -= len(ready)  # those are looked at within a minute
         if waiting:
             what = "1 delivery is" if waiting == 1 else f"{waiting} deliveries are"
             logger.warning("%s: %s not complete yet, and left for a later run.", self.name, what)
@@ -215,17 +255,52 @@ class FilesSource(Source):
             )
 
     def _find_reason_to_wait(
-        self, dataset: DeliveredDataset, named: dict[str, str | int], listing: Listing
+        self, dataset: DeliveredDataset, named: dict[str, str | int], listing: Listing, ready: list[dt.datetime]
     ) -> str | None:
-        """Return why a delivery is not complete, for people; None if it is."""
+        """Return why a delivery is not complete, for people; None if it is.
+
+        Args:
+            dataset: The delivery.
+            named: Its identity.
+            listing: What is in the location.
+            ready: Gets the moment at which it is complete, if nothing more happens.
+        """
         marker_keys = self._reader.marker_keys
         if marker_keys is not None and frozenset((key, named[key]) for key in marker_keys) not in listing.markers:
             return f"there is no {self._settings.complete_when} of it yet"
-        age = now() - dataset.modified_at
+        moment = now()
+        age = moment - dataset.modified_at
         wanted = dt.timedelta(seconds=self._settings.waiting_seconds)
-        if -_TRUSTED_FUTURE < age < wanted:
-            return f"a file of it was written {max(0, int(age.total_seconds()))} s ago, and may still be written to"
-        return None
+        if not -_TRUSTED_FUTURE < age < wanted:
+            return None
+        again = dataset.modified_at + wanted
+        if self._tell is not None and self._settings.settle_seconds is None:
+            is_written = self._is_being_written(dataset, moment - wanted)
+            if is_written is False and not self._lacks_feeds(dataset):
+                if age >= _QUIET:
+                    return None
+                again = dataset.modified_at + _QUIET
+            elif is_written:
+                again = min(again, moment + 2 * _QUIET)
+        ready.append(again)
+        return f"a file of it was written {max(0, int(age.total_seconds()))} s ago, and may still be written to"
+
+    def _is_being_written(self, dataset: DeliveredDataset, since: dt.datetime) -> bool | None:
+        """Return whether a file of a delivery that was written since then has a writer; None: that is unknown."""
+        delivery = self._get_delivery()
+        assert isinstance(delivery, DeliveryWithEvents)  # it tells of changes
+        answers = {delivery.is_being_written(one.file) for one in dataset.files if one.file.modified_at > since}
+        return True if True in answers else None if None in answers else False
+
+    def _lacks_feeds(self, dataset: DeliveredDataset) -> bool:
+        """Return whether a feed that a complete dataset has is not there yet, as far as it is known here."""
+        feeds = {one.feed for one in dataset.files}
+        declared: Sequence[BundleType] = self.bundle_types
+        if not declared:
+            found = find_format(self._settings.loader or "", self._settings.dataset_type)
+            usual = usual_bundle_types(self._settings.dataset_type, feeds)
+            declared = usual if found is None else found.bundle_types
+        return any(one.lacking(feeds) for one in declared if one.dataset_type == self._settings.dataset_type)
 
     # ---- the location ----------------------------------------------------------------------------------
 

@@ -6,12 +6,14 @@ import datetime as dt
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from ingestify.domain.delivery import DeliveredFile, SkippedEntry
 from ingestify.errors import SourceError
+from ingestify.storage.deliveries import folder_events
 from ingestify.storage.deliveries.stream import DeliveredStream, changed_error
 
 __all__ = ["FolderDelivery"]
@@ -103,6 +105,18 @@ class FolderDelivery:
             raise changed_error(file)
         stream = DeliveredStream(file, raw, lambda error: _translate(file, error))
         return cast(BinaryIO, io.BufferedReader(stream, _BUFFER_BYTES))
+
+    def find_no_events(self) -> str:
+        """Return why no file events come; see `DeliveryWithEvents`."""
+        return folder_events.find_no_events(self._root)
+
+    def following(self, is_wanted: Callable[[str], bool], tell: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Tell of files that land; see `DeliveryWithEvents`."""
+        return folder_events.following(self._root, is_wanted, tell)
+
+    def is_being_written(self, file: DeliveredFile) -> bool | None:
+        """Return whether somebody writes a file; see `DeliveryWithEvents`."""
+        return folder_events.is_being_written(os.path.join(self._root, file.path))  # noqa: PTH118
 
     def close(self) -> None:
         """Do nothing: no connection is open."""
