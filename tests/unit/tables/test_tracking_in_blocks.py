@@ -14,7 +14,7 @@ from kloppy.domain import PlayerData
 
 from ingestify.tables.make_rows import make_rows
 from ingestify.tables.registry import STANDARD
-from ingestify.tables.rows import sportec_tracking, tracking
+from ingestify.tables.rows import sportec_positions, tracking
 from ingestify.tables.table_input import TableInput
 
 from .reading import frame_of
@@ -188,8 +188,8 @@ def test_kloppys_objects_of_a_few_frames_are_there_at_once(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("real", [one for one in TRACKING if one.provider == "sportec"], ids=str)
-def test_elements_of_sportec_that_were_read_are_forgotten(provider_data, monkeypatch, real):
+def test_the_file_of_sportec_is_read_in_pieces(provider_data, monkeypatch, real):
     keys = {"dataset_id", "lake_updated_at"}
     expected = rows_of(real, provider_data)["tracking"].drop(keys)
-    monkeypatch.setattr(sportec_tracking, "_FORGOTTEN_AT_ONCE", 7)
+    monkeypatch.setattr(sportec_positions, "_PIECE_BYTES", 7)
     assert rows_of(real, provider_data)["tracking"].drop(keys).equals(expected)

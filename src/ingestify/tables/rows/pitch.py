@@ -17,11 +17,31 @@ from ingestify.store.reading.data_frame import library
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["LENGTH", "WIDTH", "Pitch"]
+__all__ = ["LENGTH", "WIDTH", "Pitch", "pitch_dimensions_of"]
 
 LENGTH = 105.0
 WIDTH = 68.0
 _GOAL_HEIGHT = 2.44
+
+
+def pitch_dimensions_of(metadata: Any) -> Any:
+    """Return the pitch of kloppy's coordinates.
+
+    Args:
+        metadata: That of kloppy's dataset.
+
+    Raises:
+        LoadError: kloppy does not know the coordinate system, or how large the pitch is.
+    """
+    from kloppy.domain import ProviderCoordinateSystem
+
+    system = metadata.coordinate_system
+    given = metadata.pitch_dimensions if system is None else system.pitch_dimensions
+    if not _is_known(given) and isinstance(system, ProviderCoordinateSystem):
+        given = type(system)(LENGTH, WIDTH).pitch_dimensions  # as kloppy takes it to be
+    if not _is_known(given):
+        raise LoadError("kloppy does not know how large the pitch is, so its coordinates cannot be compared.")
+    return given
 
 
 class Pitch:
@@ -36,22 +56,12 @@ class Pitch:
     """
 
     def __init__(self, metadata: Any, orientation: Any = None) -> None:
-        from kloppy.domain import (
-            AttackingDirection,
-            Dimension,
-            MetricPitchDimensions,
-            ProviderCoordinateSystem,
-            VerticalOrientation,
-        )
+        from kloppy.domain import AttackingDirection, Dimension, MetricPitchDimensions, VerticalOrientation
 
         self._directions = AttackingDirection
         self._orientation = metadata.orientation if orientation is None else orientation
         system = metadata.coordinate_system
-        given = metadata.pitch_dimensions if system is None else system.pitch_dimensions
-        if not _is_known(given) and isinstance(system, ProviderCoordinateSystem):
-            given = type(system)(LENGTH, WIDTH).pitch_dimensions  # as kloppy takes it to be
-        if not _is_known(given):
-            raise LoadError("kloppy does not know how large the pitch is, so its coordinates cannot be compared.")
+        given = pitch_dimensions_of(metadata)
         ours = MetricPitchDimensions(
             Dimension(0, LENGTH), Dimension(0, WIDTH), standardized=True, pitch_length=LENGTH, pitch_width=WIDTH
         )

@@ -7,6 +7,7 @@ them. A frame without the ball is left out, as kloppy does it.
 
 from __future__ import annotations
 
+import functools
 from array import array
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,19 +15,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from ingestify.store.reading.data_frame import library
 from ingestify.tables.rows.people import text_of
 from ingestify.tables.rows.pitch import Pitch
+from ingestify.tables.rows.sportec_positions import BALL, AddFrame, period_and_object, read_positions
 from ingestify.tables.table_input import TableInput
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["iter_sportec_frames"]
-
-_PERIODS = {"firstHalf": 1, "secondHalf": 2, "firstHalfExtra": 3, "secondHalfExtra": 4}
-_BALL = ""
-"""Stands for the ball, among the ids of players."""
-
-_FORGOTTEN_AT_ONCE = 1000
-"""After so many frames of an object, the elements of the file are forgotten."""
 
 
 def iter_sportec_frames(given: TableInput, frames_at_once: int) -> Iterator[pl.DataFrame]:
@@ -37,7 +32,7 @@ def iter_sportec_frames(given: TableInput, frames_at_once: int) -> Iterator[pl.D
     objects = _read(given.files.require_file("frames").stream, teams)
     for period in metadata.periods:
         of_period = {key: objects.pop((number, key)) for number, key in list(objects) if number == period.id}
-        if _BALL in of_period:
+        if BALL in of_period:
             half = _Half(period, metadata, pitch, of_period, teams)
             yield from half.iter_frames(frames_at_once)
 
@@ -50,9 +45,9 @@ class _Places:
         self.x, self.y, self.z, self.speed = array("d"), array("d"), array("d"), array("d")
         self.owner, self.status = array("q"), array("q")
 
-    def add(self, frame: Any, *, is_ball: bool) -> None:
+    def add(self, frame: Mapping[str, Any], *, is_ball: bool) -> None:
         value = frame.get
-        self.number.append(int(value("N")))
+        self.number.append(int(frame["N"]))
         self.x.append(float(value("X", 0)))
         self.y.append(float(value("Y", 0)))
         self.speed.append(float(value("S", 0)))
@@ -73,30 +68,16 @@ class _Places:
 
 def _read(stream: BinaryIO, players: Mapping[str, Any]) -> dict[tuple[int, str], _Places]:
     """Return the places by period and object, in the order of the file. The referees are no players."""
-    from lxml import etree
-
     objects: dict[tuple[int, str], _Places] = {}
-    places: _Places | None = None
-    of_object: Any = None
-    tags = ("Frame", "FrameSet")
-    for _, element in etree.iterparse(stream, events=("end",), tag=tags, huge_tree=True, resolve_entities=False):
-        if element.tag == "FrameSet":
-            element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
-            continue
-        parent = element.getparent()
-        if parent is not of_object:
-            of_object = parent
-            period = _PERIODS.get(parent.get("GameSection"))
-            key = _BALL if parent.get("TeamId") == "BALL" else parent.get("PersonId")
-            places = None
-            if period is not None and (key == _BALL or key in players):
-                places = objects.setdefault((period, key), _Places())
-        if places is not None:
-            places.add(element, is_ball=key == _BALL)
-            if len(places.number) % _FORGOTTEN_AT_ONCE == 0:
-                del parent[: parent.index(element)]  # lxml has later ones already
+
+    def open_set(attributes: Mapping[str, str]) -> AddFrame | None:
+        period, key = period_and_object(attributes)
+        if period is None or key is None or (key != BALL and key not in players):
+            return None
+        places = objects.setdefault((period, key), _Places())
+        return functools.partial(places.add, is_ball=key == BALL)
+
+    read_positions(stream, open_set)
     return objects
 
 
@@ -111,9 +92,9 @@ class _Half:
         self._period, self._pitch, self._rate = period, pitch, metadata.frame_rate
         self._owners = text_of(home.team_id), text_of(away.team_id)
         self._is_flipped = pitch.has_to_flip(period, home, None, is_static=True)
-        ids = [_BALL, *(key for key in objects if key != _BALL)]  # the ball is the first row of a frame
+        ids = [BALL, *(key for key in objects if key != BALL)]  # the ball is the first row of a frame
         self._frames = [objects.pop(key).to_frame(place) for place, key in enumerate(ids)]
-        known = [None if key == _BALL else key for key in ids]
+        known = [None if key == BALL else key for key in ids]
         self._people = polars.DataFrame(
             {
                 "place": range(len(ids)),
