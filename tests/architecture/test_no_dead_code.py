@@ -70,7 +70,12 @@ FIELDS = ("changed_ns", "device", "inode", "storage_bytes")
 ELSEWHERE = ("migrations/versions", "testing/hostile")
 """Alembic reads the one by name; the other registers its functions in a table."""
 
-SHAPES = ("ingestify/documents", "ingestify/events/payload", "ingestify/run_hooks/payload")
+SHAPES = (
+    "ingestify/documents",
+    "ingestify/replay/recording",
+    "ingestify/events/payload",
+    "ingestify/run_hooks/payload",
+)
 """The keys of their shapes are read by users."""
 
 
