@@ -16,6 +16,8 @@ import pytest
 
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
+from tests.end_to_end.running import ingestify
+from tests.support.command_line import Ended
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra `otlp` is not installed")
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -72,12 +74,33 @@ def lake(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def run(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    others = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+def run(folder: Path, **variables: str) -> Ended:
+    ended = ingestify(folder, "run", environment=_with(variables))
+    assert ended.code == 0, ended.err
+    return ended
+
+
+def _with(variables: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")} | variables
+
+
+IMPATIENT = """
+import sys
+from ingestify.cli import main
+from ingestify.telemetry import otel
+
+assert otel.FLUSH_SECONDS == 5
+otel.FLUSH_SECONDS = 1
+sys.exit(main())
+"""
+
+
+def run_impatiently(folder: Path, endpoint: str) -> subprocess.CompletedProcess[str]:
+    """Run with a second for what is left at the end, where it is five."""
     return subprocess.run(
-        [sys.executable, "-m", "ingestify", "run"],
+        [sys.executable, "-c", IMPATIENT, "run"],
         cwd=folder,
-        env={**others, **variables},
+        env=_with({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}),
         capture_output=True,
         text=True,
         check=True,
@@ -86,7 +109,7 @@ def run(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_is_exported_to_the_endpoint_of_the_environment(lake: Path, collector: Collector) -> None:
     ran = run(lake, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_RESOURCE_ATTRIBUTES="team=analysis")
-    assert "WARNING" not in ran.stderr
+    assert "WARNING" not in ran.err
     spans: list[str] = []
     for body in collector.got["/v1/traces"]:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
@@ -113,23 +136,21 @@ def test_an_exporter_that_is_switched_off_exports_nothing(lake: Path, collector:
     run(lake, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_SDK_DISABLED="true")
     assert not collector.got
     ran = run(lake, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_EXPORTER_OTLP_PROTOCOL="grpc")
-    assert "start it with opentelemetry-instrument" in ran.stderr
+    assert "start it with opentelemetry-instrument" in ran.err
     assert not collector.got
 
 
 def test_settings_that_the_sdk_refuses_fail_nothing(lake: Path, collector: Collector) -> None:
     ran = run(lake, OTEL_EXPORTER_OTLP_ENDPOINT=collector.url, OTEL_BSP_MAX_QUEUE_SIZE="-5")
-    assert "3 matches: 3 new" in ran.stdout
-    assert (
-        "traces are not exported, as the SDK refuses the environment's settings: max_queue_size must be" in ran.stderr
-    )
+    assert "3 matches: 3 new" in ran.out
+    assert "traces are not exported, as the SDK refuses the environment's settings: max_queue_size must be" in ran.err
     assert set(collector.got) == {"/v1/metrics"}
 
 
 def test_an_endpoint_that_is_down_or_does_not_answer_fails_nothing(lake: Path) -> None:
-    ran = run(lake, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
+    ran = run_impatiently(lake, "http://127.0.0.1:1")
     assert "3 matches: 3 new" in ran.stdout
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        ran = run(lake, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        ran = run_impatiently(lake, f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert "3 matches: 0 new, 0 revised, 3 unchanged" in ran.stdout
-    assert "Not everything could be exported to OpenTelemetry within 5 seconds" in ran.stderr
+    assert "Not everything could be exported to OpenTelemetry within 1 seconds" in ran.stderr

@@ -66,6 +66,12 @@ class TcpRelay:
         """Whether no cut of `cut_after` is still to come."""
         return all(one is None for one in self._left.values())
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether no connection is open."""
+        with self._guard:
+            return not self._pairs
+
     def refuse(self) -> None:
         """Cut every connection, and refuse new ones."""
         listener, self._listener = self._listener, None

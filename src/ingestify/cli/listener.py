@@ -87,6 +87,8 @@ class Listener:
 
     def __exit__(self, *_: object) -> None:
         """Close the socket. Answers that are being made are still sent."""
+        with contextlib.suppress(OSError):  # where a system does not wake who waits for a connection, the poll ends it
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._thread.join()
         self._server.end_requests()

@@ -268,7 +268,7 @@ def _publish_batch(publisher: Publisher, messages: Sequence[Message]) -> None:
             if monotonic() > end:
                 raise
             waiting = [one for one in waiting if one.id not in error.acknowledged]
-            sleep(0.2)
+            sleep(0.05)
 
 
 def _check_order(received: Sequence[Received], messages: Sequence[Message]) -> None:

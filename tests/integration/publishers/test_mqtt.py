@@ -79,7 +79,10 @@ class Subscriber:
         end = time.monotonic() + 20
         while time.monotonic() < end and len(self._messages) < count:
             time.sleep(0.01)
-        time.sleep(0.3)
+        # It answers after what it has sent before.
+        self.is_subscribed.clear()
+        self._client.subscribe(self._topic, qos=1)
+        assert self.is_subscribed.wait(20)
         with self._guard:
             return list(self._messages)
 

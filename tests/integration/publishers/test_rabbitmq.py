@@ -14,7 +14,9 @@ from ingestify.publishers.rabbitmq import RabbitMQ
 from ingestify.testing.publisher_contract import PublisherContract, make_messages, read_binary, read_structured
 from tests.integration.publishers.faults import check_cut_connections, check_killed_server
 from tests.integration.publishers.rabbitmq_server import LARGEST, RabbitNode
+from tests.support.sizes import sizes
 from tests.support.tcp_relay import TcpRelay
+from tests.support.waiting import wait_until
 
 QUORUM = {"x-queue-type": "quorum"}
 
@@ -136,24 +138,28 @@ def test_the_routing_key_has_fields_of_the_message(rabbit):
 # ---- faults --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", sizes(1, 2))
 def test_a_connection_that_is_cut_in_mid_batch_loses_nothing_and_keeps_the_order(rabbit, seed):
     check_cut_connections(rabbit, answer_bytes=300, seed=seed)
 
 
-def test_a_node_that_is_killed_in_mid_stream_loses_nothing(rabbit):
-    time.sleep(3)  # only after a moment a node has written to the disk that there is an exchange
-    assert check_killed_server(rabbit, kills=2) > 0
+@pytest.mark.parametrize("kills", sizes(1, 2))
+def test_a_node_that_is_killed_in_mid_stream_loses_nothing(rabbit, kills):
+    # Else the node writes some time later that there is an exchange, and a queue.
+    rabbit.server.control("eval", "mnesia:sync_log(), [dets:sync(Table) || Table <- dets:all()].")
+    assert check_killed_server(rabbit, kills=kills) > 0
 
 
 def test_a_connection_that_was_idle_too_long_is_replaced(rabbit, caplog):
-    publisher = rabbit.make(url=rabbit.url(rest="%2F?heartbeat=1"))
     messages = make_messages(4)
-    publisher.publish(messages[:2])
-    time.sleep(5)
-    with caplog.at_level(logging.WARNING):
-        publisher.publish(messages[2:])
-    publisher.close()
+    with TcpRelay(rabbit.server.port) as relay:
+        publisher = rabbit.make(url=rabbit.url(relay.port, rest="%2F?heartbeat=1"))
+        publisher.publish(messages[:2])
+        assert not relay.is_unused
+        wait_until(lambda: relay.is_unused, 20)  # the node ends it
+        with caplog.at_level(logging.WARNING):
+            publisher.publish(messages[2:])
+        publisher.close()
     assert not caplog.records
     assert [one.id for one in rabbit.receive(4)] == [one.id for one in messages]
 

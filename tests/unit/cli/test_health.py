@@ -6,7 +6,9 @@ import concurrent.futures
 import contextlib
 import http.client
 import socket
+import sys
 import threading
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 
@@ -70,6 +72,15 @@ def test_a_path_is_answered_and_says_nothing_of_the_program_behind_it():
         assert fetch(f"{listener.url}/a", "HEAD") == (200, "", headers)
         status, text, _ = fetch(f"{listener.url}/<b>")
         assert (status, text) == (404, "There are /a.\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends at the next poll")
+def test_it_ends_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ingestify.cli.listener._POLL_SECONDS", 60)
+    began = time.monotonic()
+    with listening({"/a": lambda: Answer(200, "a")}) as listener:
+        assert fetch(f"{listener.url}/a")[0] == 200
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "NONSENSE"])
