@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingestify.pictures.match_values import Goal, MatchValues, Side
-from ingestify.pictures.svg import FONT_SIZE, PLAIN_WIDTH, element, fitted, label, shown_text, text_width
+from ingestify.pictures.svg import BOLD, FONT_SIZE, PLAIN_WIDTH, element, fitted, label, shown_text, text_width
 
 __all__ = ["EDGE", "HEAD_HEIGHT", "LINE_HEIGHT", "goal_list", "heading", "sentences"]
 
@@ -26,7 +26,7 @@ def heading(match: MatchValues, arrows: tuple[str, str] = ("", "")) -> str:
     home, away = match.score
     parts = [label(f"{home}–{away}", _MIDDLE, 20, size=17, font_weight="bold", text_anchor="middle")]
     for side, x, anchor in ((Side.HOME, EDGE, "start"), (Side.AWAY, PLAIN_WIDTH - EDGE, "end")):
-        name = fitted(match.teams[side].name, _MIDDLE - EDGE - 28, _NAME_SIZE)
+        name = fitted(match.teams[side].name, _MIDDLE - EDGE - 28, _NAME_SIZE * BOLD)
         parts.append(label(name, x, 20, ink=side.ink, size=_NAME_SIZE, font_weight="bold", text_anchor=anchor))
         xg = f"xG {match.xg_of(side):.2f}" if match.has_xg else ""
         below = (xg, arrows[side]) if side is Side.HOME else (arrows[side], xg)

@@ -164,6 +164,12 @@ class Shot:
         """The minute as people say it."""
         return minute_text(self.period, self.minute)
 
+    @property
+    def text(self) -> str:
+        """In words: `Lionel Messi, 23′, xG 0.76, goal`."""
+        xg = [] if self.xg is None else [f"xG {self.xg:.2f}"]
+        return ", ".join([self.player or "?", self.minute_text, *xg, self.outcome.value])
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Goal:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from ingestify.pictures.palette import colour
 from ingestify.pictures.svg import element, label
 
-__all__ = ["Box", "Numbered", "box_around", "numbers_beside", "shared_area"]
+__all__ = ["Box", "Numbered", "box_around", "no_room", "numbers_beside", "shared_area"]
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -18,10 +18,12 @@ Numbered: TypeAlias = tuple[int, float, float, float, str]
 
 _HALF_HEIGHT = 6.0
 _AROUND = ((0, -1), (1, 0), (-1, 0), (0, 1), (0.8, -0.8), (-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8))
+_MOST_COVERED = 40.0
+"""The most of another text or mark that a number covers, in square units; it is about 140 itself."""
 
 
-def numbers_beside(numbered: Iterable[Numbered], taken: Sequence[Box], within: Box, ground: str) -> str:
-    """Return the numbers of marks, each beside its mark.
+def numbers_beside(numbered: Iterable[Numbered], taken: Sequence[Box], within: Box, ground: str) -> tuple[str, int]:
+    """Return the numbers of marks, each beside its mark; and how many have no room.
 
     Args:
         numbered: The numbers.
@@ -29,14 +31,17 @@ def numbers_beside(numbered: Iterable[Numbered], taken: Sequence[Box], within: B
         within: Where numbers may be.
         ground: The name of the colour behind them.
     """
-    boxes, parts = list(taken), []
+    boxes, parts, left_out = list(taken), [], 0
     for number, x, y, radius, ink in numbered:
         half_width = 4.2 * len(str(number)) + 1
         middles = (
             (x + across * (radius + half_width + 3), y + down * (radius + _HALF_HEIGHT + 3)) for across, down in _AROUND
         )
         found = [(a - half_width, b - _HALF_HEIGHT, a + half_width, b + _HALF_HEIGHT) for a, b in middles]
-        best = min(found, key=lambda box: _cost(box, boxes, within))
+        cost, best = min((_cost(box, boxes, within), box) for box in found)
+        if cost > _MOST_COVERED:
+            left_out += 1
+            continue
         boxes.append(best)
         parts.append(
             label(
@@ -51,7 +56,12 @@ def numbers_beside(numbered: Iterable[Numbered], taken: Sequence[Box], within: B
                 paint_order="stroke",
             )
         )
-    return element("g", *parts) if parts else ""
+    return element("g", *parts) if parts else "", left_out
+
+
+def no_room(left_out: int) -> list[str]:
+    """Return the sentence about numbers that have no room; none if there are none."""
+    return [f"No room for {left_out} number{'' if left_out == 1 else 's'}: see the table."] if left_out else []
 
 
 def box_around(x: float, y: float, radius: float) -> Box:

@@ -10,14 +10,14 @@ from ingestify.pictures.match_parts import EDGE, HEAD_HEIGHT, LINE_HEIGHT, goal_
 from ingestify.pictures.match_values import MatchValues, Outcome, Shot, Side
 from ingestify.pictures.picture import Cell, Picture
 from ingestify.pictures.pitch import LENGTH, WIDTH, Pitch
-from ingestify.pictures.placing import box_around, numbers_beside
+from ingestify.pictures.placing import box_around, no_room, numbers_beside
 from ingestify.pictures.svg import PLAIN_WIDTH, document, element, escaped
 
-__all__ = ["NO_XG", "SHOT_COLUMNS", "shot_map", "shot_row"]
+__all__ = ["shot_map"]
 
-SHOT_COLUMNS = ("minute", "team", "player", "xG", "outcome", "kind")
+_COLUMNS = ("minute", "team", "player", "xG", "outcome", "kind")
 
-NO_XG = "The provider gives no xG: all marks have one size."
+_NO_XG = "The provider gives no xG: all marks have one size."
 
 _PITCH = Pitch(EDGE, HEAD_HEIGHT, (PLAIN_WIDTH - 2 * EDGE) / LENGTH)
 _FEWEST_APART = 1.5
@@ -38,15 +38,16 @@ def shot_map(match: MatchValues, link: Callable[[str], str] | None = None) -> Pi
     # The large ones first, so that none is hidden.
     placed.sort(key=lambda one: -(one[0].xg or 0))
     marks = [_mark(shot, x, y, link) for shot, x, y in placed]
+    drawn_numbers, left_out = _numbers(placed, numbers)
     below = HEAD_HEIGHT + _PITCH.height + 4
     goals, goals_height = goal_list(match.goals, below + LINE_HEIGHT + 6)
-    notes, notes_height = sentences(list(_notes(match)), below + LINE_HEIGHT + 6 + goals_height)
+    notes, notes_height = sentences([*no_room(left_out), *_notes(match)], below + LINE_HEIGHT + 6 + goals_height)
     alt = _alt(match)
     content = (
         heading(match, ("→", "←"))
         + _PITCH.draw()
         + element("g", *marks)
-        + _numbers(placed, numbers)
+        + drawn_numbers
         + legend((shot.outcome for shot, _, _ in placed), below)
         + goals
         + notes
@@ -56,23 +57,17 @@ def shot_map(match: MatchValues, link: Callable[[str], str] | None = None) -> Pi
         title=f"Shots: {match.title}",
         alt=alt,
         svg=document(content, height=height, name=alt, has_links=link is not None and bool(placed)),
-        columns=SHOT_COLUMNS,
-        rows=[shot_row(match, shot) for shot in match.shots],
+        columns=_COLUMNS,
+        rows=[_row(match, shot) for shot in match.shots],
         row_ids=[shot.event_id for shot in match.shots],
     )
 
 
-def shot_row(match: MatchValues, shot: Shot) -> Sequence[Cell]:
-    """Return a shot's row of the table, with a value for each of `SHOT_COLUMNS`."""
+def _row(match: MatchValues, shot: Shot) -> Sequence[Cell]:
+    """Return a shot's row of the table, with a value for each of `_COLUMNS`."""
     minute = "shoot-out" if shot.is_of_shoot_out else shot.minute_text
     xg = None if shot.xg is None else round(shot.xg, 3)
     return minute, match.teams[shot.side].name, shot.player, xg, shot.outcome.value, shot.kind
-
-
-def shot_text(shot: Shot) -> str:
-    """Return a shot in words: `Messi, 23′, xG 0.76, goal`."""
-    parts = [shot.player or "?", shot.minute_text, *([] if shot.xg is None else [f"xG {shot.xg:.2f}"])]
-    return ", ".join([*parts, shot.outcome.value])
 
 
 def _alt(match: MatchValues) -> str:
@@ -87,7 +82,7 @@ def _notes(match: MatchValues) -> Iterator[str]:
     if not shots:
         yield "No shots in this match."
     elif not match.has_xg:
-        yield NO_XG
+        yield _NO_XG
     if lost := sum(shot.place is None for shot in shots):
         yield f"{lost} shot{' has' if lost == 1 else 's have'} no place, and {'is' if lost == 1 else 'are'} not drawn."
     if match.shoot_out:
@@ -120,18 +115,18 @@ def _spread(shots: Sequence[Shot]) -> Iterator[tuple[Shot, float, float]]:
 
 
 def _mark(shot: Shot, x: float, y: float, link: Callable[[str], str] | None) -> str:
-    title = element("title", escaped(shot_text(shot)))
+    title = element("title", escaped(shot.text))
     drawn = title + mark(shot.outcome, x, y, radius_of(shot.xg), shot.side.ink)
     return element("g", drawn) if link is None else element("a", drawn, href=link(shot.event_id))
 
 
-def _numbers(placed: Sequence[tuple[Shot, float, float]], numbers: dict[int, int]) -> str:
+def _numbers(placed: Sequence[tuple[Shot, float, float]], numbers: dict[int, int]) -> tuple[str, int]:
     sizes = [
         (shot, x, y, radius_of(shot.xg) + (GOAL_RING if shot.outcome is Outcome.GOAL else 0)) for shot, x, y in placed
     ]
     return numbers_beside(
         [(numbers[id(shot)], x, y, size, "text") for shot, x, y, size in sizes if id(shot) in numbers],
         [box_around(x, y, size) for _, x, y, size in sizes],
-        (_PITCH.left, _PITCH.top, _PITCH.left + _PITCH.width, _PITCH.top + _PITCH.height),
+        _PITCH.box,
         "grass",
     )

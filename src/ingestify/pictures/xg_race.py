@@ -10,7 +10,7 @@ from ingestify.pictures.match_parts import EDGE, HEAD_HEIGHT, goal_list, heading
 from ingestify.pictures.match_values import SHOOT_OUT, Goal, MatchValues, Side
 from ingestify.pictures.palette import colour
 from ingestify.pictures.picture import Cell, Picture
-from ingestify.pictures.placing import box_around, numbers_beside
+from ingestify.pictures.placing import box_around, no_room, numbers_beside
 from ingestify.pictures.svg import PLAIN_WIDTH, document, element, label
 
 __all__ = ["MatchClock", "xg_race"]
@@ -69,9 +69,10 @@ def xg_race(match: MatchValues) -> Picture:
     parts = [heading(match)]
     if match.has_xg:
         parts += [*_axes(clock, most), *(_line(line, side, clock.end, most) for side, line in steps.items())]
-        parts += _goal_marks(match, clock, steps, most)
+        marks, left_out = _goal_marks(match, clock, steps, most)
+        parts += marks
         below = _BOTTOM + 24
-        notes = []
+        notes = no_room(left_out)
     else:
         below = HEAD_HEIGHT
         notes = ["No shots in this match." if not match.played_shots else "The provider gives no xG for these shots."]
@@ -161,8 +162,8 @@ def _line(steps: Sequence[tuple[float, float]], side: Side, end: float, most: fl
 
 def _goal_marks(
     match: MatchValues, clock: MatchClock, steps: Mapping[Side, Sequence[tuple[float, float]]], most: float
-) -> list[str]:
-    """Return a mark on the line for each goal, and their numbers."""
+) -> tuple[list[str], int]:
+    """Return a mark on the line for each goal, and their numbers; and how many of them have no room."""
     marks = [
         (
             number,
@@ -176,7 +177,8 @@ def _goal_marks(
     line = {"stroke": colour("surface"), "stroke_width": 1.5}
     dots = [element("circle", cx=x, cy=y, r=size, fill=colour(ink), **line) for _, x, y, size, ink in marks]
     taken = [box_around(x, y, size) for _, x, y, size, _ in marks]
-    return [*dots, numbers_beside(marks, taken, (_LEFT, _TOP, _RIGHT, _BOTTOM), "surface")]
+    numbers, left_out = numbers_beside(marks, taken, (_LEFT, _TOP, _RIGHT, _BOTTOM), "surface")
+    return [*dots, numbers], left_out
 
 
 def _xg_at(goal: Goal, clock: MatchClock, steps: Mapping[Side, Sequence[tuple[float, float]]]) -> float:

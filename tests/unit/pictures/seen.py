@@ -6,6 +6,8 @@ import re
 import xml.etree.ElementTree as ET
 from itertools import combinations
 
+from ingestify.pictures.svg import text_width
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -22,7 +24,7 @@ def boxes_of(picture):
     found = []
     for one in root_of(picture).iter(f"{SVG}text"):
         text, size = "".join(one.itertext()), float(one.get("font-size"))
-        width = 0.55 * size * len(text)
+        width = 0.97 * text_width(text, size)
         x, y = float(one.get("x")), float(one.get("y"))
         left = x - {"middle": width / 2, "end": width}.get(one.get("text-anchor"), 0)
         found.append((text, (left, y - 0.75 * size, left + width, y)))
