@@ -20,11 +20,11 @@ _LINES = (
     ("goalkeeper", 5.0),
     ("wing back", 23.0),
     ("back", 17.0),
-    ("defensive midfield", 27.0),
-    ("attacking midfield", 44.0),
-    ("midfield", 36.0),
-    ("striker", 48.0),
-    ("forward", 54.0),
+    ("defensive midfield", 26.0),
+    ("attacking midfield", 42.0),
+    ("midfield", 34.0),
+    ("striker", 49.0),
+    ("forward", 55.5),
     ("wing", 48.0),
 )
 """What the words of a position say about its distance from the own goal. The first that fits counts."""
@@ -39,6 +39,9 @@ def line_ups(match: MatchValues) -> Picture:
     for side in Side:
         parts += _on_pitch(match.teams[side], side)
     below = HEAD_HEIGHT + _PITCH.height + 6
+    if any(team.formation for team in match.teams):
+        parts += [_formation(match.teams[side], side, below) for side in Side]
+        below += LINE_HEIGHT
     lists = [_names(match.teams[side], side, below) for side in Side]
     height = max(high for _, high in lists)
     notes, notes_height = sentences(_notes(match), below + height)
@@ -87,7 +90,7 @@ def _on_pitch(team: Team, side: Side) -> Iterator[str]:
 
 def _place(position: str) -> tuple[float, float]:
     words = position.lower().replace("-", " ").replace("centre", "center")
-    x = next((distance for name, distance in _LINES if name in words), 36.0)
+    x = next((distance for name, distance in _LINES if name in words), 34.0)
     return x, next((distance for name, distance in _FILES if words.startswith(name)), 40.0)
 
 
@@ -105,16 +108,25 @@ def _player(player: Player, side: Side, x: float, y: float) -> str:
     return element("g", element("title", escaped(player.name)), shape, text)
 
 
+def _edge(side: Side) -> tuple[float, str]:
+    return (EDGE, "start") if side is Side.HOME else (PLAIN_WIDTH - EDGE, "end")
+
+
+def _formation(team: Team, side: Side, top: float) -> str:
+    x, anchor = _edge(side)
+    return label(team.formation, x, top + 13, ink=side.ink, font_weight="bold", text_anchor=anchor)
+
+
 def _names(team: Team, side: Side, top: float) -> tuple[str, float]:
     """Return the names of a team in its half of the picture, those who came on last, and how high that is."""
-    x, anchor = (EDGE, "start") if side is Side.HOME else (PLAIN_WIDTH - EDGE, "end")
+    x, anchor = _edge(side)
     shown = [one for one in team.players if one.is_starter] + [one for one in team.players if one.came_on]
-    parts = [label(team.formation, x, top + 13, ink=side.ink, font_weight="bold", text_anchor=anchor)]
-    for line, one in enumerate(shown, 1):
+    parts = []
+    for line, one in enumerate(shown):
         number = "" if one.number is None else f"{one.number} "
         change = f" ↑{one.came_on}" if one.came_on else ""
         change += f" ↓{one.went_off}" if one.went_off else ""
         name = fitted(one.name, PLAIN_WIDTH / 2 - EDGE - 6 - text_width(number + change))
         ink = "text" if one.is_starter else "muted"
         parts.append(label(f"{number}{name}{change}", x, top + line * LINE_HEIGHT + 13, ink=ink, text_anchor=anchor))
-    return element("g", *parts), LINE_HEIGHT * (len(shown) + 1)
+    return element("g", *parts), LINE_HEIGHT * len(shown)

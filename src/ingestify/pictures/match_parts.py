@@ -17,7 +17,7 @@ LINE_HEIGHT = 18.0
 HEAD_HEIGHT = 46.0
 """How high the heading is."""
 
-_NAME_SIZE = 15.0
+_NAME_SIZES = (15.0, FONT_SIZE)
 _MIDDLE = PLAIN_WIDTH / 2
 
 
@@ -26,8 +26,10 @@ def heading(match: MatchValues, arrows: tuple[str, str] = ("", "")) -> str:
     home, away = match.score
     parts = [label(f"{home}–{away}", _MIDDLE, 20, size=17, font_weight="bold", text_anchor="middle")]
     for side, x, anchor in ((Side.HOME, EDGE, "start"), (Side.AWAY, PLAIN_WIDTH - EDGE, "end")):
-        name = fitted(match.teams[side].name, _MIDDLE - EDGE - 28, _NAME_SIZE * BOLD)
-        parts.append(label(name, x, 20, ink=side.ink, size=_NAME_SIZE, font_weight="bold", text_anchor=anchor))
+        name, room = shown_text(match.teams[side].name), _MIDDLE - EDGE - 28
+        size = next((size for size in _NAME_SIZES if text_width(name, size * BOLD) <= room), _NAME_SIZES[-1])
+        name = fitted(name, room, size * BOLD)
+        parts.append(label(name, x, 20, ink=side.ink, size=size, font_weight="bold", text_anchor=anchor))
         xg = f"xG {match.xg_of(side):.2f}" if match.has_xg else ""
         below = (xg, arrows[side]) if side is Side.HOME else (arrows[side], xg)
         parts.append(label(" ".join(filter(None, below)), x, 38, ink="muted", text_anchor=anchor))

@@ -18,10 +18,14 @@ __all__ = [
     "Side",
     "Team",
     "minute_text",
+    "seconds_of_period",
 ]
 
 SHOOT_OUT = 5
 """The period of the penalty shoot-out. Its goals are not of the score, and its xG is not of the match."""
+
+_LONGEST_SECONDS = 36_000
+"""No period takes ten hours."""
 
 _FULL_MINUTES = {1: 45, 2: 90, 3: 105, 4: 120}
 """Period to the minute after which its stoppage time begins."""
@@ -258,6 +262,11 @@ class MatchValues:
         kicks = self.shoot_out
         after = f" ({kicks[0]}–{kicks[1]} on penalties)" if kicks else ""
         return f"{self.teams[0].name} {home}–{away} {self.teams[1].name}{after}"
+
+
+def seconds_of_period(seconds: float) -> float:
+    """Return a time since the beginning of a period; 0 in place of one that is a fault of the provider."""
+    return seconds if 0 <= seconds < _LONGEST_SECONDS else 0.0
 
 
 def minute_text(period: int, minute: int) -> str:

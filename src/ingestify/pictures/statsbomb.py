@@ -24,6 +24,7 @@ from ingestify.pictures.match_values import (
     Side,
     Team,
     minute_text,
+    seconds_of_period,
 )
 
 __all__ = ["read_match"]
@@ -39,9 +40,6 @@ _OUTCOMES = {
 """The others, `Off T` and `Wayward`, are off target."""
 
 _POSITION_OF_KEEPERS = 1
-
-_LONGEST_SECONDS = 36_000
-"""No period takes ten hours: such a time is a fault."""
 
 
 class _Named(msgspec.Struct, gc=False):
@@ -273,7 +271,6 @@ def _seconds(event: _Event) -> float:
     """Return how long after the beginning of its period an event was."""
     try:
         hours, minutes, seconds = event.timestamp.split(":")
-        after = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        return seconds_of_period(int(hours) * 3600 + int(minutes) * 60 + float(seconds))
     except ValueError:
         return 0.0
-    return after if 0 <= after < _LONGEST_SECONDS else 0.0

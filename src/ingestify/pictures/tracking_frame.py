@@ -15,7 +15,7 @@ from ingestify.pictures.svg import BOLD, PLAIN_WIDTH, document, fitted, label
 
 __all__ = ["TrackedPlayer", "TrackingFrame", "tracking_frame"]
 
-_TOP = 32.0
+_TOP = 46.0
 _PITCH = Pitch(EDGE, _TOP, (PLAIN_WIDTH - 2 * EDGE) / LENGTH)
 
 
@@ -77,7 +77,8 @@ def tracking_frame(frame: TrackingFrame) -> Picture:
         _PITCH.box,
         "grass",
     )
-    title = f"{frame.teams[0]} – {frame.teams[1]}, {frame.moment}"
+    names = f"{frame.teams[0]} – {frame.teams[1]}"
+    title = f"{names}, {frame.moment}"
     below = _TOP + _PITCH.height + 4
     legend, legend_height = legend_of_players(
         [(frame.teams[Side.HOME], "home", True), (frame.teams[Side.AWAY], "away", False)], below
@@ -86,7 +87,8 @@ def tracking_frame(frame: TrackingFrame) -> Picture:
     said, said_height = sentences(notes, below + legend_height)
     alt = f"Tracking frame of {title}: {len(frame.players)} players{' and the ball' if frame.ball else ''}."
     content = (
-        label(fitted(title, PLAIN_WIDTH - 2 * EDGE, 13.5 * BOLD), EDGE, 20, size=13.5, font_weight="bold")
+        label(fitted(names, PLAIN_WIDTH - 2 * EDGE, 15 * BOLD), EDGE, 20, size=15, font_weight="bold")
+        + label(frame.moment, EDGE, 38, ink="muted")
         + _PITCH.draw()
         + "".join(dots)
         + numbers
