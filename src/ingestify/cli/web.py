@@ -63,7 +63,7 @@ def web_command(
     with lake.open_store() as store:
         try:
             serve(
-                WebLake(store, lake.place.title, is_read_only),
+                WebLake.at(store, lake.place, is_read_only=is_read_only),
                 tell,
                 host=host,
                 port=port,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 
+from ingestify.main.place import Place
+from ingestify.masking import mask_url
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["WebLake"]
@@ -16,13 +18,26 @@ class WebLake:
 
     Attributes:
         store: Every method of it may be called from any thread.
-        title: Where it is, for people; without secrets.
+        title: Its name for people.
+        opening: The arguments of `get_engine` that open it, as Python text without secrets.
         is_read_only: Whether the pages change nothing.
     """
 
     store: DatasetStore
     title: str
+    opening: str = ""
     is_read_only: bool = False
+
+    @classmethod
+    def at(cls, store: DatasetStore, place: Place, *, is_read_only: bool) -> WebLake:
+        """Return the lake of a place."""
+        if place.folder is None and place.config is None:
+            urls = mask_url(place.metadata_url), mask_url(place.file_url)
+            opening = f"metadata_url={urls[0]!r}, file_url={urls[1]!r}".replace("'", '"')
+            return cls(store, store.name or urls[0], opening, is_read_only)
+        path = place.folder or (place.base / place.config.name if place.config else place.base)
+        folder = path if place.folder else path.parent
+        return cls(store, store.name or folder.name or str(folder), f'"{path.as_posix()}"', is_read_only)
 
     def change_marker(self) -> str:
         """Return a text that is another one after each change of the lake that a page shows."""

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingestify.web.page import Action, Attachment, Page
-from ingestify.web.pages import home
+from ingestify.web.pages import dataset, difference, file, home
 
 __all__ = ["ROUTES"]
 
-ROUTES: Sequence[Page | Action | Attachment] = (home.PAGE,)
+ROUTES: Sequence[Page | Action | Attachment] = (
+    home.PAGE,
+    difference.PAGE,
+    difference.CHOICE,
+    file.FILE,
+    dataset.PAGE,
+)

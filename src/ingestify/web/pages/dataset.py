@@ -1,0 +1,104 @@
+"""A dataset: a match with its score, shots, line-ups, files and revisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ingestify.documents.datasets import shown_dataset
+from ingestify.domain.dataset import Dataset
+from ingestify.errors import DatasetNotFound, IngestifyError, LoadError
+from ingestify.masking import mask_text
+from ingestify.web.match_line import match_line
+from ingestify.web.page import Asked, NotShown, Page, Shown
+
+__all__ = ["PAGE", "asked_dataset", "numbered"]
+
+_SENTENCES = 5
+"""Of how many revisions the page says what changed: each compares two revisions, file by file."""
+
+
+def asked_dataset(asked: Asked) -> Dataset:
+    """Return the dataset that the address names."""
+    try:
+        return asked.lake.store.get_dataset(asked.parts["dataset_id"])
+    except DatasetNotFound as error:
+        raise NotShown(404, str(error)) from error
+
+
+def numbered(dataset: Dataset, text: str) -> Dataset:
+    """Return a dataset as it was after a revision; for an empty text, as it is."""
+    if not text:
+        return dataset
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotShown(400, f"'{text}' is no number of a revision: write ?revision=0.")
+    try:
+        return dataset.at(revision=int(text))
+    except LoadError as error:
+        raise NotShown(404, str(error)) from error
+
+
+def read(asked: Asked) -> Shown:
+    """Return a dataset, as it is or as it was after a revision."""
+    store = asked.lake.store
+    whole = asked_dataset(asked)
+    dataset = numbered(whole, asked.first("revision"))
+    waiting = store.quarantine.find_waiting(store.dataset_filter(dataset_id=whole.dataset_id))
+    revision = dataset.current_revision
+    sentences, lacks = _sentences(asked, whole)
+    origin = {} if revision is None else revision.source
+    view = {
+        "line": match_line(dataset),
+        "whole": whole,
+        "dataset": dataset,
+        "is_older": len(dataset.revisions) < len(whole.revisions),
+        "sentences": sentences,
+        "terms": [origin[key] for key in ("attribution", "licence") if origin.get(key)],
+        "python": _python(asked, dataset, is_older=len(dataset.revisions) < len(whole.revisions)),
+        "facts": _facts(dataset),
+    }
+    return Shown(dataset.name or str(dataset.identifier), shown_dataset(dataset, waiting), view, lacks)
+
+
+def _sentences(asked: Asked, dataset: Dataset) -> tuple[dict[int, str], list[str]]:
+    """Return what changed in the last revisions, and what could not be compared."""
+    sentences: dict[int, str] = {}
+    lacks = []
+    for revision in dataset.revisions[-_SENTENCES:]:
+        number = revision.revision_id
+        if not number:
+            continue
+        try:
+            sentences[number] = asked.lake.store.diff(dataset, number - 1, number).sentence
+        except IngestifyError as error:
+            lacks.append(f"What changed in revision {number}: {mask_text(str(error))}")
+    return sentences, lacks
+
+
+def _facts(dataset: Dataset) -> list[tuple[str, str]]:
+    """Return what the provider's list says of a match, but for what the heading has."""
+    shown = {"competition": "Competition", "season": "Season", "match_week": "Week", "stage": "Stage"}
+    shown |= {"match_date": "Date", "kick_off": "Kick-off", "stadium": "Stadium", "referee": "Referee"}
+    facts = [(title, _text(dataset.metadata.get(key))) for key, title in shown.items()]
+    facts = [(title, text[:5] if title == "Kick-off" else text) for title, text in facts if text]
+    return [*facts, *((key, str(value)) for key, value in dataset.identifier.items())]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        value = value.get("name")
+    return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+
+
+def _python(asked: Asked, dataset: Dataset, *, is_older: bool) -> str:
+    keys = ", ".join(f"{key}={value!r}" for key, value in dataset.identifier.items() if key.isidentifier())
+    then = f".at(revision={dataset.revisions[-1].revision_id})" if is_older else ""
+    return (
+        "from ingestify import get_engine\n\n"
+        f"engine = get_engine({asked.lake.opening})\n"
+        f'dataset = engine.get_dataset(provider="{dataset.provider}", dataset_type="{dataset.dataset_type}", {keys})'
+        f"{then}\n"
+        "files = engine.store.load_files(dataset)"
+    )
+
+
+PAGE = Page("/datasets/{dataset_id}", "dataset.html", read)
