@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import mimetypes
 import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -25,7 +26,7 @@ from ingestify.web.guard import Guard, Rules
 from ingestify.web.lake import WebLake
 from ingestify.web.page import Action, Asked, Attachment, NotShown, Page, Shown
 from ingestify.web.pages import ROUTES
-from ingestify.web.rendering import STATIC, render, static_version
+from ingestify.web.rendering import render, static_files, static_version
 
 __all__ = ["make_app"]
 
@@ -193,8 +194,9 @@ async def _read_form(request: Request) -> dict[str, list[str]] | None:
 
 async def _static(request: Request) -> Response:
     name = request.path_params["name"]
-    if name not in {path.name for path in STATIC.iterdir()}:
+    content = static_files().get(name)
+    if content is None:
         raise HTTPException(404)
     is_this = request.query_params.get("v") == static_version(name)
     headers = {"Cache-Control": "public, max-age=31536000, immutable"} if is_this else {}
-    return FileResponse(STATIC / name, headers=headers)
+    return Response(content, headers=headers, media_type=mimetypes.guess_type(name)[0])

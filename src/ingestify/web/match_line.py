@@ -33,6 +33,7 @@ class MatchLine:
     score: str
     competition: str
     state: str
+    provider: str
 
 
 def match_line(dataset: Dataset) -> MatchLine:
@@ -50,4 +51,5 @@ def match_line(dataset: Dataset) -> MatchLine:
         score=f"{facts['home_score']}–{facts['away_score']}" if has_score else "v",
         competition=competition if isinstance(competition, str) else "",
         state=dataset.state.value,
+        provider=dataset.provider,
     )

@@ -14,21 +14,27 @@ from markupsafe import Markup
 
 from ingestify._version import __version__
 from ingestify.documents.document import as_json
+from ingestify.pictures.palette import stylesheet
 from ingestify.progress.formatting import counted, size
 from ingestify.progress.printable import printable
 from ingestify.remedies import remedy
 
-__all__ = ["STATIC", "render", "static_version"]
+__all__ = ["render", "static_files", "static_version"]
 
 _HERE = Path(__file__).parent
 
-STATIC = _HERE / "static"
+
+@functools.cache
+def static_files() -> Mapping[str, bytes]:
+    """Return the static files by name, and the colours of the pictures as one more."""
+    files = {path.name: path.read_bytes() for path in (_HERE / "static").iterdir()}
+    return {**files, "pictures.css": stylesheet().encode()}
 
 
 @functools.cache
 def static_version(name: str) -> str:
     """Return a text that changes with a static file, so that browsers may keep the file for ever."""
-    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(static_files()[name]).hexdigest()[:12]
 
 
 def static_url(name: str) -> str:
@@ -46,6 +52,11 @@ def when(moment: dt.datetime | str | None) -> Markup | str:
     return Markup('<time datetime="{}">{}</time>').format(
         moment.isoformat(timespec="seconds"), f"{moment:%Y-%m-%d %H:%M}"
     )
+
+
+def block(text: str) -> Markup:
+    """Return a text of several lines."""
+    return Markup("\n").join(printable(line) for line in text.split("\n"))
 
 
 def in_url(value: object) -> str:
@@ -75,7 +86,13 @@ def _environment() -> jinja2.Environment:
         finalize=_shown,
     )
     environment.filters.update(
-        when=when, size=size, in_url=in_url, number=lambda value: f"{value:,}", as_json=as_json, counted=counted
+        block=block,
+        when=when,
+        size=size,
+        in_url=in_url,
+        number=lambda value: f"{value:,}",
+        as_json=as_json,
+        counted=counted,
     )
     environment.globals.update(static_url=static_url, with_query=with_query, version=__version__, remedy=remedy)
     return environment

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from starlette.testclient import TestClient
 
 from ingestify.errors import StoreError
 from ingestify.remedies import at_command_line
-from ingestify.web.app import make_app
-from ingestify.web.guard import Rules
-from ingestify.web.lake import WebLake
 from tests.support.lake_in_memory import FunctionSource, Lake, match
 
-HOST = "127.0.0.1:8642"
-
-
-def client_of(engine) -> TestClient:
-    lake = WebLake(engine.store, "a lake")
-    app = make_app(lake, Rules(frozenset([HOST]), "token"))
-    return TestClient(app, f"http://{HOST}", headers={"Authorization": "Bearer token"}, raise_server_exceptions=False)
+from .conftest import client_of
 
 
 @pytest.fixture

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingestify.web.page import Action, Attachment, Page
-from ingestify.web.pages import dataset, difference, file, home
+from ingestify.web.pages import dataset, datasets, difference, file, home, picture, shot
 
 __all__ = ["ROUTES"]
 
 ROUTES: Sequence[Page | Action | Attachment] = (
     home.PAGE,
+    datasets.PAGE,
     difference.PAGE,
     difference.CHOICE,
     file.FILE,
+    picture.PICTURE,
+    shot.PAGE,
     dataset.PAGE,
 )

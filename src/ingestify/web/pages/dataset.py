@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
+import importlib.util
+import urllib.parse
 from typing import Any
+
+from markupsafe import Markup
 
 from ingestify.documents.datasets import shown_dataset
 from ingestify.domain.dataset import Dataset
-from ingestify.errors import DatasetNotFound, IngestifyError, LoadError
+from ingestify.errors import IngestifyError
 from ingestify.masking import mask_text
+from ingestify.pictures.match_values import MatchValues
+from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_line import match_line
-from ingestify.web.page import Asked, NotShown, Page, Shown
+from ingestify.web.match_pictures import PICTURES
+from ingestify.web.match_reading import read_match_values
+from ingestify.web.match_view import timeline
+from ingestify.web.page import Asked, Page, Shown
 
-__all__ = ["PAGE", "asked_dataset", "numbered"]
+__all__ = ["PAGE"]
 
 _SENTENCES = 5
 """Of how many revisions the page says what changed: each compares two revisions, file by file."""
-
-
-def asked_dataset(asked: Asked) -> Dataset:
-    """Return the dataset that the address names."""
-    try:
-        return asked.lake.store.get_dataset(asked.parts["dataset_id"])
-    except DatasetNotFound as error:
-        raise NotShown(404, str(error)) from error
-
-
-def numbered(dataset: Dataset, text: str) -> Dataset:
-    """Return a dataset as it was after a revision; for an empty text, as it is."""
-    if not text:
-        return dataset
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise NotShown(400, f"'{text}' is no number of a revision: write ?revision=0.")
-    try:
-        return dataset.at(revision=int(text))
-    except LoadError as error:
-        raise NotShown(404, str(error)) from error
 
 
 def read(asked: Asked) -> Shown:
@@ -45,6 +34,7 @@ def read(asked: Asked) -> Shown:
     waiting = store.quarantine.find_waiting(store.dataset_filter(dataset_id=whole.dataset_id))
     revision = dataset.current_revision
     sentences, lacks = _sentences(asked, whole)
+    match = _match(asked, dataset, lacks)
     origin = {} if revision is None else revision.source
     view = {
         "line": match_line(dataset),
@@ -55,6 +45,7 @@ def read(asked: Asked) -> Shown:
         "terms": [origin[key] for key in ("attribution", "licence") if origin.get(key)],
         "python": _python(asked, dataset, is_older=len(dataset.revisions) < len(whole.revisions)),
         "facts": _facts(dataset),
+        **({"match": None} if match is None else _shown_match(dataset, match)),
     }
     return Shown(dataset.name or str(dataset.identifier), shown_dataset(dataset, waiting), view, lacks)
 
@@ -72,6 +63,26 @@ def _sentences(asked: Asked, dataset: Dataset) -> tuple[dict[int, str], list[str
         except IngestifyError as error:
             lacks.append(f"What changed in revision {number}: {mask_text(str(error))}")
     return sentences, lacks
+
+
+def _match(asked: Asked, dataset: Dataset, lacks: list[str]) -> MatchValues | None:
+    """Return the match; None: the dataset is none that can be drawn, or it cannot be read, and `lacks` says why."""
+    try:
+        return read_match_values(asked.lake.store, dataset)
+    except IngestifyError as error:
+        lacks.append(f"The shots and the line-ups cannot be read: {mask_text(str(error))}")
+    return None
+
+
+def _shown_match(dataset: Dataset, match: MatchValues) -> dict[str, object]:
+    number = dataset.revisions[-1].revision_id
+    base = f"/datasets/{urllib.parse.quote(dataset.dataset_id, safe='')}/r{number}"
+    pictures = [
+        {"name": name, "heading": heading, "svg": Markup(draw(match).svg), "url": f"{base}/{name}"}  # noqa: S704
+        for name, (heading, draw) in PICTURES.items()
+    ]
+    has_png = importlib.util.find_spec("resvg_py") is not None
+    return {"match": match, "pictures": pictures, "timeline": timeline(match), "has_png": has_png}
 
 
 def _facts(dataset: Dataset) -> list[tuple[str, str]]:

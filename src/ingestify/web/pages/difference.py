@@ -13,9 +13,9 @@ from ingestify.documents.document import filled
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.file import File
 from ingestify.progress.formatting import size
+from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_line import match_line
 from ingestify.web.page import Asked, Attachment, Page, Shown
-from ingestify.web.pages.dataset import asked_dataset, numbered
 
 __all__ = ["CHOICE", "PAGE"]
 

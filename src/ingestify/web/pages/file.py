@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 from starlette.responses import Response, StreamingResponse
 
+from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.page import Asked, Attachment, NotShown
-from ingestify.web.pages.dataset import asked_dataset, numbered
 
 __all__ = ["FILE"]
 

@@ -1,0 +1,64 @@
+"""A picture of a match after a revision, as SVG or PNG, and its table as CSV. No revision ever changes."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from starlette.responses import Response
+
+from ingestify.errors import MissingExtraError
+from ingestify.pictures.palette import Theme
+from ingestify.pictures.picture import Picture
+from ingestify.web.asked_dataset import asked_dataset, numbered
+from ingestify.web.match_pictures import PICTURES
+from ingestify.web.match_reading import read_match_values
+from ingestify.web.page import Asked, Attachment, NotShown
+
+__all__ = ["PICTURE"]
+
+_FORMULA = tuple("=+-@\t\r")
+"""A spreadsheet takes a cell that begins so for a formula."""
+
+
+def respond(asked: Asked) -> Response:
+    """Return the picture of the name and the format in the address; `?theme=dark` for a dark page."""
+    dataset = numbered(asked_dataset(asked), asked.parts["revision"])
+    name, kind = asked.parts["name"], asked.parts["kind"]
+    match = read_match_values(asked.lake.store, dataset)
+    if match is None or name not in PICTURES:
+        raise NotShown(404, f"{dataset.name} has no picture '{name}'.")
+    picture = PICTURES[name][1](match)
+    theme: Theme = "dark" if asked.first("theme") == "dark" else "light"
+    match kind:
+        case "svg":
+            content, media_type = picture.plain_svg(theme).encode(), "image/svg+xml"
+        case "png":
+            content, media_type = _png(picture, theme), "image/png"
+        case "csv":
+            content, media_type = _csv(picture).encode("utf-8-sig"), "text/csv; charset=utf-8"
+        case _:
+            raise NotShown(404, f"There is no picture as .{kind}: write .svg, .png or .csv.")
+    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+    if kind == "csv":
+        headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return Response(content, headers=headers, media_type=media_type)
+
+
+def _png(picture: Picture, theme: Theme) -> bytes:
+    try:
+        return picture.png(theme=theme)
+    except MissingExtraError as error:
+        raise NotShown(404, str(error)) from error
+
+
+def _csv(picture: Picture) -> str:
+    """Return the table of a picture. No cell is a formula."""
+    written = io.StringIO()
+    lines = csv.writer(written)
+    for row in (picture.columns, *picture.rows):
+        lines.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in row])
+    return written.getvalue()
+
+
+PICTURE = Attachment("/datasets/{dataset_id}/r{revision}/{name}.{kind}", respond)

@@ -1,0 +1,49 @@
+"""A shot: where everybody stood."""
+
+from __future__ import annotations
+
+import dataclasses
+import urllib.parse
+
+from ingestify.pictures.match_values import Shot
+from ingestify.web.asked_dataset import asked_dataset, numbered
+from ingestify.web.match_line import match_line
+from ingestify.web.match_reading import read_match_values
+from ingestify.web.page import Asked, NotShown, Page, Shown
+
+__all__ = ["PAGE"]
+
+
+def read(asked: Asked) -> Shown:
+    """Return a shot with its freeze frame, and its neighbours."""
+    dataset = numbered(asked_dataset(asked), asked.first("revision"))
+    match = read_match_values(asked.lake.store, dataset)
+    shots = [] if match is None else list(match.shots)
+    place = next((number for number, one in enumerate(shots) if one.event_id == asked.parts["event_id"]), None)
+    if match is None or place is None:
+        raise NotShown(404, f"{dataset.name} has no shot with the id {asked.parts['event_id']} in this revision.")
+    shot = shots[place]
+    view = {
+        "line": match_line(dataset),
+        "match": match,
+        "dataset": dataset,
+        "shot": shot,
+        "picture": "",
+        "before": _neighbour(dataset.dataset_id, asked, shots[place - 1] if place else None),
+        "after": _neighbour(dataset.dataset_id, asked, shots[place + 1] if place + 1 < len(shots) else None),
+        "number": place + 1,
+    }
+    title = f"{shot.player or 'Shot'}, {shot.minute_text}: {dataset.name}"
+    document = {"dataset_id": dataset.dataset_id, "title": match.title, **dataclasses.asdict(shot)}
+    return Shown(title, document, view)
+
+
+def _neighbour(dataset_id: str, asked: Asked, shot: Shot | None) -> str:
+    if shot is None:
+        return ""
+    revision = asked.first("revision")
+    path = f"/datasets/{urllib.parse.quote(dataset_id, safe='')}/shots/{urllib.parse.quote(shot.event_id, safe='')}"
+    return f"{path}?revision={revision}" if revision else path
+
+
+PAGE = Page("/datasets/{dataset_id}/shots/{event_id}", "shot.html", read)

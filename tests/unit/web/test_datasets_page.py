@@ -1,0 +1,70 @@
+"""The list of matches: its order, its pages, its facets."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ingestify import DatasetResource, DatasetState
+from tests.support.lake_in_memory import FunctionSource, Lake, hours
+
+from .conftest import client_of
+
+
+def match(number: int) -> DatasetResource:
+    metadata = {
+        "match_date": f"2024-{1 + number % 12:02}-{1 + number % 28:02}",
+        "home_team": f"Home {number}",
+        "away_team": "Away",
+        "competition": "Cup" if number % 3 else "League",
+    }
+    state = DatasetState.PARTIAL if number % 10 == 0 else DatasetState.COMPLETE
+    resource = DatasetResource({"match_id": number}, "match", name=f"match {number}", metadata=metadata, state=state)
+    return resource.add_file(hours(0), "events", json_content={"n": number})
+
+
+class Numbers(FunctionSource):
+    def __init__(self) -> None:
+        super().__init__(lambda **_: [match(number) for number in range(self.count)])
+        self.count = 120
+
+
+@pytest.fixture(scope="module")
+def source():
+    return Numbers()
+
+
+@pytest.fixture(scope="module")
+def engine(source):
+    with Lake(source).engine as engine:
+        engine.load()
+        yield engine
+
+
+def test_a_page_repeats_nothing_while_a_run_commits(engine, source):
+    client = client_of(engine)
+    seen, after = [], None
+    while True:
+        document = client.get("/datasets.json", params={"after": after} if after else {}).json()
+        seen += document["datasets"]
+        source.count += 1
+        engine.load()
+        after = document["after"]
+        if after is None:
+            break
+    days = [one["metadata"]["match_date"] for one in seen]
+    assert len({one["dataset_id"] for one in seen}) == len(seen) >= 120
+    assert days == sorted(days, reverse=True)
+
+
+def test_facets_are_counts(engine):
+    client = client_of(engine)
+    text = client.get("/datasets").text
+    for name, count in re.findall(r'<option value="(Cup|League)">\w+ \((\d+)\)', text):
+        assert client.get("/datasets.json", params={"competition": name}).json()["count"] == int(count)
+    partial = client.get("/datasets.json", params={"state": "partial"}).json()
+    assert {one["state"] for one in partial["datasets"]} == {"PARTIAL"}
+    assert client.get("/datasets.json", params={"q": "MATCH 55"}).json()["count"] == 1
+    assert client.get("/datasets", params={"state": "nothing"}).status_code == 400
+    assert "Show all" in client.get("/datasets", params={"q": "nobody"}).text
