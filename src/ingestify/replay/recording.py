@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gzip
 import sys
 from array import array
@@ -79,12 +80,13 @@ class ChunkHead(TypedDict):
 
 
 class RecordingHead(TypedDict):
-    """What a player of chunks has to know."""
+    """What a player of chunks has to know. `first_frame` is the first one of the first period with anybody in it."""
 
     frames_per_second: float
     length: float
     width: float
     missing: int
+    first_frame: int
     teams: list[str]
     tracks: list[TrackHead]
     periods: list[PeriodHead]
@@ -138,6 +140,13 @@ class Recording:
         """How much memory the places take."""
         return sum(places.itemsize * len(places) for places in self._places.values())
 
+    @functools.cached_property
+    def first_frame(self) -> int:
+        """The first frame of the first period with anybody in it: a broadcast may begin with the crowd."""
+        first = min(self.periods)
+        of_period = [places for (period, _), places in self._places.items() if period == first]
+        return min(next(at for at in range(0, len(one), 2) if one[at] != MISSING) for one in of_period) // 2
+
     def head(self) -> RecordingHead:
         """Return what a player of the chunks has to know. The tracks are in the order that chunks have them in."""
         tracks: list[TrackHead] = [{"id": BALL, "side": None, "number": "", "name": "ball"}]
@@ -149,6 +158,7 @@ class Recording:
             "length": self.pitch[0],
             "width": self.pitch[1],
             "missing": MISSING,
+            "first_frame": self.first_frame,
             "teams": list(self.teams),
             "tracks": tracks,
             "periods": [

@@ -7,6 +7,7 @@ import hashlib
 
 from ingestify.main.place import Place
 from ingestify.masking import mask_url
+from ingestify.replay.reading import Recordings
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["WebLake"]
@@ -21,12 +22,14 @@ class WebLake:
         title: Its name for people.
         opening: The arguments of `get_engine` that open it, as Python text without secrets.
         is_read_only: Whether the pages change nothing.
+        recordings: The tracking that was played last.
     """
 
     store: DatasetStore
     title: str
     opening: str = ""
     is_read_only: bool = False
+    recordings: Recordings = dataclasses.field(default_factory=Recordings)
 
     @classmethod
     def at(cls, store: DatasetStore, place: Place, *, is_read_only: bool) -> WebLake:

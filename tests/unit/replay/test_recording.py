@@ -53,12 +53,19 @@ def small_match():
     return tape.finish(("A", "B"), PLAYERS, (105, 68), ["2 places are left out."])
 
 
+def test_the_match_begins_with_the_first_frame_that_has_anybody():
+    tape = Tape(10)
+    tape.put(1, 30, "9", 0, 0)
+    tape.put(1, 20, "10", 0, 0)
+    tape.put(2, 0, "9", 0, 0)
+    assert tape.finish(("A", "B"), PLAYERS, (105, 68)).first_frame == 20
+
+
 def test_of_25_frames_a_second_each_third_one_is_kept():
-    recording = small_match()
-    head = recording.head()
+    head = small_match().head()
     assert head["frames_per_second"] == pytest.approx(25 / 3)
     assert [(one["number"], one["frames"]) for one in head["periods"]] == [(1, 17)]
-    assert places_of(recording, 0)[BALL][2] == (0.6, 0)
+    assert places_of(small_match(), 0)[BALL][2] == (0.6, 0)
 
 
 def test_the_head_has_those_who_play_by_their_shirt_numbers():

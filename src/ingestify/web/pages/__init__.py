@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingestify.web.page import Action, Attachment, Page
-from ingestify.web.pages import dataset, datasets, difference, file, home, picture, shot
+from ingestify.web.pages import dataset, datasets, difference, file, home, picture, shot, tracking
 
 __all__ = ["ROUTES"]
 
@@ -17,5 +17,7 @@ ROUTES: Sequence[Page | Action | Attachment] = (
     file.FILE,
     picture.PICTURE,
     shot.PAGE,
+    tracking.PAGE,
+    *tracking.ATTACHMENTS,
     dataset.PAGE,
 )
