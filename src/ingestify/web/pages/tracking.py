@@ -15,6 +15,7 @@ from ingestify.domain.dataset import Dataset
 from ingestify.errors import IngestifyError
 from ingestify.masking import mask_text
 from ingestify.pictures.match_values import Side
+from ingestify.pictures.palette import Theme
 from ingestify.pictures.picture import Picture
 from ingestify.pictures.tracking_frame import TrackedPlayer, TrackingFrame, tracking_frame
 from ingestify.replay.recording import Recording
@@ -22,7 +23,7 @@ from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.page import Asked, Attachment, NotShown, Page, Shown
 from ingestify.web.rendering import in_url, with_query
 
-__all__ = ["ATTACHMENTS", "PAGE", "tracking_url"]
+__all__ = ["ATTACHMENTS", "PAGE"]
 
 _LEAP_SECONDS = 10
 _FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -44,11 +45,6 @@ class TrackingDocument(TypedDict):
     head: str
     chunks: str
     picture: str
-
-
-def tracking_url(dataset: Dataset) -> str | None:
-    """Return the address of the page that plays a dataset; None: it is no tracking."""
-    return f"/datasets/{in_url(dataset.dataset_id)}/tracking" if dataset.dataset_type == "tracking" else None
 
 
 def _asked_tracking(asked: Asked) -> tuple[Dataset, int]:
@@ -126,7 +122,8 @@ def _picture(recording: Recording, period: int, seconds: float) -> Picture:
 def _frame(asked: Asked) -> Response:
     dataset, _ = _asked_tracking(asked)
     recording = asked.lake.recordings.get(dataset)
-    svg = _picture(recording, *_moment(asked, recording)).plain_svg("dark" if asked.first("theme") == "dark" else "light")
+    theme: Theme = "dark" if asked.first("theme") == "dark" else "light"
+    svg = _picture(recording, *_moment(asked, recording)).plain_svg(theme)
     return Response(svg, headers=_FOR_EVER, media_type="image/svg+xml")
 
 
