@@ -26,6 +26,7 @@ ALL = (
     "tables.py",
     "publishers.py",
     "live.py",
+    "follow.py",
 )
 
 

@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
     from ingestify.store.reading.dataset_list import DatasetList
     from ingestify.store.reading.file_collection import FileCollection, LoadedFile
+    from ingestify.store.reading.following import FollowedEvent
     from ingestify.store.reading.locked import LockCheck
     from ingestify.store.reading.mapping import MapResult
     from ingestify.tables.problems import TableProblem
@@ -178,6 +179,7 @@ _MODULES = {
     "store.quarantine": ("Quarantine",),
     "store.reading.dataset_diff": ("DatasetDiff", "RevisionLog"),
     "store.reading.dataset_list": ("DatasetList",),
+    "store.reading.following": ("FollowedEvent",),
     "store.reading.locked": ("LockCheck",),
     "store.reading.mapping": ("MapResult",),
     "tables.problems": ("TableProblem",),
@@ -228,6 +230,7 @@ __all__ = [
     "FileHttpOptions",
     "FileProfile",
     "FileResource",
+    "FollowedEvent",
     "Garbage",
     "Identifier",
     "IngestifyError",

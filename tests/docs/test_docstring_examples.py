@@ -30,6 +30,7 @@ DOCUMENTED = [
     ingestify.IngestionEngine.lock,
     ingestify.IngestionEngine.load_dataset_with_kloppy,
     ingestify.IngestionEngine.get_dataset,
+    ingestify.IngestionEngine.follow,
     ingestify.DatasetStore.get_dataset,
     ingestify.Dataset.at,
     ingestify.DatasetStore.get_dataset_collection,

@@ -51,11 +51,18 @@ class SimulatedTime(clock.RealTime):
     def sleep(self, seconds: float) -> None:
         with self._lock:
             until = self._now + dt.timedelta(seconds=max(0.0, seconds))
-            while self._coming and self._coming[0][0] <= until:
-                moment, _, act = heapq.heappop(self._coming)
-                self._now = max(self._now, moment)
-                act()
+        while (act := self._next_act(until)) is not None:
+            act()  # without the lock: it may start threads that look at the clock
+        with self._lock:
             self._now = max(self._now, until)
+
+    def _next_act(self, until: dt.datetime) -> Callable[[], object] | None:
+        with self._lock:
+            if not self._coming or self._coming[0][0] > until:
+                return None
+            moment, _, act = heapq.heappop(self._coming)
+            self._now = max(self._now, moment)
+            return act
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from ingestify.domain.json_value import JsonValue
 from ingestify.domain.record_key import RecordKey, record_key_of
 from ingestify.domain.wording import in_short
 
-__all__ = ["compare_contents"]
+__all__ = ["RecordChange", "RecordChanges", "compare_contents", "find_record_changes"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,6 +60,57 @@ def compare_contents(feed: str, old: JsonValue, new: JsonValue, key: RecordKey) 
     return comparison.end(key)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordChange:
+    """A record that came, went, or is another one now.
+
+    Attributes:
+        kind: ADDED, CHANGED or REMOVED.
+        place: The place of the record in the new list, from 0; of one that was removed, in the old list.
+        record: The record; as it last was, if it was removed.
+        previous: The old record of one that changed, with the new keys of records; else None.
+    """
+
+    kind: DifferenceKind
+    place: int
+    record: JsonValue
+    previous: JsonValue = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordChanges:
+    """What became of the records of a list. What moved, and what only has another key, is no change.
+
+    Attributes:
+        new_keys: The old and the new key of each record that has another one.
+        changes: Removed ones first, by their old places; then the others, by their places in the new list.
+    """
+
+    new_keys: list[tuple[JsonValue, JsonValue]]
+    changes: list[RecordChange]
+
+
+def find_record_changes(old: list[JsonValue], new: list[JsonValue], key: RecordKey) -> RecordChanges:
+    """Return what became of whole records.
+
+    Args:
+        old: The records.
+        new: Those of the later revision.
+        key: What they are.
+    """
+    matching = match_records(old, new, key)
+    differing = _FeedComparison(FeedDifferences("")).compare_pairs(old, new, key, _NOWHERE, matching)
+    new_keys = [tuple(find_value(r, matching.key) for r in (old[one], new[other])) for one, other in matching.rekeyed]
+    names = {was: now for was, now in new_keys if isinstance(was, str) and isinstance(now, str)}
+    changed = [
+        RecordChange(DifferenceKind.CHANGED, other, new[other], _renamed(old[one], names) if names else old[one])
+        for one, other in differing
+    ]
+    added = [RecordChange(DifferenceKind.ADDED, place, new[place]) for place in matching.added]
+    removed = [RecordChange(DifferenceKind.REMOVED, place, old[place]) for place in matching.removed]
+    return RecordChanges(new_keys, removed + sorted([*changed, *added], key=lambda one: one.place))
+
+
 class _FeedComparison:
     """Collects the differences of one feed. The lists in the records of a list are compared likewise, with their keys.
 
@@ -83,20 +134,7 @@ class _FeedComparison:
     def compare_lists(self, old: list[Any], new: list[Any], key: RecordKey, within: _Place) -> None:
         """Compare two lists of records."""
         matching = match_records(old, new, key)
-        shift_old, shift_new = _shifts(matching.removed, len(old)), _shifts(matching.added, len(new))
-        old_then, new_then = old, new
-        if matching.rekeyed:
-            old_then, new_then = _with_common_keys(old, new, matching)
-        differing = 0
-        for is_rekeyed, pairs in ((False, matching.pairs), (True, matching.rekeyed)):
-            for one, other in pairs:
-                ignored = {matching.key} if is_rekeyed else set()
-                shift = shift_new[other] - shift_old[one]
-                if key.counted_by and _is_shifted(old[one], new[other], key.counted_by, shift):
-                    ignored.add(key.counted_by)
-                there = _place_of(new[other], matching, within)
-                differs = self.compare_records(old_then[one], new_then[other], key, there, other, ignored)
-                differing += differs and is_rekeyed
+        differing = len(self.compare_pairs(old, new, key, within, matching) & set(matching.rekeyed))
         for one, other in matching.rekeyed:
             change = FieldChange(matching.key, *(find_value(r, matching.key) for r in (old[one], new[other])))
             self._add(DifferenceKind.REKEYED, new[other], key, _place_of(new[other], matching, within), other, change)
@@ -109,6 +147,26 @@ class _FeedComparison:
                     key.noun, matching.key, len(new), renamed, len(matching.rekeyed), differing, tuple(key.pairs_by)
                 )
             )
+
+    def compare_pairs(
+        self, old: list[Any], new: list[Any], key: RecordKey, within: _Place, matching: Matching
+    ) -> set[tuple[int, int]]:
+        """Compare the records of two lists that are the same ones, and return the pairs that differ."""
+        shift_old, shift_new = _shifts(matching.removed, len(old)), _shifts(matching.added, len(new))
+        old_then, new_then = old, new
+        if matching.rekeyed:
+            old_then, new_then = _with_common_keys(old, new, matching)
+        differing = set()
+        for is_rekeyed, pairs in ((False, matching.pairs), (True, matching.rekeyed)):
+            for one, other in pairs:
+                ignored = {matching.key} if is_rekeyed else set()
+                shift = shift_new[other] - shift_old[one]
+                if key.counted_by and _is_shifted(old[one], new[other], key.counted_by, shift):
+                    ignored.add(key.counted_by)
+                there = _place_of(new[other], matching, within)
+                if self.compare_records(old_then[one], new_then[other], key, there, other, ignored):
+                    differing.add((one, other))
+        return differing
 
     def compare_records(
         self,

@@ -1,9 +1,9 @@
-"""The documents of `watch`: what is looked at next, and what came of a look."""
+"""The documents of `watch` and `follow`: what is looked at next, what came of a look, and of events of a match."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from ingestify.documents.document import filled
@@ -14,8 +14,17 @@ from ingestify.engine.report.report import one_line
 if TYPE_CHECKING:
     from ingestify.engine.watching.agenda import Look
     from ingestify.engine.watching.watching import Looked
+    from ingestify.store.reading.following import FollowedEvent
 
-__all__ = ["LookDocument", "LookLine", "LookedLine", "look_line", "looked_line"]
+__all__ = [
+    "FollowedLine",
+    "LookDocument",
+    "LookLine",
+    "LookedLine",
+    "followed_line",
+    "look_line",
+    "looked_line",
+]
 
 
 class LookDocument(TypedDict):
@@ -57,6 +66,40 @@ class LookedLine(Counts):
     seconds: float
     error: str | None
     next: LookDocument | None
+
+
+class FollowedLine(TypedDict):
+    """What became of an event of a match.
+
+    Attributes:
+        kind: `added`, `changed` or `removed`; or `rekeyed`: events have other keys, and are the same events.
+        event: The event; if it was removed, as it last was; null: `rekeyed`.
+        previous: The event before the change; null: it is not `changed`.
+        new_keys: Pairs of the old and the new key of an event, if it is `rekeyed`; else empty.
+        position: The place of the event in the file, from 0; if it was removed, in the file before; null: `rekeyed`.
+        revision: The revision that the event is in, or that it is no longer in.
+        revision_at: When the revision was committed.
+        previous_revision: The revision that it was compared with; null: with nothing, as it is the first one.
+        cursor: `--after` goes on behind this line.
+    """
+
+    kind: Literal["added", "changed", "removed", "rekeyed"]
+    event: JsonValue
+    previous: JsonValue
+    new_keys: Sequence[Sequence[JsonValue]]
+    position: int | None
+    dataset_id: str
+    identifier: Mapping[str, JsonValue]
+    feed: str
+    revision: int
+    revision_at: dt.datetime
+    previous_revision: int | None
+    cursor: str
+
+
+def followed_line(one: FollowedEvent) -> FollowedLine:
+    """Return what became of an event of a match."""
+    return filled(FollowedLine, one)
 
 
 def look_line(look: Look) -> LookLine:

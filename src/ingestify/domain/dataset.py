@@ -353,6 +353,11 @@ class Dataset(Dumped):
         return next(filter(None, said), self.provider)
 
     @property
+    def source_name(self) -> str:
+        """The name of the source that brought the current revision; empty: it is not known."""
+        return self.revisions[-1].source.get("source", "") if self.revisions else ""
+
+    @property
     def files(self) -> FilesById:
         """The current files by file id; empty if there is no revision. `files["events"]` is the feed's only file."""
         newest = FilesById()

@@ -14,7 +14,7 @@ from ingestify.clock import length_text
 from ingestify.domain.match_times import MatchState, MatchTimes
 from ingestify.errors import ConfigurationError
 
-__all__ = ["NEAR_FOR", "Due", "NearMatch", "QuietHours", "Schedule"]
+__all__ = ["NEAR_FOR", "Due", "NearMatch", "QuietHours", "Schedule", "is_over"]
 
 AFTER_THE_END = dt.timedelta(minutes=30)
 UNTIL_IT_BEGINS = dt.timedelta(minutes=15)
@@ -219,6 +219,18 @@ class Schedule:
                 begins = ends
             yield NearMatch(begins, recent, self.recent, state, match)
             yield NearMatch(recent, recent + LATE_FOR, self.late, state, match)
+
+
+def is_over(match: MatchTimes, now: dt.datetime) -> bool:
+    """Whether a match is no longer live: half an hour after its end, or as soon as it is cancelled.
+
+    Args:
+        match: The match.
+        now: In UTC.
+    """
+    if match.state in (MatchState.CANCELLED, MatchState.POSTPONED):
+        return match.state is MatchState.CANCELLED
+    return now >= match.ends_at + AFTER_THE_END
 
 
 def _sentence(near: list[NearMatch]) -> str:

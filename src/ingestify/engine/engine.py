@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from ingestify.store.dataset_store import KloppyDataset
     from ingestify.store.export.report import ExportReport
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
+    from ingestify.store.reading.following import FollowedEvent
     from ingestify.store.reading.locked import LockCheck
     from ingestify.tables.lake_tables import LakeTables
     from ingestify.tables.report import TablesBuilt, TableStates, TablesVerified
@@ -166,6 +167,7 @@ class IngestionEngine:
         store.names_of_sources = NamesOfSources(self._sources.providers, self._sources.keys)
         store.record_keys_of = self._sources.with_record_keys(store.record_keys_of)
         store.export_layout_of = self._sources.with_export_layouts(store.export_layout_of)
+        store.zone_of = self._sources.with_zones(store.zone_of)
         store.loader_of = self._sources.loader_of
         store.quarantine.bundle_type_of = lambda entry: self._rules.type_of_entry(
             entry, (plan.source for plan in self.ingestion_plans)
@@ -967,6 +969,60 @@ class IngestionEngine:
             IntegrityError: An object is missing or damaged.
         """
         return self.store.log(dataset)
+
+    def follow(
+        self,
+        dataset: Dataset,
+        *,
+        after: str | int | None = None,
+        feed: str = "events",
+        forever: bool = False,
+        timeout: dt.timedelta | None = None,
+        poll_interval: float = 5.0,
+    ) -> Iterator[FollowedEvent]:
+        """Yield what became of the events of a match while it is played: each new event, and each correction.
+
+        Something else fills the lake, in this process or another one: `ingestify watch`. Each look compares the
+        current revision with that of the look before, as `diff` does. What only moved, or only has a new key, is no
+        change. A match has settled half an hour after its end (docs/live.md).
+
+        Example::
+
+            dataset = engine.get_dataset(provider="statsbomb", match_id=3788741)
+            shots = {}
+            for one in engine.follow(dataset):
+                if one.kind in ("added", "changed") and one.event["type"]["name"] == "Shot":
+                    shots[one.event["id"]] = one.event["shot"]["statsbomb_xg"]
+
+        Args:
+            dataset: The match.
+            after: Go on behind this: the `cursor` of the last event that the caller has, or the number of a revision.
+                None: all events that there are come first, as `added`.
+            feed: The feed with the events: a list in JSON, CSV or XML, of up to 16 MB.
+            forever: Go on after the match has settled, for corrections.
+            timeout: End after so long; None: when the match has settled.
+            poll_interval: The seconds between two queries of the catalogue.
+
+        Returns:
+            An iterator. It ends when the match has settled, or with the timeout.
+
+        Raises:
+            ConfigurationError: `after` is no cursor, or `poll_interval` is not above 0; raised by the call itself.
+            LoadError: The feed cannot be followed, or the lake does not have the revision any more.
+            DatasetNotFound: The dataset was deleted.
+        """
+        from ingestify.store.reading.following import Following  # a run does not follow
+
+        following = Following(
+            self.store,
+            dataset,
+            after=after,
+            feed=feed,
+            forever=forever,
+            timeout=timeout,
+            poll_interval=poll_interval,
+        )
+        return following.iterate()
 
     def export(
         self,

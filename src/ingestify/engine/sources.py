@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -180,6 +181,20 @@ class EngineSources:
 
         return record_keys_of
 
+    def with_zones(self, known_of: Callable[[Dataset], dt.tzinfo]) -> Callable[[Dataset], dt.tzinfo]:
+        """Return a function that returns the zone of kick-offs of the plan of a dataset, else what is known.
+
+        Args:
+            known_of: Returns what is known without plans.
+        """
+
+        def zone_of(dataset: Dataset) -> dt.tzinfo:
+            kind = dataset.provider, dataset.dataset_type
+            of_plans = (one.schedule.zone for one in self.plans if (one.source.provider, one.dataset_type) == kind)
+            return next(of_plans, None) or known_of(dataset)
+
+        return zone_of
+
     def loader_of(self, dataset: Dataset) -> str | None:
         """Return the loader of a dataset by the settings, or by a source that brought a revision of it; else None."""
         names = {revision.source.get("source") for revision in dataset.revisions}
@@ -189,9 +204,8 @@ class EngineSources:
 
     def checks_of(self, dataset: Dataset) -> list[BundleCheck]:
         """Return the checks that a run makes of a dataset: those of the source that brought it, or of its provider."""
-        name = dataset.revisions[-1].source.get("source") if dataset.revisions else None
         of_provider = [one.source for one in self.plans if one.source.provider == dataset.provider]
-        source = next((one for one in of_provider if one.name == name), next(iter(of_provider), None))
+        source = next((one for one in of_provider if one.name == dataset.source_name), next(iter(of_provider), None))
         return self._rules.checks_of(source, dataset.provider, dataset.dataset_type)
 
     def with_export_layouts(self, known_of: Callable[[Dataset], ExportLayout]) -> Callable[[Dataset], ExportLayout]:
@@ -202,8 +216,7 @@ class EngineSources:
         """
 
         def export_layout_of(dataset: Dataset) -> ExportLayout:
-            name = dataset.revisions[-1].source.get("source") if dataset.revisions else None
-            of_plans = (one.source.export_layout for one in self.plans if one.source.name == name)
+            of_plans = (one.source.export_layout for one in self.plans if one.source.name == dataset.source_name)
             return next((one for one in of_plans if one is not NO_LAYOUT), None) or known_of(dataset)
 
         return export_layout_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import os
 from collections.abc import Mapping, Sequence
@@ -180,6 +181,7 @@ def open_store(
     place: Place | None = None,
     source_types: Mapping[str, str] | None = None,
     name: str = "",
+    time_zones: Mapping[tuple[str, str], dt.tzinfo] | None = None,
 ) -> DatasetStore:
     """Open a lake.
 
@@ -199,6 +201,7 @@ def open_store(
             `DatasetStore.create` creates it. None: the lake is created now.
         source_types: The name of each source of the settings, to its type.
         name: The name of the lake in other systems; empty: it has none.
+        time_zones: The names of a source of the settings and of a dataset type, to the zone of their kick-offs.
     """
     hide_url(metadata_url)
     hide_url(file_url)
@@ -225,6 +228,8 @@ def open_store(
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     store.record_keys_of = lambda dataset: find_record_keys(dataset, source_types or {})
     store.export_layout_of = lambda dataset: find_export_layout(dataset, source_types or {})
+    zones = time_zones or {}
+    store.zone_of = lambda dataset: zones.get((dataset.source_name, dataset.dataset_type), dt.UTC)
     return store
 
 

@@ -127,6 +127,7 @@ def _store_from_settings(settings: Settings, place: Place, bucket: str | None, l
         place=place.of_urls(main.metadata_url, main.file_url),
         source_types={name: source.type for name, source in settings.sources.items()},
         name=main.name or "",
+        time_zones={(plan.source, plan.dataset_type): plan.schedule.make().zone for plan in settings.ingestion_plans},
     )
 
 

@@ -263,8 +263,7 @@ def _iter_classes(dataset: Dataset, types: Mapping[str, str]) -> Iterator[type[S
         dataset: The dataset.
         types: The name of a source in the settings, to its type.
     """
-    name = dataset.revisions[-1].source.get("source", "") if dataset.revisions else ""
-    for type_name in (types.get(name), OPEN_DATA.get(dataset.loader), OPEN_DATA.get(dataset.provider)):
+    for type_name in (types.get(dataset.source_name), OPEN_DATA.get(dataset.loader), OPEN_DATA.get(dataset.provider)):
         if type_name is not None:
             with contextlib.suppress(ConfigurationError):  # a class that is gone is no reason not to read
                 yield find_source_class(type_name)

@@ -27,6 +27,14 @@ USES = {
     "watch": ["watch --plan", "run -q", "watch --plan", "watch --plan --json"],
     "list": ["run -q", "list", "list season_id=1 --count", "list match_id=99", "list match_id=10 --json"],
     "show": ["run -q", "show match_id=10", "show match_id=10 --json"],
+    "follow": [
+        "run -q",
+        "follow match_id=10",
+        "run -q --config later.yaml",
+        "follow match_id=10 --after 0",
+        "follow match_id=10 --after last",
+        "follow provider=small",
+    ],
     "diff": ["run -q", "run -q --config later.yaml", "diff match_id=10", "diff match_id=10 1 0 --json"],
     "log": ["run -q", "run -q --config later.yaml", "log match_id=10", "log match_id=10 --json"],
     "delete": ["run -q", "delete match_id=10 --yes"],
@@ -152,7 +160,7 @@ def test_each_command_has_a_golden_file():
 def test_a_command_says_what_it_said(name, command, monkeypatch):
     # One selector and one thread: what changes is told in the same order each time.
     monkeypatch.setenv("INGESTIFY_CONCURRENCY", "1")
-    if name in ("diff", "log"):
+    if name in ("diff", "follow", "log"):
         command.configure("SmallSource}", "Corrected, configuration: {version: 1}}")
         (command.folder / "later.yaml").write_text(command.config.read_text().replace("version: 1", "version: 2"))
     else:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 
 from ingestify.comparison.difference import FeedDifferences
 from ingestify.comparison.kind import ABSENT, DifferenceKind
-from ingestify.comparison.records import compare_contents
+from ingestify.comparison.records import compare_contents, find_record_changes
 from ingestify.comparison.sentence import clauses_of, sentence_of
+from ingestify.comparison.values import same
 from ingestify.domain.record_key import RecordKey
 from tests.support.sizes import check_examples, sizes
 
@@ -303,5 +304,53 @@ def applied(old, differences):
 def test_the_rows_make_the_new_records_of_the_old_ones(examples):
     def check(old, new):
         assert applied(old, compare(old, new, ID).differences) == new
+
+    check_examples(check, examples, RECORDS, RECORDS)
+
+
+# ---- changes of whole records ----------------------------------------------------------------------------------------
+
+
+def test_whole_records_are_told_once_with_the_value_before():
+    old = [event(1, 12, "Shot", shot={"xg": 0.1, "by": "x"}), event(2, 13), event(3, 14)]
+    new = [event(3, 14), event(1, 12, "Shot", shot={"xg": 0.2, "by": "y"}), event(4, 15)]
+    found = find_record_changes(old, new, EVENT)
+    assert [(one.kind.value, one.place, one.record, one.previous) for one in found.changes] == [
+        ("removed", 1, old[1], None),
+        ("changed", 1, new[1], old[0]),
+        ("added", 2, new[2], None),
+    ], "and the one that moved is none"
+    assert found.new_keys == []
+
+
+def test_a_record_with_another_key_has_only_changed_if_it_differs_otherwise():
+    old = [event(1, 12), event(2, 13, related=["e1"], x=1), event(3, 14)]
+    new = [event(1, 12), event(2, 13, related=["n1"], x=2), event(3, 14)]
+    for one, name in zip(new, ("n1", "n2", "n3"), strict=True):
+        one["id"] = name
+    found = find_record_changes(old, new, EVENT)
+    assert found.new_keys == [("e1", "n1"), ("e2", "n2"), ("e3", "n3")]
+    (change,) = found.changes
+    assert (change.kind, change.record) == (DifferenceKind.CHANGED, new[1])
+    assert change.previous == {**old[1], "id": "n2", "related": ["n1"]}, "with the new keys"
+
+
+@pytest.mark.parametrize("examples", sizes(30, 300))
+def test_the_changes_of_records_make_the_new_ones_of_the_old_ones(examples):
+    def check(old, new):
+        found = find_record_changes(old, new, ID)
+        names = dict(found.new_keys)
+        records = {names.get(one["id"], one["id"]): {**one, "id": names.get(one["id"], one["id"])} for one in old}
+        for change in found.changes:
+            key = change.record["id"]
+            if change.kind is DifferenceKind.REMOVED:
+                assert same(records.pop(key), change.record)
+            elif change.kind is DifferenceKind.CHANGED:
+                assert same(records[key], change.previous)
+                records[key] = change.record
+            else:
+                assert key not in records
+                records[key] = change.record
+        assert same(records, {one["id"]: one for one in new})
 
     check_examples(check, examples, RECORDS, RECORDS)

@@ -80,6 +80,7 @@ class DatasetReader:
         record_keys_of: Returns what the source of a dataset says of the records of its feeds.
         reference: Opens the same lake in another process; a text says why that is not possible.
         export_layout_of: Returns where the provider of a dataset keeps its files.
+        zone_of: Returns the time zone of a dataset's kick-off, if its provider gives none.
         loader_of: Returns the format that settings or a source name for a dataset; None: they name none.
     """
 
@@ -93,6 +94,7 @@ class DatasetReader:
         self.names_of_sources = NamesOfSources()
         self.record_keys_of: Callable[[Dataset], RecordKeys] = lambda _: NO_RECORD_KEYS
         self.export_layout_of: Callable[[Dataset], ExportLayout] = lambda _: NO_LAYOUT
+        self.zone_of: Callable[[Dataset], dt.tzinfo] = lambda _: dt.UTC
         self.loader_of: Callable[[Dataset], str | None] = lambda _: None
         self._cache: FileCache | None = None
         self._load_with_kloppy: Callable[..., Any] | None = None
