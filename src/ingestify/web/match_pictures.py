@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ingestify.pictures.line_ups import line_ups
 from ingestify.pictures.match_values import MatchValues
 from ingestify.pictures.picture import Picture
 from ingestify.pictures.shot_map import shot_map
@@ -17,7 +18,8 @@ def _linked_shots(match: MatchValues) -> Picture:
 
 
 PICTURES: Mapping[str, tuple[str, Callable[[MatchValues], Picture]]] = {
-    "shots": ("Shots", _linked_shots),
+    "shots": ("Shot map", _linked_shots),
     "xg": ("xG race", xg_race),
+    "lineups": ("Line-ups", line_ups),
 }
 """Name to the heading, and what draws the picture for the page of the match."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import urllib.parse
 
+from markupsafe import Markup
+
+from ingestify.pictures.freeze_frame import freeze_frame
 from ingestify.pictures.match_values import Shot
 from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_line import match_line
@@ -28,7 +31,7 @@ def read(asked: Asked) -> Shown:
         "match": match,
         "dataset": dataset,
         "shot": shot,
-        "picture": "",
+        "picture": Markup(freeze_frame(match, shot).svg) if shot.frame else "",  # noqa: S704 - the picture escapes
         "before": _neighbour(dataset.dataset_id, asked, shots[place - 1] if place else None),
         "after": _neighbour(dataset.dataset_id, asked, shots[place + 1] if place + 1 < len(shots) else None),
         "number": place + 1,
