@@ -25,7 +25,7 @@ sources:
   hostile:
     type: hostile_source.HostileSource
     max_file_size: 8 MB
-    timeout: {read_seconds: 2, minimum_bytes_per_second: 1000}
+    timeout: {read_seconds: 1, minimum_bytes_per_second: 1000}
     retries: {attempts: 3, backoff_base_seconds: 0.01, max_retry_after_seconds: 2}
 ingestion_plans:
   - {source: hostile, dataset_type: document}

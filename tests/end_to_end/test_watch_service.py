@@ -283,7 +283,7 @@ def test_a_killed_watch_leaves_its_sign_of_life(project: Path):
         with_heart = contextlib.closing(get_datastore(project / "config.yaml"))
         wait_for_looks(project, 1)
         with with_heart as store:
-            wait_until(lambda: "heartbeat" in store.catalogue.watch_marks.find(), seconds=60)
+            wait_until(lambda: "heartbeat" in store.catalogue.watch_marks.find(), seconds=30)
             process.kill()
             process.wait()
             assert "heartbeat" in store.catalogue.watch_marks.find()

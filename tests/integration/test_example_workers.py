@@ -22,6 +22,7 @@ from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 from tests.integration.publishers.rabbitmq_server import RabbitNode
 from tests.support.kafka_mock import KafkaMock
+from tests.support.sizes import sample_and_rest
 from tests.support.waiting import wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -101,14 +102,6 @@ class RabbitBroker:
         count: int = connection.channel().queue_declare(self.queue, passive=True).method.message_count
         connection.close()
         return count
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
-    node = RabbitNode(tmp_path_factory.mktemp("rabbitmq"))
-    node.start()
-    yield node
-    node.kill()
 
 
 @pytest.fixture
@@ -250,6 +243,7 @@ def test_each_match_becomes_a_file_that_follows_its_corrections(bench: Bench, wo
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
+@pytest.mark.parametrize("broker", sample_and_rest(["rabbitmq"], ["kafka"]), indirect=True)
 @pytest.mark.parametrize("matches", [60])  # so many that no worker handles all of them before it is killed
 def test_a_worker_that_is_killed_at_work_loses_no_match(bench: Bench, matches: int) -> None:
     bench.publish()

@@ -49,6 +49,8 @@ class KafkaMock:
         assert self._client, reason.value
         self._cluster = ctypes.c_void_p(library.rd_kafka_mock_cluster_new(self._client, 1))
         library.rd_kafka_mock_topic_create.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_int]
+        # As a broker's `group.initial.rebalance.delay.ms`: else a first worker waits for others for 3 seconds.
+        library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, ctypes.c_int32(0))
         self._partitions = partitions
         self.bootstrap_servers: str = library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
 

@@ -61,6 +61,7 @@ class RabbitNode(OwnServer):
             "RABBITMQ_NODENAME": name,
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_PID_FILE": str(folder / "pid"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-rabbit quorum_tick_interval 200",  # it counts messages so often
         }
         super().__init__(folder, str(_PROGRAMS / "rabbitmq-server"), configure, _answers, self.environment)
 

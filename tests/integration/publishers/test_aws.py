@@ -9,6 +9,7 @@ import pytest
 from ingestify.errors import ConfigurationError
 from ingestify.testing.publisher_contract import PublisherContract, make_messages
 from tests.integration.storage import servers
+from tests.support.sizes import sample_and_rest
 
 from . import aws_destinations as aws
 from .faults import check_cut_connections
@@ -64,7 +65,7 @@ def test_a_resource_that_is_not_there_is_a_wrong_configuration(service, moto):
             publisher.publish(make_messages(1))
 
 
-@pytest.mark.parametrize("service", ["kinesis", "lambda-list", "lambda-waiting"])
+@pytest.mark.parametrize("service", sample_and_rest(["kinesis", "lambda-list"], ["lambda-waiting"]))
 def test_connections_that_are_cut_lose_nothing(service, moto):
     with contextlib.closing(DESTINATIONS[service](moto)) as destination:
         check_cut_connections(destination, answer_bytes=2000, seed=5)

@@ -13,20 +13,12 @@ from ingestify.errors import ConfigurationError, MessagesRefused, PublishUnavail
 from ingestify.publishers.rabbitmq import RabbitMQ
 from ingestify.testing.publisher_contract import PublisherContract, make_messages, read_binary, read_structured
 from tests.integration.publishers.faults import check_cut_connections, check_killed_server
-from tests.integration.publishers.rabbitmq_server import LARGEST, RabbitNode
+from tests.integration.publishers.rabbitmq_server import LARGEST
 from tests.support.sizes import sizes
 from tests.support.tcp_relay import TcpRelay
 from tests.support.waiting import wait_until
 
 QUORUM = {"x-queue-type": "quorum"}
-
-
-@pytest.fixture(scope="module")
-def node(tmp_path_factory):
-    node = RabbitNode(tmp_path_factory.mktemp("rabbitmq"))
-    node.start()
-    yield node
-    node.kill()
 
 
 class RabbitDestination:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import given, settings
+import pytest
 
 from ingestify import BundleCheck, DatasetResource
 from ingestify.checks.drift import Drift
 from tests.support.lake_in_memory import FunctionSource, Lake, hours
+from tests.support.sizes import check_examples, sizes
 
 FEEDS = ("events", "lineups")
 
@@ -92,9 +93,9 @@ def published(moments: list[dict[int, dict[str, int]]], *checks: BundleCheck) ->
         lake.engine.close()
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(_moment, min_size=1, max_size=4), st.lists(_acts, max_size=12))
-def test_a_lake_with_checks_that_warn_has_the_bytes_of_one_without(
-    moments: list[dict[int, dict[str, int]]], acts: list[str]
-):
-    assert published(moments, Odd([*acts]), Drift()) == published(moments)
+@pytest.mark.parametrize("examples", sizes(10, 60))
+def test_a_lake_with_checks_that_warn_has_the_bytes_of_one_without(examples: int):
+    def check(moments: list[dict[int, dict[str, int]]], acts: list[str]) -> None:
+        assert published(moments, Odd([*acts]), Drift()) == published(moments)
+
+    check_examples(check, examples, st.lists(_moment, min_size=1, max_size=4), st.lists(_acts, max_size=12))

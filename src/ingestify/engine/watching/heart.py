@@ -18,11 +18,13 @@ __all__ = ["beating"]
 logger = PrintableLogger(__name__)
 
 BEAT_SECONDS = 60.0
+_FIRST_SECONDS = 0.5
+"""Between the attempts at the first sign: there is no lake before a first look has made it."""
 
 
 @contextlib.contextmanager
 def beating(store: DatasetStore, is_alive: Callable[[], bool]) -> Iterator[None]:
-    """Write a sign of life each minute while the block runs, and remove it afterwards.
+    """Write a sign of life at once and each minute while the block runs, and remove it afterwards.
 
     A process that is killed leaves its last one behind, so that it can be seen that it is no more.
 
@@ -48,11 +50,13 @@ def beating(store: DatasetStore, is_alive: Callable[[], bool]) -> Iterator[None]
 
 def _beat(store: DatasetStore, is_alive: Callable[[], bool], ended: threading.Event) -> None:
     # Not with the clock that tests replace: a look takes real time.
+    pause = _FIRST_SECONDS
     while True:
         if is_alive():
             try:
                 store.catalogue.watch_marks.save(HEARTBEAT, now())
+                pause = BEAT_SECONDS
             except StoreError as error:  # the loop meets it too, and tells
                 logger.debug("No sign of life: %s", one_line(error))
-        if ended.wait(BEAT_SECONDS):
+        if ended.wait(pause):
             return

@@ -69,6 +69,7 @@ def test_the_first_look_is_at_once_and_the_next_at_the_kick_off(make_lake, time)
     assert len(lake.datasets) == 1
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_only_the_selectors_that_are_due_are_asked_for(make_lake, time):
     starts = {1: KICK_OFF, 2: KICK_OFF, 3: KICK_OFF + 24 * HOUR}
     lake = make_lake(
@@ -89,6 +90,7 @@ def test_a_new_selector_comes_with_the_next_look_at_the_whole_plan(make_lake, ti
     assert len(lake.datasets) == 2
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_another_process_goes_on_where_one_ended(make_lake, time):
     lake = make_lake(lambda competition_id: [played(competition_id)])
     looks_until(lake, KICK_OFF + 5 * MINUTE + dt.timedelta(seconds=30), time)
@@ -97,9 +99,12 @@ def test_another_process_goes_on_where_one_ended(make_lake, time):
     assert [look.selector and look.selector.name for look in restarted] == ["competition_id=1", None]
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_a_run_of_another_process_counts_as_a_look(make_lake, time):
     lake = make_lake(lambda competition_id: [played(competition_id)])
-    looks_until(lake, KICK_OFF + 3 * HOUR, time)
+    looks_until(lake, MORNING + MINUTE, time)
+    time.sleep(9 * 3600)
+    looks_until(lake, KICK_OFF + 3 * HOUR + MINUTE, time)
     before = lake.engine.watching().looks()[0]
     time.sleep(1200)
     lake.engine.run()
@@ -115,6 +120,7 @@ def test_a_plan_without_kick_offs_is_looked_at_once_a_day_and_says_so(make_lake,
     assert look.due.why == "every 24h, as the match datasets have no kick-off"
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_what_fails_is_told_once_and_looked_at_less_and_less_often(make_lake, time, caplog):
     def find(competition_id: int) -> Any:
         if is_broken.is_set():
@@ -169,6 +175,7 @@ def test_a_lake_that_is_away_ends_nothing(make_lake, time, monkeypatch, caplog):
     assert len(told) == 2
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_a_selector_of_another_run_is_left_to_it(make_lake, time):
     lake = make_lake(lambda competition_id: [played(competition_id)])
     looks_until(lake, MORNING + HOUR, time)
@@ -240,6 +247,7 @@ def test_a_watch_gives_signs_of_life_and_takes_the_last_one_with_it(make_lake, t
     assert "heartbeat" not in marks.find()
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_a_watch_yields_what_changed_whoever_changed_it(make_lake, time):
     status = ["scheduled"]
     lake = make_lake(lambda competition_id: [played(competition_id, status=status[-1])])
@@ -258,6 +266,7 @@ def test_a_watch_of_no_plan_is_refused_at_once(make_lake):
         lake.engine.watch(provider="other")
 
 
+@pytest.mark.usefixtures("seldom_awake")
 def test_a_feed_of_a_selector_of_its_own_is_kept(time):
     asked: list[Any] = []
 
