@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +23,7 @@ from ingestify.cli.options import (
     lake_options,
 )
 from ingestify.cli.output import time_text, write_fields, write_line
+from ingestify.cli.person import user_name
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
 from ingestify.documents.datasets import EntryDocument, entry_document
@@ -232,12 +232,9 @@ def _lists(entries: Iterator[QuarantineEntry]) -> Iterator[list[QuarantineEntry]
 
 
 def _person(name: str | None) -> str:
-    if name:
-        return name
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        raise ConfigurationError("This system does not say who you are; name yourself with --by NAME.") from None
+    if found := name or user_name():
+        return found
+    raise ConfigurationError("This system does not say who you are; name yourself with --by NAME.")
 
 
 def _accepted(entry: QuarantineEntry, dataset: Dataset) -> str:

@@ -8,6 +8,7 @@ from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_OK
 from ingestify.cli.options import NamedLake, bucket_option, console_options, lake_options
 from ingestify.cli.output import flush, write_line
+from ingestify.cli.person import user_name
 from ingestify.errors import MissingExtraError
 
 __all__ = ["web_command"]
@@ -63,7 +64,13 @@ def web_command(
     with lake.open_store() as store:
         try:
             serve(
-                WebLake.at(store, lake.place, is_read_only=is_read_only),
+                WebLake.at(
+                    store,
+                    lake.place,
+                    is_read_only=is_read_only,
+                    person="" if allowed_hosts else user_name(),
+                    open_to_decide=lake.open_engine,
+                ),
                 tell,
                 host=host,
                 port=port,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from ingestify.store.reading.dataset_diff import DatasetDiff
+
 __all__ = ["Quarantine"]
 
 logger = PrintableLogger(__name__)
@@ -203,6 +205,35 @@ class Quarantine:
         number = 0 if entry.base_revision_id is None else entry.base_revision_id + 1
         files = (new.in_revision(number, entry.created_at) for new in entry.files)
         return self._reader.open_files(files, lazy=lazy)
+
+    def diff(self, entry: QuarantineEntry) -> DatasetDiff | None:
+        """Return what accepting a bundle would change for readers, record by record; see `DatasetStore.diff`.
+
+        Returns:
+            The differences from the revision that was current when the bundle was rejected; None: there was none.
+
+        Raises:
+            IntegrityError: An object is missing or damaged, or the entry was discarded.
+        """
+        # Most readers compare nothing.
+        from ingestify.comparison.files import compare_files
+        from ingestify.store.reading.dataset_diff import DatasetDiff
+
+        dataset = self._reader.catalogue.datasets.find(
+            self._reader.bucket, entry.provider, entry.dataset_type, entry.identifier
+        )
+        base = entry.base_revision_id
+        if dataset is None or base is None:
+            return None
+        kept = dataset.at(revision=base).files
+        gone = {*entry.removed_file_ids, *(new.file_id for new in entry.files)}
+        with (
+            self.load_files(entry, lazy=True) as bundle,
+            self._reader.open_files(kept.values(), lazy=True) as before,
+            self._reader.open_files((one for key, one in kept.items() if key not in gone), lazy=True) as unchanged,
+        ):
+            found = compare_files(before, [*unchanged, *bundle], self._reader.record_keys_of(dataset))
+        return DatasetDiff(found, entry.name, base, base + 1)
 
     def accept(
         self, entry: QuarantineEntry | str, decided_by: str, note: str = "", *, without: Sequence[str] = ()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
+from ingestify.engine.engine import IngestionEngine
 from ingestify.main.place import Place
 from ingestify.masking import mask_url
 from ingestify.replay.reading import Recordings
@@ -22,6 +27,9 @@ class WebLake:
         title: Its name for people.
         opening: The arguments of `get_engine` that open it, as Python text without secrets.
         is_read_only: Whether the pages change nothing.
+        person: Who decides, unless the form has another name; empty: it is not known.
+        open_to_decide: Opens the lake with the subscribers and the rules of its settings, for a decision; None: `store`
+            decides.
         recordings: The tracking that was played last.
     """
 
@@ -29,18 +37,29 @@ class WebLake:
     title: str
     opening: str = ""
     is_read_only: bool = False
+    person: str = ""
+    open_to_decide: Callable[[], AbstractContextManager[IngestionEngine]] | None = None
     recordings: Recordings = dataclasses.field(default_factory=Recordings)
 
     @classmethod
-    def at(cls, store: DatasetStore, place: Place, *, is_read_only: bool) -> WebLake:
-        """Return the lake of a place."""
+    def at(cls, store: DatasetStore, place: Place, *, is_read_only: bool = False, **more: Any) -> WebLake:
+        """Return the lake of a place; `more` are further attributes."""
         if place.folder is None and place.config is None:
             urls = mask_url(place.metadata_url), mask_url(place.file_url)
             opening = f"metadata_url={urls[0]!r}, file_url={urls[1]!r}".replace("'", '"')
-            return cls(store, store.name or urls[0], opening, is_read_only)
+            return cls(store, store.name or urls[0], opening, is_read_only, **more)
         path = place.folder or (place.base / place.config.name if place.config else place.base)
         folder = path if place.folder else path.parent
-        return cls(store, store.name or folder.name or str(folder), f'"{path.as_posix()}"', is_read_only)
+        return cls(store, store.name or folder.name or str(folder), f'"{path.as_posix()}"', is_read_only, **more)
+
+    @contextlib.contextmanager
+    def deciding(self) -> Iterator[DatasetStore]:
+        """Yield the store in which a person's decision is carried out."""
+        if self.open_to_decide is None:
+            yield self.store
+        else:
+            with self.open_to_decide() as engine:
+                yield engine.store
 
     def change_marker(self) -> str:
         """Return a text that is another one after each change of the lake that a page shows."""

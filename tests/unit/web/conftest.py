@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -16,9 +17,10 @@ from tests.support.lake_in_memory import FunctionSource, Lake, hours
 HOST = "127.0.0.1:8642"
 
 
-def client_of(engine: IngestionEngine) -> TestClient:
-    """A program that knows the token."""
-    app = make_app(WebLake(engine.store, "a lake", '"lake"'), Rules(frozenset([HOST]), "token"))
+def client_of(engine: IngestionEngine, *, is_read_only: bool = False, **more: Any) -> TestClient:
+    """A program that knows the token; `more` are attributes of the lake."""
+    lake = WebLake(engine.store, "a lake", '"lake"', is_read_only, **more)
+    app = make_app(lake, Rules(frozenset([HOST]), "token", is_read_only=is_read_only))
     headers = {"Authorization": "Bearer token"}
     return TestClient(app, f"http://{HOST}", headers=headers, raise_server_exceptions=False)
 
