@@ -22,6 +22,8 @@ PAGES = (
     "/datasets/{match}?revision=0",
     "/datasets/{match}/shots/{shot}",
     "/datasets/{match}/diff/0..1",
+    "/quarantine",
+    "/quarantine/{entry}",
 )
 """A page that is added is added here."""
 
@@ -40,7 +42,8 @@ SMALL_TEXT = """
 def pages(engine: IngestionEngine, match: Dataset) -> dict[str, str]:
     events = engine.store.load_files(match)["events"].json()
     shot = next(one["id"] for one in events if one["type"]["name"] == "Shot")
-    return {page: page.format(match=match.dataset_id, shot=shot) for page in PAGES}
+    entry = next(engine.quarantine.iter_entries(states=())).entry_id
+    return {page: page.format(match=match.dataset_id, shot=shot, entry=entry) for page in PAGES}
 
 
 @pytest.fixture(scope="session")
