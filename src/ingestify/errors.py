@@ -36,6 +36,7 @@ A foreign exception is translated at the edge of the adapter that met it, `from`
 
 from __future__ import annotations
 
+import datetime as dt
 import traceback
 from collections.abc import Collection, Mapping, Sequence
 
@@ -171,8 +172,9 @@ class HostLeftAlone(FetchError):
 
     Attributes:
         reason: The host, the reason, and until when, as a sentence without the URL that is equal for all its files.
-        is_wait: Whether the host asked to wait.
+        is_wait: Whether the host asked to wait, or the budget of the source is used up.
         is_refusal: Whether the host refuses the credentials, so that a person has to act.
+        goes_on_at: From when on the source has requests again, in UTC, if its budget is used up; else None.
     """
 
     def __init__(
@@ -184,11 +186,13 @@ class HostLeftAlone(FetchError):
         status: int | None = None,
         is_wait: bool = False,
         is_refusal: bool = False,
+        goes_on_at: dt.datetime | None = None,
     ) -> None:
         super().__init__(message, url=url, status=status)
         self.reason = reason
         self.is_wait = is_wait
         self.is_refusal = is_refusal
+        self.goes_on_at = goes_on_at
 
 
 class IntegrityError(IngestifyError):

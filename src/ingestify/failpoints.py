@@ -31,6 +31,8 @@ NAMES = (
     "job.begun",  # the row of a job is written; nothing is discovered yet
     "discovery.found",  # a resource was announced
     "decision.made",  # a batch was decided about, nothing is done yet
+    "budget.reserved",  # requests of a budget are reserved, none of them is sent
+    "budget.returning",  # all requests of a run are done, those that it reserved and did not send are not given back
     "fetch.sent",  # a request is about to go out
     "fetch.received",  # some bytes of an answer are there
     "staging.created",  # a temporary object exists, empty

@@ -12,8 +12,9 @@ from ingestify.cli.limits import Limits
 from ingestify.cli.options import Age, NamedLake, bucket_option, console_options, json_option, lake_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.documents.runs import StatusDocument, status_document
+from ingestify.domain.request_budget import BudgetState
 from ingestify.domain.run import JobSummary, RunState, TaskOutcome
-from ingestify.main.configuration import watched_plans
+from ingestify.main.configuration import budget_states, watched_plans
 from ingestify.progress.formatting import clock, counted, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
@@ -65,13 +66,17 @@ def status_command(
     with lake.open_store() as store:
         report = limits.check(store, plans) if limits.are_given else None
         code = EXIT_OVER_LIMIT if report is not None and report.is_over else EXIT_OK
+        config = lake.place.config
+        budgets = [] if config is None else budget_states(config, store)
         grouped = _last_runs(store, runs, with_tasks=failed or console.as_json)
         gone = _runs_that_are_gone(store, grouped)
         if console.as_json:
             exceeded = None if report is None else report.as_document(code)
-            write_json(status_document(store, grouped, gone, exceeded))
+            write_json(status_document(store, grouped, gone, budgets, exceeded))
             return code
         _show_lake(store)
+        for budget in budgets:
+            write_line(_budget_text(budget))
         if lake.bucket is not None and grouped:
             write_line("the last runs, of all buckets:")
         for jobs in grouped.values():
@@ -97,6 +102,14 @@ def _show_lake(store: DatasetStore) -> None:
     lake = store.catalogue.lake.find()
     if lake is not None and lake.lake_id:
         write_line(str(lake))
+
+
+def _budget_text(budget: BudgetState) -> str:
+    left, limits = budget.left, budget.limits
+    counts = ((left.per_minute, limits.per_minute, "minute"), (left.per_day, limits.per_day, "day"))
+    said = ", ".join(f"{rest:,} of {most:,} requests a {period}" for rest, most, period in counts if most is not None)
+    goes_on = "" if budget.goes_on_at is None else f"; goes on at {time_text(budget.goes_on_at)}"
+    return f"budget of {budget.source}: left are {said}{goes_on}"
 
 
 def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str, list[JobSummary]]:

@@ -9,6 +9,7 @@ from typing import Literal, TypedDict
 from ingestify.documents.document import filled
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.plan import LeftOutPlan
+from ingestify.domain.request_budget import BudgetState
 from ingestify.domain.run import JobSummary, RunReport, RunState, TaskOutcome, TaskSummary
 from ingestify.engine.report.health import WatchedSelector
 from ingestify.engine.report.left_alone import describe_left_alone
@@ -16,6 +17,7 @@ from ingestify.engine.report.report import PlannedDataset, one_line
 from ingestify.store.dataset_store import DatasetStore
 
 __all__ = [
+    "BudgetDocument",
     "Counts",
     "JobDocument",
     "JobLine",
@@ -275,10 +277,26 @@ class _StatusLimits(TypedDict, total=False):
     limits: LimitsDocument
 
 
+class BudgetDocument(TypedDict):
+    """What is left of the requests of a source that has a budget; null: there is no such limit.
+
+    Attributes:
+        goes_on_at: From when on there are requests again; null: there are some now.
+    """
+
+    source: str
+    requests_per_minute: int | None
+    left_of_minute: int | None
+    requests_per_day: int | None
+    left_of_day: int | None
+    goes_on_at: dt.datetime | None
+
+
 class StatusDocument(_StatusHead, _StatusLimits):
     """The status of a lake.
 
     Attributes:
+        budgets: Of the sources of the configuration.
         lake_id: null: nobody has written to the lake yet.
         size_bytes: The size of the providers' files, which take `storage_bytes` in the storage.
         with_warnings: Datasets in whose current files checks that do not reject found something.
@@ -286,6 +304,7 @@ class StatusDocument(_StatusHead, _StatusLimits):
         runs: The last runs, newest first.
     """
 
+    budgets: Sequence[BudgetDocument]
     runs: Sequence[RunStatus]
 
 
@@ -390,6 +409,7 @@ def status_document(
     store: DatasetStore,
     runs: Mapping[str, Sequence[JobSummary]],
     gone: Set[str],
+    budgets: Sequence[BudgetState] = (),
     limits: LimitsDocument | None = None,
 ) -> StatusDocument:
     """Return the status of a lake.
@@ -398,6 +418,7 @@ def status_document(
         store: The lake.
         runs: The id of each run to its jobs with their tasks, newest first.
         gone: The runs whose process is gone.
+        budgets: What is left of the budgets of requests.
         limits: What exceeds the limits; None: no limit is given.
     """
     lake = store.catalogue.lake.find()
@@ -410,8 +431,20 @@ def status_document(
         waiting_in_quarantine=len(store.quarantine),
         with_warnings=store.count_warned(),
         **({} if limits is None else {"limits": limits}),
+        budgets=[_budget_document(budget) for budget in budgets],
         runs=[{"run_id": run_id, "jobs": [_status_job(job, gone) for job in jobs]} for run_id, jobs in runs.items()],
     )
+
+
+def _budget_document(budget: BudgetState) -> BudgetDocument:
+    return {
+        "source": budget.source,
+        "requests_per_minute": budget.limits.per_minute,
+        "left_of_minute": budget.left.per_minute,
+        "requests_per_day": budget.limits.per_day,
+        "left_of_day": budget.left.per_day,
+        "goes_on_at": budget.goes_on_at,
+    }
 
 
 def _status_job(job: JobSummary, gone: Set[str]) -> StatusJob:

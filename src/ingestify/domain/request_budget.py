@@ -11,7 +11,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 
-__all__ = ["NOTHING_USED", "BudgetLimits", "BudgetUse", "Reservation"]
+__all__ = ["NOTHING_USED", "BudgetLimits", "BudgetState", "BudgetUse", "Reservation"]
 
 VALID_SECONDS = 2.0
 """Within so many seconds a request has to be sent that was reserved under a limit for the minute."""
@@ -66,13 +66,10 @@ class BudgetUse:
         of_day = max(0, self.of_day - count) if at.date() == self.at.date() else self.of_day
         return BudgetUse(self.at, of_day, of_seconds)
 
-    def at_least(self, *, of_minute: int | None, of_day: int | None) -> BudgetUse:
+    def at_least(self, *, of_minute: int, of_day: int) -> BudgetUse:
         """Return the use if the provider has counted so many requests: others may use the same account."""
-        use = self
-        lacking = 0 if of_minute is None else of_minute - sum(self.of_seconds.values())
-        if lacking > 0:
-            use = dataclasses.replace(use.plus(lacking), of_day=use.of_day)
-        return use if of_day is None else dataclasses.replace(use, of_day=max(use.of_day, of_day))
+        lacking = max(0, of_minute - sum(self.of_seconds.values()))
+        return dataclasses.replace(self.plus(lacking) if lacking else self, of_day=max(self.of_day, of_day))
 
 
 NOTHING_USED = BudgetUse(_BEGINNING, 0, {})
@@ -116,7 +113,9 @@ class BudgetLimits:
 
     def __str__(self) -> str:
         said = ((self.per_minute, "a minute"), (self.per_day, "a day"))
-        return ", ".join(f"{count:,} requests {period}" for count, period in said if count is not None)
+        return ", ".join(
+            f"{count:,} request{'' if count == 1 else 's'} {period}" for count, period in said if count is not None
+        )
 
     def left(self, use: BudgetUse, clock: dt.datetime) -> BudgetLimits:
         """Return how many requests are left, of the minute and of the day."""
@@ -164,6 +163,28 @@ class BudgetLimits:
             if used < self.per_minute:
                 return _BEGINNING + dt.timedelta(seconds=_end(second))
         raise AssertionError("without any second, nothing is used")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BudgetState:
+    """What is left of the budget of a source.
+
+    Attributes:
+        source: The name of the source.
+        limits: The most requests.
+        left: How many are left of them.
+        goes_on_at: From when on there are requests again, in UTC; None: there are some now.
+    """
+
+    source: str
+    limits: BudgetLimits
+    left: BudgetLimits
+    goes_on_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, source: str, limits: BudgetLimits, use: BudgetUse, clock: dt.datetime) -> BudgetState:
+        """Return the state at a moment, by the clock that all processes share."""
+        return cls(source, limits, limits.left(use, clock), limits.reserve(use, clock, 1)[0].goes_on_at)
 
 
 def _epoch(moment: dt.datetime) -> float:

@@ -240,6 +240,8 @@ class JobSummary:
         left_to_another: Whether it was SKIPPED because another run is at the same; only in the report of a run.
         left_alone: Why some of it was not requested, if a host is left alone; only in the report of a run.
         not_asked: How many datasets that concerns, none of which is known to have failed; likewise.
+        goes_on_at: If that is because the budget of the source is used up: from when on it has requests again, in UTC;
+            likewise.
         runs: How many runs in a row it stands for, itself included: the runs before it had the same result, and have no
             summary any more. `first_started_at` is when the first of them began.
         end: Its result, stored with it when the job has ended; never read again.
@@ -265,6 +267,7 @@ class JobSummary:
     left_to_another: bool = False
     left_alone: str = ""
     not_asked: int = 0
+    goes_on_at: dt.datetime | None = None
     runs: int = 1
     first_started_at: dt.datetime | None = None
     end: JobEnd | None = None
@@ -525,6 +528,11 @@ class RunReport:
                 is_cut = "discovery" not in job.timings
                 found[job.left_alone] = (datasets + job.not_asked, selectors + is_cut)
         return found
+
+    @property
+    def goes_on_at(self) -> dict[str, dt.datetime]:
+        """The sources whose budget of requests was used up, to the moment from when on they have some again, in UTC."""
+        return {job.source: job.goes_on_at for job in self.jobs if job.goes_on_at is not None}
 
     def _tasks_that(self, outcome: TaskOutcome) -> list[TaskSummary]:
         return [task for job in self.jobs for task in job.tasks if task.outcome is outcome]

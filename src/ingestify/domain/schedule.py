@@ -178,6 +178,10 @@ class Schedule:
         of_it = [near for at, near in coming if at == first and near.every == spacing]
         return self._outside_quiet(Due(first, _sentence(of_it)))
 
+    def spacing_at(self, match: MatchTimes, now: dt.datetime) -> dt.timedelta:
+        """Return the time between two looks that a match is worth at a moment, in UTC."""
+        return min((near.every for near in self._near([match]) if near.begins <= now < near.ends), default=self.settled)
+
     def next_retry(self, failures: int, last: dt.datetime) -> Due:
         """Return the soonest look at a selector whose last looks failed.
 

@@ -26,6 +26,7 @@ from ingestify.domain.ports import (
     Fetcher,
     HostWaitBook,
     Observer,
+    RequestBudgetBook,
     Usage,
 )
 from ingestify.domain.run import Counters, RunReport, RunState
@@ -109,6 +110,7 @@ class IngestionEngine:
         limits_of: How many datasets of a source may be missing at once; None: the built-in limits.
         open_delivery: Opens a delivery for a source that reads deliveries.
         host_waits: Which hosts have to be left alone, shared by all clients; None: each client keeps its own.
+        budgets: How many requests sources have; None: any number.
         left_out: The plans of the settings that are not enabled.
         open_data: The providers that `make_open_data_source` knows.
         open_tables: Returns the tables of the lake; None: there is no place for them.
@@ -135,6 +137,7 @@ class IngestionEngine:
         limits_of: Callable[[Source], MissingLimits] | None = None,
         open_delivery: OpenDelivery | None = None,
         host_waits: HostWaitBook | None = None,
+        budgets: RequestBudgetBook | None = None,
         left_out: Sequence[LeftOutPlan] = (),
         open_data: Collection[str] = (),
         open_tables: Callable[[LoaderOf], LakeTables] | None = None,
@@ -149,6 +152,7 @@ class IngestionEngine:
         self._rules = rules or BundleRules()
         self._limits_of = limits_of
         self._host_waits = host_waits
+        self._budgets = budgets
         self._open_tables = open_tables
         self._stale_after = stale_after
         self._observer = observer
@@ -440,7 +444,7 @@ class IngestionEngine:
         from ingestify.engine.watching.watching import Watching
 
         plans = self._sources.choose({}, provider, source, dataset_type)
-        agenda = Agenda(self.store, plans, self._parse_expression)
+        agenda = Agenda(self.store, plans, self._parse_expression, self._budgets)
         kind = {"provider": provider, "source": source, "dataset_type": dataset_type}
         return Watching(
             self.store,
@@ -493,6 +497,7 @@ class IngestionEngine:
             rules=self._rules,
             limits_of=self._limits_of,
             host_waits=self._host_waits,
+            budgets=self._budgets,
             narrowed_to={**{name: value for name, value in kind.items() if value is not None}, **filters},
             stale_after=self._stale_after,
             watched=[WatchedPlan.of(plan) for plan in self.ingestion_plans],
@@ -1506,6 +1511,8 @@ class IngestionEngine:
     def close(self) -> None:
         """Close the connections to providers, to deliveries and to the catalogue."""
         self._sources.close()
+        if self._budgets is not None:
+            self._budgets.end_run()
         self.store.close()
 
     def __enter__(self) -> IngestionEngine:

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
+from ingestify.domain.ports import RequestBudget
 from ingestify.errors import SourceError
 from ingestify.logging_context import bound, run_of_thread
 from ingestify.progress.printable import PrintableLogger
@@ -101,17 +102,33 @@ class Gate:
         self._wide = max(limit, wide_limit or 0)
         self._inside = 0
         self._changed = threading.Condition()
+        self._budget: RequestBudget | None = None
+        self._files_each, self._lists = 1, 0
 
     @property
     def narrow_limit(self) -> int:
         """The limit as long as datasets may have to be fetched."""
-        return self._narrow
+        return self._within_budget(self._narrow)
 
     @property
     def is_full(self) -> bool:
         """Whether a dataset that comes now has to wait."""
         with self._changed:
-            return self._inside >= self._limit
+            return self._inside >= self._within_budget(self._limit)
+
+    def narrow_by(self, budget: RequestBudget, files_each: int, lists: int) -> None:
+        """Admit no more datasets at once than the rest of a budget is enough for, so that what begins is completed.
+
+        Args:
+            budget: The budget.
+            files_each: How many files a dataset has; each of them may be asked for twice.
+            lists: How many requests it takes to read the lists once more.
+        """
+        self._budget, self._files_each, self._lists = budget, files_each, lists
+
+    def _within_budget(self, limit: int) -> int:
+        left = None if self._budget is None else self._budget.left_of_day
+        return limit if left is None else max(1, min(limit, (left - self._lists) // (2 * self._files_each)))
 
     def widen(self, wide: bool) -> None:
         """Choose the wide limit or the narrow one. Datasets that are inside stay there."""
@@ -122,13 +139,13 @@ class Gate:
     def enter(self, stop: StopToken, wanted: int = 1) -> int:
         """Wait for a place, and take up to `wanted` free ones. Returns their number; 0: the run has to stop."""
         with self._changed:
-            while self._inside >= self._limit:
+            while self._inside >= (limit := self._within_budget(self._limit)):
                 if stop.is_set:
                     return 0
                 self._changed.wait(0.1)
             if stop.is_set:
                 return 0
-            taken = min(wanted, self._limit - self._inside)
+            taken = min(wanted, limit - self._inside)
             self._inside += taken
             return taken
 

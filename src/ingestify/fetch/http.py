@@ -25,6 +25,7 @@ from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.request import OutgoingRequest, make_file_request, make_request
 from ingestify.fetch.request_executor import NOT_FOUND, RequestExecutor
 from ingestify.fetch.response import BufferedResponse, StreamedResponse
+from ingestify.fetch.throttling.budgets import SourceBudget
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.fetch.transport.transport import Transport
 from ingestify.fetch.transport.ways import Transports, Way
@@ -45,6 +46,7 @@ class HttpClient:
         options: The settings of the client.
         transport: Sends each request; None: a transport of its own.
         waits: How long hosts asked to be left alone, shared by several clients; None: only this client knows.
+        budget: How many requests the source has, of all processes together; None: any number.
     """
 
     def __init__(
@@ -53,12 +55,13 @@ class HttpClient:
         options: HttpOptions | None = None,
         transport: Transport | None = None,
         waits: Waits | None = None,
+        budget: SourceBudget | None = None,
     ) -> None:
         self.name = name
         self.options = options or HttpOptions()
         usual = transport or _make_transport(self.options)
         self._transports = Transports(name, usual, functools.partial(_make_transport, self.options))
-        self._executor = RequestExecutor(name, self.options, self._transports, waits)
+        self._executor = RequestExecutor(name, self.options, self._transports, waits, budget)
 
     @property
     def max_concurrency(self) -> int | None:

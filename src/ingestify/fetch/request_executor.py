@@ -20,7 +20,8 @@ from ingestify.fetch.request import OutgoingRequest
 from ingestify.fetch.response import StreamedResponse
 from ingestify.fetch.retries import RETRIED_STATUSES, RetryBudget, TryAgain, retry_after_seconds
 from ingestify.fetch.throttling.adaptive_limiter import AdaptiveLimiter
-from ingestify.fetch.throttling.circuit_breaker import CREDENTIALS_REFUSED, LeftAlone
+from ingestify.fetch.throttling.budgets import SourceBudget
+from ingestify.fetch.throttling.circuit_breaker import CREDENTIALS_REFUSED, BudgetUsedUp, LeftAlone
 from ingestify.fetch.throttling.concurrency_limiter import Sent
 from ingestify.fetch.throttling.host_limiters import HostLimiters
 from ingestify.fetch.throttling.rate_limit import Slots, Stopped
@@ -95,17 +96,26 @@ class RequestExecutor:
         options: The limits, the number of tries, the pauses.
         transports: Send each request.
         waits: How long hosts asked to be left alone; None: only this client knows.
+        budget: How many requests the source has; None: any number.
 
     Attributes:
         redirect_policy: Where the provider may lead to.
     """
 
-    def __init__(self, name: str, options: HttpOptions, transports: Transports, waits: Waits | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: HttpOptions,
+        transports: Transports,
+        waits: Waits | None = None,
+        budget: SourceBudget | None = None,
+    ) -> None:
         self._name = name
         self._options = options
         self._transports = transports
         self.redirect_policy = RedirectPolicy(name, AllowedHosts.parse(options.redirect_hosts))
-        self._limiters = HostLimiters(name, options, waits)
+        self._budget = budget
+        self._limiters = HostLimiters(name, options, waits, budget)
         self._slots = Slots(options.max_concurrency)
         self._answered = 0
         """How many requests had a response that is not tried again."""
@@ -212,6 +222,8 @@ class RequestExecutor:
                     outgoing = request.authorized(header)
                     if outgoing is None:
                         expired += 1
+                        if sent.taken is not None:
+                            sent.taken.put_back()
                         if expired <= _MOST_EXPIRED:
                             continue
                         raise FetchError(
@@ -337,6 +349,10 @@ class RequestExecutor:
         if (announced := read_rate_limit_headers(response.headers)) is not None:
             limiter.announced(announced)
             call.quota_left = announced.remaining
+        if self._budget is not None:
+            seconds = self._budget.learn(response.headers)
+            if seconds > self._options.max_retry_after_seconds:
+                limiter.asked_to_wait(seconds, response.status)
         if response.status not in RETRIED_STATUSES:
             limiter.accepted(sent)
             self._answered += 1
@@ -438,7 +454,8 @@ def _spent(failed: TryAgain, request: OutgoingRequest, tries: int) -> FetchError
 def _left_alone(alone: LeftAlone, request: OutgoingRequest, tries: int, failed: TryAgain | None) -> FetchError:
     """Return the error for a request that is not sent; it has failed only if an earlier try of it failed."""
     shown = mask_url(request.url)
-    if failed is not None and not failed.says_slow_down:
+    is_used_up = isinstance(alone, BudgetUsedUp)  # the next try is for another day
+    if failed is not None and not failed.says_slow_down and not is_used_up:
         return FetchError(
             f"{request.method} {shown}: {failed.reason}; tried {_times(tries - 1)}; {alone}.",
             url=shown,
@@ -453,6 +470,7 @@ def _left_alone(alone: LeftAlone, request: OutgoingRequest, tries: int, failed: 
         status=alone.status,
         is_wait=alone.is_wait,
         is_refusal=alone.is_refusal,
+        goes_on_at=alone.goes_on_at if isinstance(alone, BudgetUsedUp) else None,
     )
 
 

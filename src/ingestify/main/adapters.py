@@ -23,6 +23,7 @@ from ingestify.engine.run.missing_detection import MissingLimits
 from ingestify.errors import ConfigurationError, IngestifyError, LakeNotFound
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.fetch.http import HttpClient, HttpOptions
+from ingestify.fetch.throttling.budgets import Budgets
 from ingestify.fetch.throttling.waits import Waits
 from ingestify.loaders.kloppy.loading import load_with_kloppy
 from ingestify.main.cloud import cloud_options
@@ -50,6 +51,7 @@ __all__ = [
     "cloud_options",
     "concurrency",
     "http_options",
+    "make_budgets",
     "make_engine",
     "make_storage",
     "memory_store",
@@ -102,9 +104,11 @@ def make_engine(
     """
 
     def make_fetcher(source: Source) -> Fetcher:
-        return HttpClient(source.name, http_options(source, sources.get(source.name)), waits=waits)
+        options = http_options(source, sources.get(source.name))
+        return HttpClient(source.name, options, waits=waits, budget=budgets.find(source.name))
 
     waits = Waits(store.catalogue.host_waits)
+    budgets = make_budgets(store, sources)
     if metrics is None:
         metrics = LakeMetrics()
         metrics.configure(settings, folder, store.bucket)
@@ -113,6 +117,7 @@ def make_engine(
         store,
         make_fetcher=make_fetcher,
         host_waits=waits,
+        budgets=budgets,
         plans=plans,
         concurrency=concurrency(),
         parse_expression=Expression.parse,
@@ -127,6 +132,15 @@ def make_engine(
         metrics_text=functools.partial(metrics.text, store),
         open_tables=lambda loader_of: _open_tables(store, settings, folder or Path.cwd(), loader_of),
     )
+
+
+def make_budgets(store: DatasetStore, sources: Mapping[str, SourceSettings]) -> Budgets:
+    """Return the budgets of requests that sources have, counted in the catalogue of a lake."""
+    budgets = Budgets(store.catalogue.request_budgets)
+    for name, settings in sources.items():
+        if settings.rate_limit is not None and (limits := settings.rate_limit.budget) is not None:
+            budgets.add(name, limits, settings.retries.max_retry_after_seconds)
+    return budgets
 
 
 def _open_tables(store: DatasetStore, settings: Settings | None, folder: Path, loader_of: LoaderOf) -> LakeTables:
@@ -146,7 +160,9 @@ def http_options(source: Source, settings: SourceSettings | None) -> HttpOptions
     settings = settings or SourceSettings(type=type(source).__name__)
     return HttpOptions(
         requests_per_second=(
-            source.requests_per_second if settings.rate_limit is None else settings.rate_limit.requests_per_second
+            source.requests_per_second
+            if settings.rate_limit is None or settings.rate_limit.requests_per_second is None
+            else settings.rate_limit.requests_per_second
         ),
         max_concurrency=settings.max_concurrency or source.max_concurrency,
         connect_timeout_seconds=settings.timeout.connect_seconds,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ingestify.config.reader import read_settings
 from ingestify.config.secrets import find_vault_urls, resolve_lake_url, with_secrets
 from ingestify.config.settings import Settings
+from ingestify.domain.request_budget import BudgetState
 from ingestify.engine.report.health import WatchedPlan
 from ingestify.errors import ConfigurationError, SecretError
-from ingestify.main.adapters import check_catalogue, make_storage
+from ingestify.main.adapters import check_catalogue, make_budgets, make_storage
 from ingestify.main.older_place import refuse_lake_by_current_folder
 from ingestify.main.parts import (
     check_fetch_policy,
@@ -23,6 +25,7 @@ from ingestify.main.parts import (
     make_schedule,
 )
 from ingestify.sources.own_modules import make_importable
+from ingestify.store.dataset_store import DatasetStore
 from ingestify.vaults.lookup import SecretLookup
 from ingestify.vaults.url import is_vault_url
 
@@ -111,6 +114,11 @@ def _secrets_text(count: int, looked_up: bool) -> str:
         return ""
     secrets = "1 secret in a vault" if count == 1 else f"{count} secrets in vaults"
     return f", {secrets} looked up" if looked_up else f", {secrets} not looked up (--secrets does)"
+
+
+def budget_states(path: Path, store: DatasetStore) -> Sequence[BudgetState]:
+    """Return what is left of the budgets of requests that the sources of a configuration have. No source is made."""
+    return make_budgets(store, read_settings(path).sources).states()
 
 
 def watched_plans(path: Path) -> list[WatchedPlan]:

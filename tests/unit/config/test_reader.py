@@ -209,7 +209,10 @@ def test_an_unknown_key_is_told_with_the_one_that_was_probably_meant(write_confi
 def test_an_unknown_key_like_no_other_is_told_with_all_there_are(write_config: WriteConfig) -> None:
     path = write_config(MAIN + "sources: {a: {type: x.Y, rate_limit: {xyz: 1, requests_per_second: 1}}}")
 
-    assert "sources.a.rate_limit.xyz: unknown key; there is requests_per_second." in refusal(path)
+    assert (
+        "sources.a.rate_limit.xyz: unknown key; there are requests_per_day, requests_per_minute, requests_per_second."
+        in refusal(path)
+    )
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(write_config: WriteConfig) -> None:

@@ -48,7 +48,11 @@ def test_the_keys_of_a_section_are_known_by_its_path() -> None:
         "tables",
         "metrics",
     ]
-    assert known_keys(("sources", "any", "rate_limit")) == ["requests_per_second"]
+    assert known_keys(("sources", "any", "rate_limit")) == [
+        "requests_per_second",
+        "requests_per_minute",
+        "requests_per_day",
+    ]
     assert known_keys(("ingestion_plans", 3, "fetch_policy")) == ["type", "configuration"]
     assert known_keys(("sources", "any", "configuration")) == []
     assert known_keys(("nowhere", 0)) == []

@@ -74,7 +74,7 @@ def test_what_others_used_of_the_same_account_counts():
     use = reserve_one_by_one(limits, NOTHING_USED, T0, 2)
     assert limits.left(use.at_least(of_minute=7, of_day=90), T0) == BudgetLimits(3, 10)
     assert limits.left(use.at_least(of_minute=1, of_day=1), T0) == BudgetLimits(8, 98), "it never becomes more"
-    assert limits.left(use.at_least(of_minute=None, of_day=95), T0) == BudgetLimits(8, 5)
+    assert limits.left(use.at_least(of_minute=0, of_day=95), T0) == BudgetLimits(8, 5)
 
 
 @given(

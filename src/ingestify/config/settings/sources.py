@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from ingestify.config.field_types import Configuration, Name, Seconds, Size
+from ingestify.domain.request_budget import BudgetLimits
 from ingestify.errors import ConfigurationError
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.transport.address_policy import AllowedHosts
@@ -28,11 +29,40 @@ def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class RateLimitSettings(Section):
-    """The rate limit of a provider."""
+    """The rate limit of a provider. At least one of the three is needed."""
 
-    requests_per_second: float = Field(
-        gt=0, allow_inf_nan=False, description="Requests that may start in a second, for the whole source."
+    requests_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Requests that may start in a second, for the whole source, in each process. Left out: the number "
+        "of the source.",
     )
+    requests_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        description="Requests in any 60 seconds, for the whole source, of all processes and machines of the lake "
+        "together.",
+    )
+    requests_per_day: int | None = Field(
+        default=None,
+        ge=1,
+        description="Requests on a day in UTC, for the whole source, of all processes and machines of the lake "
+        "together.",
+    )
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> RateLimitSettings:
+        if self.requests_per_second is None and self.budget is None:
+            raise wrong("it needs requests_per_second, requests_per_minute or requests_per_day")
+        return self
+
+    @property
+    def budget(self) -> BudgetLimits | None:
+        """The limits that all processes share; None: there are none."""
+        if self.requests_per_minute is None and self.requests_per_day is None:
+            return None
+        return BudgetLimits(self.requests_per_minute, self.requests_per_day)
 
 
 class TimeoutSettings(Section):

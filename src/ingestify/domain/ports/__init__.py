@@ -34,6 +34,8 @@ from ingestify.domain.ports.fetcher import (
     FileVersion,
     HostWaitBook,
     IndexReading,
+    RequestBudget,
+    RequestBudgetBook,
     UnreachableHosts,
     Usage,
 )
@@ -88,6 +90,8 @@ __all__ = [
     "PartialObject",
     "PublishedCatalogue",
     "RemovalsPort",
+    "RequestBudget",
+    "RequestBudgetBook",
     "RequestBudgetsPort",
     "Response",
     "SelectorSync",

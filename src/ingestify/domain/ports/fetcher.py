@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from ingestify.domain.error_response import FindError
 from ingestify.domain.file import NO_VALIDATORS, Validators
 from ingestify.domain.ports.http_client import Auth, HttpClientPort
 from ingestify.domain.ports.observer import NOT_OBSERVED, ObservedRequests
+from ingestify.domain.request_budget import BudgetState
 from ingestify.masking import masked_repr
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "FileVersion",
     "HostWaitBook",
     "IndexReading",
+    "RequestBudget",
+    "RequestBudgetBook",
     "UnreachableHosts",
     "Usage",
 ]
@@ -256,6 +259,34 @@ class HostWaitBook(Protocol):
 
     def look_up(self) -> None:
         """Load the pauses that hosts have asked other processes for since."""
+
+
+class RequestBudget(Protocol):
+    """The budget of one source."""
+
+    @property
+    def left_of_day(self) -> int | None:
+        """How many requests of the day are left, as far as this process knows; None: there is no such limit."""
+
+    @property
+    def is_half_used(self) -> bool:
+        """Whether less than half of the requests of the day are left."""
+
+
+class RequestBudgetBook(Protocol):
+    """The budgets of requests that sources have, shared by all processes of a lake."""
+
+    def find(self, source: str) -> RequestBudget | None:
+        """Return the budget of a source; None: it has none."""
+
+    def states(self) -> Sequence[BudgetState]:
+        """Return what is left of each budget, in the catalogue."""
+
+    def begin_run(self) -> None:
+        """Ask the catalogue again for each budget, also if it was used up before."""
+
+    def end_run(self) -> None:
+        """Give back what is reserved and was not sent."""
 
 
 class ByteSink(Protocol):

@@ -381,6 +381,7 @@ class JobProgress:
                 left_to_another=self.left_to_another,
                 left_alone="" if self.left_alone is None else mask_text(self.left_alone.reason),
                 not_asked=self.not_asked,
+                goes_on_at=None if self.left_alone is None else self.left_alone.goes_on_at,
             )
 
 

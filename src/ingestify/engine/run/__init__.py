@@ -9,6 +9,7 @@
 - `jobs`: the jobs of the run, and their rows in the catalogue.
 - `job_locks`: only one run at a time works on a job.
 - `completion`: what the run has not finished.
+- `by_worth`: the order in which the datasets of a source with a budget are asked for.
 - `collecting`: a source that submits work to its provider, and collects it later.
 - `missing_detection`: datasets of the lake that are no longer listed.
 - `departed`: selectors that are no longer discovered.

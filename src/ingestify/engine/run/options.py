@@ -9,7 +9,7 @@ import msgspec
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import ParseExpression
-from ingestify.domain.ports import NOT_OBSERVED, Fetcher, HostWaitBook, Observer, UnreachableHosts
+from ingestify.domain.ports import NOT_OBSERVED, Fetcher, HostWaitBook, Observer, RequestBudgetBook, UnreachableHosts
 from ingestify.domain.source import Source
 from ingestify.engine.bundle.bundle_rules import BundleRules
 from ingestify.engine.report.health import WatchedPlan
@@ -35,6 +35,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
         accepts_missing: Whether all that is not listed any more is marked MISSING.
         deadline: After this time the run is stopped. None: it takes as long as it needs.
         host_waits: The hosts that must not be asked for a while, for all clients; None: each client keeps its own.
+        budgets: How many requests sources have; None: any number.
         ignores_waits: Whether such hosts are asked all the same.
         refetch: Whether what the lake has is fetched in full although nothing says that it changed.
         unreachable_hosts: Keeps the hosts that cannot be reached, for a caller that can do without them. The run gives
@@ -60,6 +61,7 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     accepts_missing: bool = False
     deadline: dt.timedelta | None = None
     host_waits: HostWaitBook | None = None
+    budgets: RequestBudgetBook | None = None
     ignores_waits: bool = False
     refetch: bool = False
     unreachable_hosts: UnreachableHosts | None = None

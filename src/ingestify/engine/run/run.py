@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import random
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from ingestify.domain.dataset import CollectionMetadata
@@ -17,7 +18,6 @@ from ingestify.domain.selector import Filters, Selector
 from ingestify.domain.source import collecting
 from ingestify.domain.told_once import forget_warnings
 from ingestify.engine.bundle.bundle_rules import BundleRules
-from ingestify.engine.discovery.discovered import Discovered
 from ingestify.engine.discovery.discovery import iter_discovered, lake_metadata
 from ingestify.engine.discovery.not_listed import describe_not_listed
 from ingestify.engine.discovery.planner import Expansion, expand_plan
@@ -26,6 +26,7 @@ from ingestify.engine.ingest.missing_feeds import warn_of_further_missing_feeds
 from ingestify.engine.ingest.pipeline import RunContext
 from ingestify.engine.ingest.relisting import Relistings
 from ingestify.engine.report.report import GuardedListener, JobProgress
+from ingestify.engine.run.by_worth import ByWorth, pass_on
 from ingestify.engine.run.collecting import submit_and_collect
 from ingestify.engine.run.committer import Committer
 from ingestify.engine.run.completion import Completion
@@ -37,7 +38,7 @@ from ingestify.engine.run.notices import RunNotices, with_error
 from ingestify.engine.run.notifier import Notifier
 from ingestify.engine.run.options import RunOptions
 from ingestify.engine.run.selector_memory import find_unchanged
-from ingestify.engine.workers import RunThread, StopToken, WorkerPool
+from ingestify.engine.workers import RunThread, StopToken, TaskQueue, WorkerPool
 from ingestify.errors import DeadlineReached
 from ingestify.logging_context import bound
 from ingestify.progress.printable import PrintableLogger
@@ -75,6 +76,7 @@ class IngestionRun:
         self._notices = RunNotices(store, plans, options, self._jobs.run_id)
         self._is_left = False
         self._expansions: list[Expansion] = []
+        self._by_worth: dict[int, ByWorth] = {}
         self._not_listed = ""
 
     # ---- the caller's thread ---------------------------------------------------------------------------
@@ -115,6 +117,8 @@ class IngestionRun:
         self._store.identity.check()
         if self._options.host_waits is not None:
             self._options.host_waits.begin_run(ignored=self._options.ignores_waits, writes=not self._options.dry_run)
+        if self._options.budgets is not None:
+            self._options.budgets.begin_run()
         forget_warnings()
         try:
             return self._execute()
@@ -151,6 +155,7 @@ class IngestionRun:
         self._decider = Decider(context, self._jobs, self._completion, self._notifier, self._options)
         timer = self._start_deadline()
         self._completion.begin()
+        self._hold_back()
         for number, plan in enumerate(self._plans):
             self._completion.begin()
             source_context = self._source_contexts.of(plan.source)
@@ -178,6 +183,33 @@ class IngestionRun:
             raise raised
         return self.report()
 
+    def _hold_back(self) -> None:
+        """Let the datasets of sources with a budget wait for each other, so that the most worthwhile come first."""
+        if self._options.budgets is None or self._options.dry_run:
+            return
+        for plan in self._plans:
+            budget = self._options.budgets.find(plan.source.name)
+            if budget is None or collecting(plan.source) is not None:
+                continue
+            context = self._source_contexts.of(plan.source)
+            by_worth = self._by_worth.setdefault(
+                id(plan.source),
+                ByWorth(self._store, budget, context, self._decider, self.stop, self._submit_passing),
+            )
+            by_worth.begin()
+
+    def _submit_passing(self, pass_on_held: Callable[[], None]) -> None:
+        """Pass datasets on in a thread of its own: the lists may have to be read once more meanwhile."""
+
+        def work() -> None:
+            try:
+                pass_on_held()
+            finally:
+                self._completion.end()
+
+        self._completion.begin()
+        self._discovery.submit(TaskQueue("passing on"), work)
+
     def _leave(self, end: Callable[[], None]) -> None:
         end()
         self._notices.finished(self.report())
@@ -196,6 +228,8 @@ class IngestionRun:
             self._store.identity.settle()
         for source_context in self._source_contexts.all():
             warn_of_further_missing_feeds(source_context)
+        if self._options.budgets is not None:
+            self._options.budgets.end_run()
         self._jobs.close()
         if len(self._expansions) == len(self._plans) and not self.stop.is_set:
             providers = [plan.source.provider for plan in self._plans]
@@ -274,12 +308,24 @@ class IngestionRun:
                 self._expansions.append(expansion)
                 if not jobs and not self._filters:
                     logger.warning("%s: no selector for %s matches the plan.", plan.source.name, plan.dataset_type)
-            for place, job in enumerate(jobs, 1):
+            by_worth = self._by_worth.get(id(plan.source))
+            numbered = list(enumerate(jobs, 1))
+            if by_worth is not None:
+                # If the budget is not enough for all lists, others come first the next time.
+                random.shuffle(numbered)
+                by_worth.begin(len(numbered))
+            for place, job in numbered:
                 self._completion.begin()
                 discover = functools.partial(self._discover, job, (number, place), source_context, index.first_date)
                 self._discovery.submit(source_context.discovery, discover)
         finally:
+            self._listed(plan)
             self._completion.end()
+
+    def _listed(self, plan: IngestionPlan) -> None:
+        """Let what is held back go on, if nothing more of its source is to be listed."""
+        if (by_worth := self._by_worth.get(id(plan.source))) is not None:
+            by_worth.end()
 
     def _report_planning(
         self, plan: IngestionPlan, number: int, unreadable: Sequence[UnreadableEntry], error: Exception | None = None
@@ -306,6 +352,7 @@ class IngestionRun:
             with bound(**progress.log_fields):
                 self._discover_job(progress, source_context)
         finally:
+            self._listed(job.plan)
             self._completion.end()
 
     def _discover_job(self, progress: JobProgress, source_context: SourceContext) -> None:
@@ -323,8 +370,13 @@ class IngestionRun:
                     fail_entry = functools.partial(self._jobs.fail_entry, progress)
                     batches = iter_discovered(progress, self._store, fail_entry)
                     collector = collecting(progress.job.plan.source)
+                    by_worth = self._by_worth.get(id(progress.job.plan.source))
                     if collector is None:
-                        self._pass_on(batches, progress, source_context)
+                        for batch in batches:
+                            if by_worth is not None and batch:
+                                by_worth.hold(batch)
+                            elif not pass_on(batch, source_context, self._decider, self.stop):
+                                break
                     else:
                         submit_and_collect(collector, batches, progress, source_context, self._decider, self.stop)
                     warn_if_nothing_is_listed(progress, self._store)
@@ -361,20 +413,6 @@ class IngestionRun:
         if not self._options.dry_run:
             self._notifier.selector_skipped(job, wanted)
         return True
-
-    def _pass_on(
-        self, batches: Iterable[list[Discovered]], progress: JobProgress, source_context: SourceContext
-    ) -> None:
-        """Pass datasets on to the decider, as fast as the gate of the source admits them."""
-        for batch in batches:
-            first = 0
-            while first < len(batch):
-                admitted = source_context.gate.enter(self.stop, len(batch) - first)
-                if not admitted:  # the run has to stop
-                    return
-                self._decider.begin(progress, admitted)
-                self._decider.submit(batch[first : first + admitted])
-                first += admitted
 
 
 def _quietly(act: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ingestify.domain.change_notice import TellsOfChanges
 from ingestify.domain.identifier import canonical_text
 from ingestify.domain.plan import IngestionPlan, ParseExpression, SelectorExpression
+from ingestify.domain.ports import RequestBudgetBook
 from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunReport, RunState
 from ingestify.domain.schedule import Due
 from ingestify.domain.selector import Selector, Several
@@ -52,12 +53,18 @@ class Agenda:
         store: The lake.
         plans: What is watched.
         parse_expression: Parses a rule of a plan that is an expression.
+        budgets: How many requests sources have; None: any number.
     """
 
     def __init__(
-        self, store: DatasetStore, plans: Sequence[IngestionPlan], parse_expression: ParseExpression | None
+        self,
+        store: DatasetStore,
+        plans: Sequence[IngestionPlan],
+        parse_expression: ParseExpression | None,
+        budgets: RequestBudgetBook | None = None,
     ) -> None:
         self._store = store
+        self._budgets = budgets
         self._plans = [(plan, _mark_of(store.bucket, plan)) for plan in plans]
         self._parse_expression = parse_expression
         self._matches = NearMatches(store)
@@ -78,6 +85,7 @@ class Agenda:
             marks = self._store.catalogue.watch_marks.find()
             jobs = self._load_jobs(moment)
             looks = [look for plan, mark in self._plans for look in self._of_plan(plan, mark, marks, jobs, moment)]
+            looks = self._within_budgets(looks)
         except LakeNotFound:
             looks = [Look(plan, None, plan.schedule.next_whole_look(None, moment)) for plan, _ in self._plans]
         return sorted(looks, key=lambda look: (look.due.at, look.selector is None))
@@ -114,6 +122,19 @@ class Agenda:
             self._failures[key] += 1
         else:
             self._failures.pop(key, None)
+
+    def _within_budgets(self, looks: Sequence[Look]) -> list[Look]:
+        """Put off the looks at sources whose budget is used up."""
+        states = () if self._budgets is None else self._budgets.states()
+        goes_on = {state.source: state.goes_on_at for state in states if state.left.per_day == 0}
+        found = []
+        for look in looks:
+            at = goes_on.get(look.plan.source.name)
+            if at is not None and look.due.at < at:
+                why = f"the budget of {look.plan.source.name} is used up until {at:%H:%M} UTC; {look.due.why}"
+                look = look._replace(due=Due(at, why))
+            found.append(look)
+        return found
 
     # ---- one plan --------------------------------------------------------------------------------------
 

@@ -8,5 +8,6 @@
 - `host_health`: whether a host is down, and which requests probe it.
 - `rate_limit`: the configured limits of one source.
 - `rate_limit_headers`: what a provider announces in its headers.
+- `budgets`: how many requests a source has in a minute and a day, for all processes together.
 - `waits`: the pauses that hosts asked for, kept for other clients and later runs.
 """

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ingestify.clock import monotonic, wait_for
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.throttling.aimd import AimdLimit
+from ingestify.fetch.throttling.budgets import SourceBudget, Taken
 from ingestify.fetch.throttling.circuit_breaker import CircuitBreaker, LeftAlone
 from ingestify.fetch.throttling.concurrency_limiter import ConcurrencyLimiter, Sent
 from ingestify.fetch.throttling.rate_limit import RateLimit, Stopped
@@ -62,6 +63,7 @@ class AdaptiveLimiter:
         options: For the pauses that the provider does not name.
         limit: The client's own limit, which always holds.
         waits: How long hosts asked to be left alone; None: this one keeps that for itself.
+        budget: How many requests the source has; None: any number.
         clock: Seconds that only grow.
 
     Attributes:
@@ -75,6 +77,7 @@ class AdaptiveLimiter:
         options: HttpOptions,
         limit: RateLimit,
         waits: Waits | None = None,
+        budget: SourceBudget | None = None,
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
@@ -83,6 +86,7 @@ class AdaptiveLimiter:
         self._options = options
         self._limit = limit
         self._waits = Waits() if waits is None else waits
+        self._budget = budget
         self._clock = clock
         self._turn = threading.Lock()
         self._lock = threading.Lock()
@@ -142,7 +146,16 @@ class AdaptiveLimiter:
     def _start_within_limit(self, stop: threading.Event) -> Sent | None:
         self._limit.wait(stop)
         self._check_wait()  # that may have taken long
-        return self.start()
+        if self._budget is None:
+            return self.start()
+        taken, sent = self._budget.take(stop), None
+        try:
+            self._check_wait()
+            sent = self.start(taken)
+        finally:
+            if sent is None:
+                taken.put_back()
+        return sent
 
     def is_due(self, *, is_fresh: bool = True) -> bool:
         """Whether a request may be sent now, rather than wait; raises LeftAlone as `enter` does."""
@@ -157,8 +170,12 @@ class AdaptiveLimiter:
         with self._lock:
             return self._seconds_to_wait(self._clock())
 
-    def start(self) -> Sent | None:
-        """Count a request as sent now, or return None if none may be."""
+    def start(self, taken: Taken | None = None) -> Sent | None:
+        """Count a request as sent now, or return None if none may be.
+
+        Args:
+            taken: Its place in the budget of the source; None: it has no budget.
+        """
         with self._lock:
             now = self._clock()
             if self._holding and now - self._last_refused_at > _FORGOTTEN_SECONDS:
@@ -169,7 +186,7 @@ class AdaptiveLimiter:
                     return None
                 rate = self._take_moment(now)
             self._concurrency.in_flight += 1
-            return Sent(now, rate, self._concurrency.in_flight)
+            return Sent(now, rate, self._concurrency.in_flight, taken)
 
     def _check_wait(self) -> None:
         if (wait := self._waits.find(self.host)) is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import random
 
 from ingestify.fetch.options import HttpOptions
 from ingestify.fetch.throttling.host_health import HostHealth, RareProbes
 
-__all__ = ["CREDENTIALS_REFUSED", "CircuitBreaker", "LeftAlone"]
+__all__ = ["CREDENTIALS_REFUSED", "BudgetUsedUp", "CircuitBreaker", "LeftAlone"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,19 @@ class LeftAlone(Exception):
         self.status = status
         self.is_wait = is_wait
         self.is_refusal = is_refusal
+
+
+class BudgetUsedUp(LeftAlone):
+    """The source has no more requests for now.
+
+    Args:
+        reason: Which source, and from when on it has some again.
+        goes_on_at: That moment, in UTC.
+    """
+
+    def __init__(self, reason: str, goes_on_at: dt.datetime) -> None:
+        super().__init__(reason, is_wait=True)
+        self.goes_on_at = goes_on_at
 
 
 class CircuitBreaker:

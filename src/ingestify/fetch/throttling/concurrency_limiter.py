@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ingestify.fetch.throttling.aimd import AimdLimit
+from ingestify.fetch.throttling.budgets import Taken
 
 __all__ = ["ConcurrencyLimiter", "Sent"]
 
@@ -28,11 +29,13 @@ class Sent(NamedTuple):
         started: When it was sent, in seconds.
         rate: How many requests a second were allowed then; None: any number.
         in_flight: How many were in flight then, itself among them.
+        taken: Its place in the budget of the source; None: it has no budget.
     """
 
     started: float
     rate: float | None
     in_flight: int
+    taken: Taken | None = None
 
 
 class ConcurrencyLimiter:
