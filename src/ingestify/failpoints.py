@@ -67,6 +67,8 @@ NAMES = (
     "publish.sent",  # messages are on their way to a broker, which has not acknowledged all
     "publish.acknowledged",  # it has, and the cursor of the publisher is not saved
     "publish.cursor_saved",  # the cursor of a reader of the event log is saved
+    "push.stored",  # a pushed file is in the inbox, its notice is not, and the sender has no answer
+    "push.announced",  # its notice is there too
     "tables.tidied",  # old files of a table are removed
 )
 """All there are, in the order in which a dataset passes them."""

@@ -29,6 +29,7 @@ COMMANDS = {
     "run": ("ingestify.cli.run", "Bring the lake up to date."),
     "plan": ("ingestify.cli.run", "Show what a run would fetch, change and skip, and why."),
     "watch": ("ingestify.cli.watch", "Keep the lake up to date for ever."),
+    "receive": ("ingestify.cli.receive", "Take what providers push."),
     "follow": ("ingestify.cli.follow", "Write what becomes of the events of a match while it is played."),
     "list": ("ingestify.cli.lake", "List the datasets in the lake."),
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),

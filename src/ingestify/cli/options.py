@@ -46,6 +46,7 @@ __all__ = [
     "name_of_bucket",
     "parse_filters",
     "parse_identifier",
+    "read_address",
     "refuse_option",
     "source_argument",
     "state_option",
@@ -316,6 +317,19 @@ def dataset_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--provider", metavar="NAME", help="Only this provider, such as statsbomb."),
         click.option("--dataset-type", metavar="TYPE", help="Only this dataset type, such as match."),
     )
+
+
+_ADDRESS = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[\w.-]+)?:)?(\d{1,5})", re.ASCII)
+
+
+def read_address(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    """Return a host and a port. Without a host, nobody on another machine reaches it."""
+    if value is None:
+        return None
+    found = _ADDRESS.fullmatch(value.strip())
+    if found is None or int(found[2]) > 65535:
+        raise click.BadParameter("write an address and a port, such as 127.0.0.1:9464.", context, parameter)
+    return (found[1] or "127.0.0.1").strip("[]"), int(found[2])
 
 
 def metrics_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from ingestify.cli.options import (
     json_option,
     lake_options,
     metrics_options,
+    read_address,
 )
 from ingestify.cli.output import time_text, write_line
 from ingestify.cli.progress import RunView
@@ -40,18 +40,6 @@ if TYPE_CHECKING:
     from ingestify.main.metrics import LakeMetrics
 
 __all__ = ["watch_command"]
-
-_ADDRESS = re.compile(r"(?:(\[[0-9a-fA-F:.]+\]|[\w.-]+)?:)?(\d{1,5})", re.ASCII)
-
-
-def _read_address(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, int] | None:
-    """Return a host and a port. Without a host, nobody on another machine reaches it."""
-    if value is None:
-        return None
-    found = _ADDRESS.fullmatch(value.strip())
-    if found is None or int(found[2]) > 65535:
-        raise click.BadParameter("write an address and a port, such as 127.0.0.1:9464.", context, parameter)
-    return (found[1] or "127.0.0.1").strip("[]"), int(found[2])
 
 
 @click.command("watch")
@@ -73,7 +61,7 @@ def _read_address(context: click.Context, parameter: click.Parameter, value: str
     "--listen",
     "address",
     metavar="[HOST:]PORT",
-    callback=_read_address,
+    callback=read_address,
     help="Answer /metrics, /healthz and /readyz over HTTP, as on 127.0.0.1:9464. Without a HOST: only on this machine.",
 )
 @json_option(

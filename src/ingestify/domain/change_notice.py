@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -19,11 +19,15 @@ class ChangeNotice:
         source: The name of the source whose plans are looked at.
         at: When to look, in UTC; not before.
         why: What was heard, as a sentence for people without a full stop.
+        filters: What of it: keys of identifiers and their values, such as `{"match_id": 12}`. Empty: all of it.
+        done: Called when all of it was looked at; it raises nothing. A notice that was not done may come again.
     """
 
     source: str
     at: dt.datetime
     why: str
+    filters: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
+    done: Callable[[], object] = lambda: None
 
 
 TellNotice: TypeAlias = Callable[[ChangeNotice], None]

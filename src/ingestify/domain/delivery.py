@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
+from ingestify.domain.ports import Storage
+
 __all__ = [
     "QUIET_SECONDS",
     "DeliveredFile",
     "Delivery",
     "DeliveryWithEvents",
     "OpenDelivery",
+    "OpenInbox",
     "ReadsDeliveries",
+    "ReadsInbox",
     "SkippedEntry",
 ]
 
@@ -101,6 +105,18 @@ class DeliveryWithEvents(Protocol):
 
 OpenDelivery = Callable[[str, Mapping[str, Any]], Delivery]
 """`(location, options)` → the delivery. Nothing is asked over the network yet."""
+
+
+OpenInbox = Callable[[], Storage]
+"""Opens the storage of what is pushed to us, beside the files of the lake. Nothing is asked over the network yet."""
+
+
+@runtime_checkable
+class ReadsInbox(Protocol):
+    """A source that reads what is pushed to us. The engine tells it how to open that."""
+
+    def attach_inbox(self, open_inbox: OpenInbox) -> None:
+        """Remember how the inbox is opened."""
 
 
 @runtime_checkable

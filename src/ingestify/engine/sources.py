@@ -10,7 +10,7 @@ from typing import Any
 
 from ingestify.domain.bundle_check import BundleCheck
 from ingestify.domain.dataset import Dataset
-from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries
+from ingestify.domain.delivery import OpenDelivery, ReadsDeliveries, ReadsInbox
 from ingestify.domain.export_layout import NO_LAYOUT, ExportLayout
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import Fetcher
@@ -93,6 +93,8 @@ class EngineSources:
             source.attach_http(fetcher)
             if self._open_delivery is not None and isinstance(source, ReadsDeliveries):
                 source.attach_deliveries(self._open_delivery)
+            if isinstance(source, ReadsInbox):
+                source.attach_inbox(self._store.open_inbox)
             # The source is kept too: a later source could get the id of one that was freed.
             self._fetchers[id(source)] = (source, fetcher)
         return self._fetchers[id(source)][1]

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import functools
 import os
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -241,6 +242,7 @@ def open_store(
         load_with_kloppy=load_with_kloppy,
         name=name,
     )
+    store.open_inbox = functools.cache(lambda: make_storage(_inbox_url(file_url, bucket), file_options, options_folder))
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     store.record_keys_of = lambda dataset: find_record_keys(dataset, source_types or {})
     store.export_layout_of = lambda dataset: find_export_layout(dataset, source_types or {})
@@ -249,12 +251,19 @@ def open_store(
     return store
 
 
+def _inbox_url(file_url: str, bucket: str) -> str:
+    """Return where a bucket's pushes are: in a folder that begins with a dot, into which a lake does not look."""
+    name = urllib.parse.quote(bucket, safe="").replace(".", "%2E")
+    return f"{file_url}{'' if file_url.endswith('/') else '/'}.inbox/{name}"
+
+
 def memory_store(bucket: str = "main", layout: Layout | None = None) -> DatasetStore:
     """Make an empty lake in memory."""
     catalogue = open_catalogue("sqlite:///:memory:", "")
     store = DatasetStore(
         catalogue, MemoryStorage(), Dispatcher(), bucket=bucket, layout=layout, load_with_kloppy=load_with_kloppy
     )
+    store.open_inbox = functools.cache(MemoryStorage)
     store.record_keys_of = lambda dataset: find_record_keys(dataset, {})
     store.export_layout_of = lambda dataset: find_export_layout(dataset, {})
     return store

@@ -5,13 +5,16 @@ Each format is as kloppy reads it (https://kloppy.pysport.org), and as in the sa
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from ingestify.checks.statsbomb import StatsBombMatchCheck
+from ingestify.domain.bundle import BundleType, usual_bundle_types
 from ingestify.errors import ConfigurationError
 from ingestify.plugins import find_plugin, find_plugins
 from ingestify.provider_formats.provider_format import FormatFeed, ProviderFormat
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["FORMATS", "LOADERS_GROUP", "check_loader", "find_format"]
+__all__ = ["FORMATS", "LOADERS_GROUP", "check_loader", "find_bundle_types", "find_format"]
 
 LOADERS_GROUP = "ingestify.loaders"
 """The entry point group of a package's loaders: `"{provider}.{dataset_type}" = "package.module:function"`."""
@@ -216,6 +219,18 @@ FORMATS: dict[tuple[str, str], ProviderFormat] = {
 def find_format(loader: str, dataset_type: str) -> ProviderFormat | None:
     """Return the built-in format of the setting `loader`, or None."""
     return FORMATS.get((loader, dataset_type))
+
+
+def find_bundle_types(loader: str, dataset_type: str, feeds: Collection[str]) -> Sequence[BundleType]:
+    """Return what a complete dataset has by its format, else by its type, where the source does not say it.
+
+    Args:
+        loader: The setting `loader`; empty: none.
+        dataset_type: The type of the datasets.
+        feeds: The feeds that a dataset has.
+    """
+    found = find_format(loader, dataset_type)
+    return usual_bundle_types(dataset_type, feeds) if found is None else found.bundle_types
 
 
 def check_loader(loader: str, dataset_type: str) -> None:

@@ -1,15 +1,11 @@
 """Webhooks: each message is a POST to one URL, with a signature.
 
 Format: CloudEvents over HTTP, `bindings/http-protocol-binding.md` of the specification; the signatures are those of
-Standard Webhooks, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
+Standard Webhooks.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 
 from ingestify.clock import now
@@ -23,15 +19,13 @@ from ingestify.errors import (
     PublishUnavailable,
 )
 from ingestify.fetch.retries import retry_after_seconds
-from ingestify.masking import hide
 from ingestify.publishers.arguments import check_choice, check_count, check_seconds, check_text
 from ingestify.publishers.delivery import deliver
 from ingestify.publishers.post import Posted, Poster
+from ingestify.publishers.standard_webhooks import read_keys, sign
 
 __all__ = ["Webhook"]
 
-_PREFIX = "whsec_"
-_LEAST_KEY_BYTES, _MOST_KEY_BYTES = 24, 64
 _OWN_HEADERS = frozenset({"content-type", "content-length", "host", "connection", "transfer-encoding"})
 
 _LATER = frozenset({408, 425, 429})
@@ -79,7 +73,7 @@ class Webhook(Publisher):
         allowed_addresses: Sequence[str] = (),
     ) -> None:
         self._is_structured = check_choice(content_mode, "content_mode", ("structured", "binary")) == "structured"
-        self._keys = _keys(secret)
+        self._keys = read_keys(secret)
         self._parallelism = check_count(parallelism, "parallelism", most=64)
         # Few enough that a call ends soon after it was stopped.
         self.batch_size = 10 * self._parallelism
@@ -109,18 +103,10 @@ class Webhook(Publisher):
         else:
             body, headers = message.data, {"Content-Type": JSON_TYPE, **message.headers("ce-", is_encoded=True)}
         try:
-            answer = self._poster.post(body, headers | self._signed(message.id, body))
+            answer = self._poster.post(body, headers | sign(self._keys, message.id, int(now().timestamp()), body))
         except FetchError as error:
             raise PublishUnavailable(str(error)) from error
         self._judge(answer, message)
-
-    def _signed(self, message_id: str, body: bytes) -> dict[str, str]:
-        """Return the headers of a signature of this moment. A message has the same id at each try."""
-        moment = str(int(now().timestamp()))
-        signed = b"%b.%b.%b" % (message_id.encode(), moment.encode(), body)
-        digests = [hmac.digest(key, signed, hashlib.sha256) for key in self._keys]
-        signatures = " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
-        return {"webhook-id": message_id, "webhook-timestamp": moment, "webhook-signature": signatures}
 
     def _judge(self, answer: Posted, message: Message) -> None:
         """Raise what the status of an answer means. What its body says is not read: it may repeat the message."""
@@ -136,30 +122,6 @@ class Webhook(Publisher):
             raise MessagesRefused({message.id: f"{url} {_REFUSED[status]} (status {status})"})
         hint = _WRONG.get(status, "redirects are not followed; check url" if status < 400 else "check url")
         raise ConfigurationError(f"{url} answers with the status {status}: {hint}.")
-
-
-def _keys(secret: object) -> tuple[bytes, ...]:
-    secrets = list(secret) if isinstance(secret, (list, tuple)) else [secret]
-    if not secrets:
-        raise ConfigurationError("secret is an empty list; write at least one.")
-    return tuple(_key(one) for one in secrets)
-
-
-def _key(secret: object) -> bytes:
-    text = check_text(secret, "secret", "whsec_ and 24 to 64 bytes in Base64")
-    encoded = text.removeprefix(_PREFIX)
-    hide(text)
-    hide(encoded)
-    try:
-        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not _LEAST_KEY_BYTES <= len(key) <= _MOST_KEY_BYTES:
-        raise ConfigurationError(
-            "secret is none of Standard Webhooks: it must be whsec_ and 24 to 64 random bytes in Base64, such as "
-            "openssl rand -base64 32  writes."
-        ) from None
-    return key
 
 
 def _headers(headers: object) -> dict[str, str]:

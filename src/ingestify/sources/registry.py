@@ -39,6 +39,7 @@ BUILT_IN = {
     "ingestify.impect": "ingestify.sources.impect:Impect",
     "ingestify.impect_github": "ingestify.sources.impect_github:ImpectGithub",
     "ingestify.metrica_github": "ingestify.sources.metrica_github:MetricaGithub",
+    "ingestify.push": "ingestify.sources.push.source:PushSource",
     "ingestify.rest": "ingestify.sources.rest.source:RestSource",
     "ingestify.skillcorner": "ingestify.sources.skillcorner:SkillCorner",
     "ingestify.skillcorner_github": "ingestify.sources.skillcorner_github:SkillCornerGithub",

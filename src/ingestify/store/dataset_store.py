@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
+from ingestify.domain.delivery import OpenInbox
 from ingestify.domain.file import File
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, EventPublisher, Storage
@@ -60,7 +61,10 @@ class DatasetStore(DatasetWriter):
         commits: Writes to the catalogue, and tells subscribers.
         quarantine: The bundles that failed a check.
         where: Where the lake is, for messages.
+        open_inbox: Opens the storage of what is pushed to this bucket, which is beside the files of the lake.
     """
+
+    open_inbox: OpenInbox
 
     def __init__(
         self,

@@ -71,6 +71,7 @@ USES = {
         "sql 'select * from nothing'",
         "sql 'drop table matches'",
     ],
+    "receive": ["receive", "receive --listen lake"],
     "web": ["web --host 192.0.2.1"],
     "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],

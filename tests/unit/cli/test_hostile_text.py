@@ -37,7 +37,7 @@ tables:
   build: [evil]
   own: [{name: evil, function: tests.unit.cli.hostile_source:make_frame}]
 """
-SHOW_NOTHING_OF_A_PROVIDER = {"demo", "completion", "version", "config schema", "init", "web"}
+SHOW_NOTHING_OF_A_PROVIDER = {"demo", "completion", "version", "config schema", "init", "receive", "web"}
 JOINERS_AND_TAGS = {"\u200c", "\u200d", *map(chr, range(0xE0020, 0xE0080))}
 """Without a shape of their own, but parts of letters, emoji and flags."""
 

@@ -7,15 +7,15 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ingestify.domain.change_notice import TellsOfChanges
-from ingestify.domain.identifier import canonical_text
+from ingestify.domain.identifier import Identifier, canonical_text
 from ingestify.domain.plan import IngestionPlan, ParseExpression, SelectorExpression
 from ingestify.domain.ports import RequestBudgetBook
 from ingestify.domain.run import FINDING_SELECTORS, JobSummary, RunReport, RunState
 from ingestify.domain.schedule import Due
-from ingestify.domain.selector import Selector, Several
+from ingestify.domain.selector import Selector, Several, identifier_matches
 from ingestify.engine.report.health import GIVEN_UP_AFTER, WatchedPlan, WatchedSelector, watch
 from ingestify.engine.watching.near_matches import NearMatches
 from ingestify.errors import ConfigurationError, LakeNotFound
@@ -33,11 +33,13 @@ class Look(NamedTuple):
         plan: The plan.
         selector: The selector; None: the whole plan, with a search for new selectors.
         due: When, and why.
+        told: The notices that it answers; see `Told`.
     """
 
     plan: IngestionPlan
     selector: Selector | None
     due: Due
+    told: tuple[Any, ...] = ()
 
     @property
     def name(self) -> str:
@@ -89,6 +91,34 @@ class Agenda:
         except LakeNotFound:
             looks = [Look(plan, None, plan.schedule.next_whole_look(None, moment)) for plan, _ in self._plans]
         return sorted(looks, key=lambda look: (look.due.at, look.selector is None))
+
+    def find_selectors(self, plan: IngestionPlan, filters: Mapping[str, Any], moment: dt.datetime) -> list[Selector]:
+        """Return the selectors that have the datasets with these values; none: the lake does not know.
+
+        Args:
+            plan: Their plan.
+            filters: Keys of identifiers and their values.
+            moment: Now, in UTC.
+
+        Raises:
+            StoreError: The catalogue cannot be read.
+        """
+        store = self._store
+        wanted = {**filters, "provider": plan.source.provider, "dataset_type": plan.dataset_type}
+        try:
+            found = store.catalogue.datasets.iter_descriptions(store.dataset_filter(**wanted))
+            identifiers = [Identifier(dict(one.identifier)) for one in found] or [Identifier(dict(filters))]
+            known = watch(lambda _: self._load_jobs(moment), [WatchedPlan.of(plan)], self._parse, moment)
+        except LakeNotFound:
+            return []
+        selectors = [_selector_of(one) for one in known if one.selector]
+        return [
+            _as_planned(plan, one)
+            for one in selectors
+            if any(
+                one.attributes.keys() <= key.keys() and identifier_matches(key, one.attributes) for key in identifiers
+            )
+        ]
 
     def note(self, looks: Sequence[Look], report: RunReport, began: dt.datetime) -> None:
         """Remember how looks went.

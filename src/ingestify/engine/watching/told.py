@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ingestify.domain.change_notice import ChangeNotice, TellsOfChanges
 from ingestify.domain.plan import IngestionPlan
 from ingestify.domain.schedule import Due
+from ingestify.domain.selector import Selector
 from ingestify.engine.watching.agenda import Look
+from ingestify.progress.printable import PrintableLogger
 
-__all__ = ["Told"]
+__all__ = ["FindSelectors", "Told"]
+
+logger = PrintableLogger(__name__)
+
+FindSelectors = Callable[[IngestionPlan, Mapping[str, Any]], Sequence[Selector]]
+"""`(plan, filters)` → the selectors that have such datasets; none: that is unknown."""
+
+_MOST_SELECTORS = 50
+"""With notices of more matches, the whole plan is looked at."""
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class _Open:
+    """A notice, and the plans that were not looked at because of it yet.
+
+    Attributes:
+        selectors: What is looked at of each of these plans; none: all of it.
+    """
+
+    notice: ChangeNotice
+    plans: dict[int, Sequence[Selector] | None]
 
 
 class Told:
@@ -25,7 +49,8 @@ class Told:
     def __init__(self, plans: Sequence[IngestionPlan]) -> None:
         self._plans = plans
         self._lock = threading.Lock()
-        self._notices: dict[str, ChangeNotice] = {}
+        self._open: list[_Open] = []
+        self._unknown: set[str] = set()
         self._rests_until: dict[str, dt.datetime] = {}
 
     @contextlib.contextmanager
@@ -47,36 +72,74 @@ class Told:
             yield
 
     def add(self, notice: ChangeNotice) -> None:
-        """Keep a notice. Of two about a source, the one that is looked at sooner counts."""
+        """Keep a notice."""
+        plans: dict[int, Sequence[Selector] | None] = {
+            id(plan): None for plan in self._plans if plan.source.name == notice.source
+        }
         with self._lock:
-            known = self._notices.get(notice.source)
-            if known is None or notice.at < known.at:
-                self._notices[notice.source] = notice
+            if plans:
+                self._open.append(_Open(notice, plans))
+            elif notice.source not in self._unknown:
+                self._unknown.add(notice.source)
+                logger.warning(
+                    "Nothing of the source '%s' is watched here, so a notice about it changes nothing: %s",
+                    notice.source,
+                    notice.why,
+                )
 
-    def take(self, looks: Sequence[Look], moment: dt.datetime) -> list[ChangeNotice]:
-        """Remove the notices that are answered by looks which begin now, and return them."""
-        whole = {look.plan.source.name for look in looks if look.selector is None}
+    def merged(self, looks: Sequence[Look], find_selectors: FindSelectors) -> list[Look]:
+        """Return looks with those that a source has told of; the soonest first.
+
+        Args:
+            looks: What the schedule says, with a look at each whole plan.
+            find_selectors: Says what of a plan a notice is about.
+
+        Raises:
+            StoreError: The lake cannot be read.
+        """
         with self._lock:
-            taken = [one for one in self._notices.values() if one.source in whole and one.at <= moment]
-            for one in taken:
-                del self._notices[one.source]
-        return taken
+            waiting = list(self._open)
+        merged = {(id(look.plan), look.selector and look.selector.canonical): look for look in looks}
+        for look in [look for look in looks if look.selector is None]:
+            of_plan = [one for one in waiting if id(look.plan) in one.plans]
+            about_parts = sum(bool(one.notice.filters) for one in of_plan) <= _MOST_SELECTORS
+            for one in of_plan:
+                for selector in self._selectors_of(one, look.plan, find_selectors) if about_parts else [None]:
+                    key = (id(look.plan), selector and selector.canonical)
+                    there = merged.get(key)
+                    told = look._replace(selector=selector, due=self._due(look.plan, one.notice), told=())
+                    sooner = told if there is None or told.due.at < there.due.at else there
+                    merged[key] = sooner._replace(told=(*(there.told if there else ()), one))
+        return sorted(merged.values(), key=lambda look: (look.due.at, look.selector is None))
 
-    def rest(self, looks: Sequence[Look], began: dt.datetime, ended: dt.datetime) -> None:
-        """Remember how long looks took: files that arrive without an end take half of the time at most."""
-        for look in looks:
-            self._rests_until[look.plan.source.name] = ended + (ended - began)
+    def answer(self, looks: Sequence[Look], began: dt.datetime, ended: dt.datetime) -> None:
+        """Forget the notices that looks have answered, and tell those who gave them.
 
-    def merged(self, looks: Sequence[Look]) -> list[Look]:
-        """Return looks with those plans sooner of which a source has told; the soonest first."""
+        Files that arrive without an end get half of the time at most: the next look because of a notice is as long
+        after these as they took.
+        """
+        answered: list[ChangeNotice] = []
         with self._lock:
-            notices = dict(self._notices)
-        told = [self._sooner(look, notices.get(look.plan.source.name)) for look in looks]
-        return sorted(told, key=lambda look: (look.due.at, look.selector is None))
+            for look in looks:
+                self._rests_until[look.plan.source.name] = ended + (ended - began)
+                for one in look.told:
+                    if one.notice.at <= began:
+                        one.plans.pop(id(look.plan), None)
+            answered += [one.notice for one in self._open if not one.plans]
+            self._open = [one for one in self._open if one.plans]
+        for notice in answered:
+            notice.done()
 
-    def _sooner(self, look: Look, notice: ChangeNotice | None) -> Look:
-        if notice is None or look.selector is not None:
-            return look
+    @staticmethod
+    def _selectors_of(one: _Open, plan: IngestionPlan, find_selectors: FindSelectors) -> Sequence[Selector | None]:
+        """Return what is looked at of a plan; None in it: all of the plan."""
+        if not one.notice.filters:
+            return [None]
+        found = one.plans.get(id(plan))
+        if found is None:
+            found = one.plans[id(plan)] = find_selectors(plan, one.notice.filters)
+        return found or [None]
+
+    def _due(self, plan: IngestionPlan, notice: ChangeNotice) -> Due:
         at = max(notice.at, self._rests_until.get(notice.source, notice.at))
-        due = look.plan.schedule.next_told_look(Due(at, notice.why))
-        return look._replace(due=due) if due.at < look.due.at else look
+        return plan.schedule.next_told_look(Due(at, notice.why))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -125,7 +126,7 @@ class Watching:
         """Look at what is due, or sleep until the next look."""
         self._awake.clear()
         moment = now()
-        looks = self._told.merged(self._agenda.read(moment))
+        looks = self._read(moment)
         due = [look for look in looks if look.due.at <= moment]
         if due:
             return self._look_at(_together(due))
@@ -135,10 +136,13 @@ class Watching:
             wait_for(self._awake, min(_LONGEST_SLEEP, seconds))
         return None
 
+    def _read(self, moment: dt.datetime) -> list[Look]:
+        looks = self._agenda.read(moment)
+        return self._told.merged(looks, lambda plan, filters: self._agenda.find_selectors(plan, filters, moment))
+
     def _look_at(self, looks: Sequence[Look]) -> Looked:
         self._next = None
         began = now()
-        notices = self._told.take(looks, began)
         run = self._run = self._new_run(_narrowed(looks))
         try:
             if self.is_stopped:
@@ -150,13 +154,11 @@ class Watching:
         if isinstance(report.error, KeyboardInterrupt):
             return Looked(looks, report, None)
         if isinstance(report.error, StoreError):
-            for notice in notices:
-                self._told.add(notice)
             raise report.error
         self._troubles.tell(report)
         self._agenda.note(looks, report, began)
-        self._told.rest(looks, began, now())
-        following = self._told.merged(self._agenda.read(now()))
+        self._told.answer(looks, began, now())
+        following = self._read(now())
         return Looked(looks, report, following[0] if following else None)
 
 

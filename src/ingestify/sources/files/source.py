@@ -6,12 +6,12 @@ import contextlib
 import datetime as dt
 import itertools
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain import formats
-from ingestify.domain.bundle import BundleType, usual_bundle_types
+from ingestify.domain.bundle import BundleType
 from ingestify.domain.change_notice import ChangeNotice, TellNotice
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.delivery import QUIET_SECONDS, Delivery, DeliveryWithEvents, OpenDelivery
@@ -21,7 +21,7 @@ from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
 from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
-from ingestify.provider_formats.built_in import find_format
+from ingestify.provider_formats.built_in import find_bundle_types
 from ingestify.sources.base_url import origin_of
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import Found, read_each
@@ -295,12 +295,9 @@ class FilesSource(Source):
     def _lacks_feeds(self, dataset: DeliveredDataset) -> bool:
         """Return whether a feed that a complete dataset has is not there yet, as far as it is known here."""
         feeds = {one.feed for one in dataset.files}
-        declared: Sequence[BundleType] = self.bundle_types
-        if not declared:
-            found = find_format(self._settings.loader or "", self._settings.dataset_type)
-            usual = usual_bundle_types(self._settings.dataset_type, feeds)
-            declared = usual if found is None else found.bundle_types
-        return any(one.lacking(feeds) for one in declared if one.dataset_type == self._settings.dataset_type)
+        settings = self._settings
+        declared = self.bundle_types or find_bundle_types(settings.loader or "", settings.dataset_type, feeds)
+        return any(one.lacking(feeds) for one in declared)
 
     # ---- the location ----------------------------------------------------------------------------------
 

@@ -1,0 +1,77 @@
+"""The socket, and how the endpoint ends."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+
+import uvicorn
+
+from ingestify.errors import ConfigurationError
+from ingestify.receiving.app import make_app
+from ingestify.receiving.endpoint import Endpoint
+
+__all__ = ["PushServer"]
+
+_DRAIN_SECONDS = 30
+_CONNECTIONS = 128
+_LONGEST_HEAD = 32 << 10
+
+
+class PushServer:
+    """Serves the endpoints of sources until it is stopped.
+
+    Args:
+        endpoints: One for each source.
+        host: The address to listen on.
+        port: 0: any free one.
+
+    Attributes:
+        url: Where it listens.
+
+    Raises:
+        ConfigurationError: The address is not this machine's, or is taken.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], host: str, port: int) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            self._socket = socket.create_server((host, port), family=family)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{host}:{port} cannot be listened on: {error.strerror or error}. Name another one with --listen."
+            ) from error
+        shown = f"[{host}]" if family is socket.AF_INET6 else host
+        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self._server = _Server(
+            uvicorn.Config(
+                make_app(endpoints),
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=_CONNECTIONS,
+                h11_max_incomplete_event_size=_LONGEST_HEAD,
+                timeout_graceful_shutdown=_DRAIN_SECONDS,
+            )
+        )
+
+    def serve(self) -> None:
+        """Answer until `stop`; what it has begun to receive is received."""
+        with contextlib.closing(self._socket):
+            self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """End it. The handler of a signal may call it, and any thread."""
+        self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to the command."""
+        yield
