@@ -26,6 +26,7 @@ from ingestify.config.settings import Settings
 from ingestify.config.source_project import source_project
 from ingestify.documents import datasets, keeping, runs, sources, tables, watching
 from ingestify.sources.files.settings import FilesDeclaration
+from ingestify.sources.push.settings import PushDeclaration
 from ingestify.sources.rest.settings import RestDeclaration
 from ingestify.telemetry.table import METRICS, Metric, Scope
 
@@ -72,7 +73,12 @@ _WIDTH = 120
 def settings_page() -> str:
     """Return docs/settings.md."""
     parts = [_SETTINGS_TOP, *_tables(Settings, "## The file")]
-    for name, declaration in ("ingestify.rest", RestDeclaration), ("ingestify.files", FilesDeclaration):
+    declarations = {
+        "ingestify.rest": RestDeclaration,
+        "ingestify.files": FilesDeclaration,
+        "ingestify.push": PushDeclaration,
+    }
+    for name, declaration in declarations.items():
         parts += _tables(declaration, f"## `configuration` of `{name}`")
     return "\n".join(parts).rstrip() + "\n"
 

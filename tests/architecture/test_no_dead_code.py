@@ -42,6 +42,8 @@ FRAMEWORKS = (
     "network_guard",  # a fixture
     "readall",  # io
     "service_actions",  # socketserver
+    "capture_signals",  # uvicorn, and the next
+    "should_exit",
     "supports_statement_cache",  # SQLAlchemy
     "suppress_ragged_eofs",  # ssl
     "template_fields",  # Airflow

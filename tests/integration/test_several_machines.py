@@ -134,7 +134,8 @@ def live_through(
     return done
 
 
-_ON_THE_WAY = [name for name in NAMES if not name.startswith(("delete.", "partial.", "tables.", *RELAY_POINTS))]
+_ELSEWHERE = ("delete.", "partial.", "tables.", "push.", *RELAY_POINTS)
+_ON_THE_WAY = [name for name in NAMES if not name.startswith(_ELSEWHERE)]
 """What a run comes by."""
 
 

@@ -20,8 +20,9 @@ from tests.support.relay_points import RELAY_POINTS
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="fork and signals of POSIX")
 
 _DELETING = [name for name in NAMES if name.startswith(("delete.", "removal."))]
-# Those of an adoption are in test_adoption_killed, of tables in test_tables_killed, of budgets in test_budget_killed.
-_ELSEWHERE = ("partial.", "adoption.", "tables.", "budget.", *RELAY_POINTS)
+# Of an adoption: test_adoption_killed; of tables: test_tables_killed; of budgets: test_budget_killed; of pushes:
+# test_receive.
+_ELSEWHERE = ("partial.", "adoption.", "tables.", "budget.", "push.", *RELAY_POINTS)
 _RUNNING = [name for name in NAMES if name not in _DELETING and not name.startswith(_ELSEWHERE)]
 
 

@@ -90,7 +90,7 @@ class DictionarySource(Source):
 '''
 
 FEEDS = ("events", "lineups")
-_ELSEWHERE = ("adoption.", "delete.", "partial.", "fetch.", "tables.", *RELAY_POINTS)
+_ELSEWHERE = ("adoption.", "delete.", "partial.", "fetch.", "tables.", "push.", *RELAY_POINTS)
 RUNNING = [name for name in NAMES if not name.startswith(_ELSEWHERE)]
 FALLIBLE = [name for name in RUNNING if name.startswith(("staging.", "publish."))] + ["commit.begun", "commit.written"]
 matches = st.integers(1, 4)
