@@ -22,6 +22,8 @@ PAGES = (
     "/datasets/{match}?revision=0",
     "/datasets/{match}/shots/{shot}",
     "/datasets/{match}/diff/0..1",
+    "/runs",
+    "/runs/{run}",
     "/quarantine",
     "/quarantine/{entry}",
 )
@@ -43,7 +45,8 @@ def pages(engine: IngestionEngine, match: Dataset) -> dict[str, str]:
     events = engine.store.load_files(match)["events"].json()
     shot = next(one["id"] for one in events if one["type"]["name"] == "Shot")
     entry = next(engine.quarantine.iter_entries(states=())).entry_id
-    return {page: page.format(match=match.dataset_id, shot=shot, entry=entry) for page in PAGES}
+    run = engine.store.catalogue.jobs.load(1)[0].run_id
+    return {page: page.format(match=match.dataset_id, shot=shot, entry=entry, run=run) for page in PAGES}
 
 
 @pytest.fixture(scope="session")

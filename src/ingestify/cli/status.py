@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 
 import click
 
@@ -13,12 +14,12 @@ from ingestify.cli.options import Age, NamedLake, bucket_option, console_options
 from ingestify.cli.output import time_text, write_json, write_line
 from ingestify.documents.runs import StatusDocument, status_document
 from ingestify.domain.request_budget import BudgetState
-from ingestify.domain.run import JobSummary, RunState, TaskOutcome
+from ingestify.domain.run import JobSummary, RunState, TaskOutcome, state_of_jobs
 from ingestify.main.configuration import budget_states, watched_plans
 from ingestify.progress.formatting import clock, counted, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.leases import may_go_on
+from ingestify.store.leases import runs_that_are_gone
 
 __all__ = ["status_command"]
 
@@ -69,7 +70,7 @@ def status_command(
         config = lake.place.config
         budgets = [] if config is None else budget_states(config, store)
         grouped = _last_runs(store, runs, with_tasks=failed or console.as_json)
-        gone = _runs_that_are_gone(store, grouped)
+        gone = runs_that_are_gone(store.catalogue.leases, itertools.chain.from_iterable(grouped.values()))
         if console.as_json:
             exceeded = None if report is None else report.as_document(code)
             write_json(status_document(store, grouped, gone, budgets, exceeded))
@@ -171,20 +172,10 @@ def _run_state(jobs: list[JobSummary], gone: set[str]) -> str:
     if running:
         # All jobs of a run are of one process.
         return _job_state(running[0], gone)
-    states = {job.state for job in jobs}
-    for state in (RunState.FAILED, RunState.ABORTED, RunState.FINISHED):
-        if state in states:
-            return state.value
-    return RunState.SKIPPED.value
+    return state_of_jobs(jobs).value
 
 
 def _job_state(job: JobSummary, gone: set[str]) -> str:
     # The next run marks it ABORTED. `status` does not write.
     is_gone = job.state is RunState.RUNNING and job.run_id in gone
     return f"{job.state.value} (its process is gone)" if is_gone else job.state.value
-
-
-def _runs_that_are_gone(store: DatasetStore, grouped: dict[str, list[JobSummary]]) -> set[str]:
-    """Return the runs with RUNNING jobs whose process is gone."""
-    running = {job.run_id: job.process for jobs in grouped.values() for job in jobs if job.state is RunState.RUNNING}
-    return {run_id for run_id, process in running.items() if not may_go_on(store.catalogue.leases, run_id, process)}

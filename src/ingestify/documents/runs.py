@@ -38,6 +38,7 @@ __all__ = [
     "limits_document",
     "planned_line",
     "refetch_line",
+    "run_document",
     "run_end_line",
     "status_document",
     "task_document",
@@ -432,7 +433,7 @@ def status_document(
         with_warnings=store.count_warned(),
         **({} if limits is None else {"limits": limits}),
         budgets=[_budget_document(budget) for budget in budgets],
-        runs=[{"run_id": run_id, "jobs": [_status_job(job, gone) for job in jobs]} for run_id, jobs in runs.items()],
+        runs=[run_document(run_id, jobs, gone) for run_id, jobs in runs.items()],
     )
 
 
@@ -445,6 +446,11 @@ def _budget_document(budget: BudgetState) -> BudgetDocument:
         "left_of_day": budget.left.per_day,
         "goes_on_at": budget.goes_on_at,
     }
+
+
+def run_document(run_id: str, jobs: Sequence[JobSummary], gone: Set[str]) -> RunStatus:
+    """Return a run with its jobs; `gone` are the runs whose process is gone."""
+    return {"run_id": run_id, "jobs": [_status_job(job, gone) for job in jobs]}
 
 
 def _status_job(job: JobSummary, gone: Set[str]) -> StatusJob:

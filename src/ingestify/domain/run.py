@@ -8,7 +8,7 @@ import enum
 import hashlib
 import json
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingestify.domain.html_table import html_table
@@ -32,6 +32,7 @@ __all__ = [
     "RunState",
     "TaskOutcome",
     "TaskSummary",
+    "state_of_jobs",
 ]
 
 
@@ -318,6 +319,13 @@ class JobSummary:
         error = f"; {mask_text(self.error)}" if self.error else ""
         what = f"{self.source}, {self.dataset_type}, {self.selector_name}"
         return f"JobSummary({what}, {self.state.value}: {self.counters.text}{error})"
+
+
+def state_of_jobs(jobs: Iterable[JobSummary]) -> RunState:
+    """Return the state of a run by those of its jobs: RUNNING if a job is, otherwise the worst of them."""
+    states = {job.state for job in jobs}
+    order = (RunState.RUNNING, RunState.FAILED, RunState.ABORTED, RunState.FINISHED)
+    return next((state for state in order if state in states), RunState.SKIPPED)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

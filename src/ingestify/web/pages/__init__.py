@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingestify.web.page import Action, Attachment, Page
-from ingestify.web.pages import dataset, datasets, difference, file, home, picture, quarantine, shot, tracking
+from ingestify.web.pages import dataset, datasets, difference, file, home, picture, quarantine, runs, shot, tracking
 
 __all__ = ["ROUTES"]
 
@@ -20,5 +20,6 @@ ROUTES: Sequence[Page | Action | Attachment] = (
     tracking.PAGE,
     *tracking.ATTACHMENTS,
     dataset.PAGE,
+    *runs.ROUTES,
     *quarantine.ROUTES,
 )

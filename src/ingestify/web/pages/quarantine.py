@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
@@ -21,6 +20,7 @@ from ingestify.masking import mask_text
 from ingestify.progress.formatting import counted, size
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.web.page import Action, Asked, NotShown, Page, Shown
+from ingestify.web.reasons import without_numbers
 from ingestify.web.rendering import in_url
 
 __all__ = ["ROUTES"]
@@ -31,8 +31,6 @@ _MOST_ENTRIES = 500
 _MOST_ROWS = 300
 _MOST_BYTES = 32 << 20
 """Files that are larger, together, are not compared for a page."""
-
-_NUMBERS = re.compile(r"(?<![\w.])\d[\d.,]*")
 
 
 class GroupDocument(TypedDict):
@@ -88,7 +86,7 @@ def _groups(entries: Iterator[QuarantineEntry]) -> Mapping[str, list[QuarantineE
 
 
 def _reason(entry: QuarantineEntry) -> str:
-    return _NUMBERS.sub("…", mask_text(entry.reasons[0])) if entry.reasons else "no reason"
+    return without_numbers(mask_text(entry.reasons[0])) if entry.reasons else "no reason"
 
 
 def read_entry(asked: Asked) -> Shown:

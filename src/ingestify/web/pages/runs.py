@@ -1,0 +1,222 @@
+"""The runs of the lake, and one of them, which is followed while it goes on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypedDict
+
+from markupsafe import Markup
+
+from ingestify.documents.runs import RunStatus, run_document
+from ingestify.domain.run import JobSummary, RunState, TaskOutcome, TaskSummary, state_of_jobs
+from ingestify.masking import mask_text
+from ingestify.pictures.run_history import JobBar, run_history
+from ingestify.progress.formatting import clock, size, what_was_done
+from ingestify.remedies import remedy
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.leases import runs_that_are_gone
+from ingestify.web.page import Asked, NotShown, Page, Shown
+from ingestify.web.reasons import without_numbers
+
+__all__ = ["ROUTES"]
+
+_AT_ONCE = 50
+_MOST_JOBS = 5000
+"""So many of the newest jobs are looked at for runs that a filter names."""
+
+_MOST_TASKS = 300
+
+
+class RunsDocument(TypedDict):
+    """Runs without their tasks, newest first."""
+
+    runs: Sequence[RunStatus]
+
+
+class RunLine(NamedTuple):
+    """What a list shows of a run.
+
+    Attributes:
+        state: A word for people.
+        look: The class of its chip.
+        before: Such as `as in the 3 runs before it`; empty: it is like none.
+    """
+
+    run_id: str
+    started_at: dt.datetime
+    state: str
+    look: str
+    done: str
+    received: str
+    took: str
+    before: str
+    sources: str
+
+
+class TaskGroup(NamedTuple):
+    """Tasks with the same outcome and reason, but for its numbers, which are `…`."""
+
+    outcome: str
+    reason: str
+    tasks: Sequence[TaskSummary]
+
+
+def read_list(asked: Asked) -> Shown:
+    """Return the last runs, and a bar for each of their jobs."""
+    store = asked.lake.store
+    jobs = store.catalogue.jobs.load(_MOST_JOBS, with_tasks=False)
+    sources = sorted({job.source for job in jobs})
+    source, wanted = asked.first("source"), asked.first("state")
+    runs = _by_run(jobs)
+    gone = runs_that_are_gone(store.catalogue.leases, jobs)
+    lines = [
+        _line(run_id, of_run, gone)
+        for run_id, of_run in runs.items()
+        if not source or source in {job.source for job in of_run}
+    ]
+    lines = [line for line in lines if not wanted or wanted in (line.state, line.look)][:_AT_ONCE]
+    shown = {line.run_id: runs[line.run_id] for line in lines}
+    document: RunsDocument = {"runs": [run_document(run_id, of_run, gone) for run_id, of_run in shown.items()]}
+    view = {
+        "lines": lines,
+        "picture": _picture(itertools.chain.from_iterable(shown.values()), gone),
+        "sources": sources,
+        "source": source,
+        "wanted": wanted,
+        "states": list(_LOOKS.values()),
+        "count": len(runs),
+    }
+    return Shown("Runs", document, view)
+
+
+def _by_run(jobs: Iterable[JobSummary]) -> Mapping[str, list[JobSummary]]:
+    runs: dict[str, list[JobSummary]] = {}
+    for job in jobs:
+        runs.setdefault(job.run_id, []).append(job)
+    return runs
+
+
+_LOOKS = {
+    RunState.FINISHED: "finished",
+    RunState.FAILED: "failed",
+    RunState.ABORTED: "stopped",
+    RunState.RUNNING: "running",
+    RunState.SKIPPED: "skipped",
+}
+
+
+def _look(jobs: Sequence[JobSummary], gone: set[str]) -> tuple[str, str]:
+    """Return the state of a run, or of a job, in words; and how it looks."""
+    state = state_of_jobs(jobs)
+    if state is RunState.RUNNING and jobs[0].run_id in gone:
+        return "its process is gone", "stopped"
+    if state is RunState.FINISHED and any(job.failed_tasks or job.counters.left_out for job in jobs):
+        return "with problems", "with problems"
+    return _LOOKS[state], _LOOKS[state]
+
+
+def _line(run_id: str, jobs: Sequence[JobSummary], gone: set[str]) -> RunLine:
+    started = min(job.started_at for job in jobs)
+    state, look = _look(jobs, gone)
+    repeats = min(job.runs for job in jobs) - 1
+    before = f"as in the {'run' if repeats == 1 else f'{repeats:,} runs'} before it" if repeats else ""
+    took = max(job.ended_at or job.updated_at for job in jobs) - started
+    return RunLine(
+        run_id,
+        started,
+        state,
+        look,
+        what_was_done(jobs),
+        size(sum(job.counters.received_bytes for job in jobs)),
+        clock(took.total_seconds()),
+        before,
+        ", ".join(sorted({job.source for job in jobs})),
+    )
+
+
+def _picture(jobs: Iterable[JobSummary], gone: set[str]) -> Markup:
+    bars = [
+        JobBar(
+            job.run_id,
+            f"{job.source}: {job.selector_name or job.dataset_type}",
+            job.started_at,
+            job.duration.total_seconds(),
+            _look([job], gone)[1],
+            f"{job.counters.text}{f'; {mask_text(job.error)}' if job.error else ''}",
+            job.job_id,
+        )
+        for job in jobs
+    ]
+    return Markup(run_history(bars).svg)  # noqa: S704 - our own
+
+
+def read_run(asked: Asked) -> Shown:
+    """Return one run: its jobs, and what became of the datasets that changed or failed."""
+    store = asked.lake.store
+    run_id = asked.parts["run_id"]
+    jobs = _find_jobs(store, run_id)
+    gone = runs_that_are_gone(store.catalogue.leases, jobs)
+    line = _line(run_id, jobs, gone)
+    tasks = [task for job in jobs for task in job.tasks]
+    troubled = [task for task in tasks if task.state is RunState.FAILED or task.is_left_out]
+    changed = [task for task in tasks if task.state is not RunState.FAILED]
+    view = {
+        "line": line,
+        "jobs": [(job, *_look([job], gone), clock(job.duration.total_seconds())) for job in jobs],
+        "picture": _picture(jobs, gone) if len(jobs) > 1 else None,
+        "groups": _groups(troubled),
+        "changed": changed[:_MOST_TASKS],
+        "changed_count": len(changed),
+        "is_running": line.look == "running",
+        "is_gone": run_id in gone,
+        "command": _command(jobs),
+        "most": _MOST_TASKS,
+    }
+    return Shown(f"Run of {line.started_at:%Y-%m-%d %H:%M}", run_document(run_id, jobs, gone), view)
+
+
+def _find_jobs(store: DatasetStore, run_id: str) -> list[JobSummary]:
+    newest = store.catalogue.jobs.load(_MOST_JOBS, with_tasks=False)
+    places = [place for place, job in enumerate(newest) if job.run_id == run_id]
+    if not places:
+        raise NotShown(
+            404,
+            f"There is no run {run_id}. A later run with the same result takes the place of one that changed nothing; "
+            "old runs are removed by the setting 'retention'.",
+        )
+    return [job for job in store.catalogue.jobs.load(places[-1] + 1) if job.run_id == run_id]
+
+
+def _groups(tasks: Iterable[TaskSummary]) -> list[TaskGroup]:
+    """Return the tasks with an error by outcome and reason, those of the most first."""
+    groups: dict[tuple[str, str], list[TaskSummary]] = {}
+    for task in tasks:
+        what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"
+        what = "without a broken file" if task.is_left_out else what
+        groups.setdefault((what, without_numbers(mask_text(task.error))), []).append(task)
+    found = [
+        TaskGroup(what, reason if len(tasks) > 1 else mask_text(tasks[0].error), tasks)
+        for (what, reason), tasks in groups.items()
+    ]
+    return sorted(found, key=lambda group: -len(group.tasks))
+
+
+def _command(jobs: Sequence[JobSummary]) -> str:
+    """Return what to type to run the same again: its source, and what its selectors have in common."""
+    sources = {job.source for job in jobs}
+    words = [f"--source {source}" for source in sources] if len(sources) == 1 else []
+    words += [
+        f"{key}={value}"
+        for key, value in jobs[0].selector.items()
+        if isinstance(value, str | int) and all(job.selector.get(key) == value for job in jobs)
+    ]
+    command = remedy("run")
+    return " ".join([command[1:-1] if command.startswith("'") and command.endswith("'") else "ingestify run", *words])
+
+
+ROUTES = (
+    Page("/runs", "runs.html", read_list, menu="Runs", is_live=True),
+    Page("/runs/{run_id}", "run.html", read_run, is_live=True),
+)
