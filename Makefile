@@ -9,7 +9,7 @@ LOCK ?= -c constraints.txt
 EXTRAS ?= dev,docs
 # What installs them: pip, or uv, which takes a fifth of the time: make install PIP='uv pip'.
 PIP ?= $(BIN)/python -m pip
-# How many tests run side by side: a number, or auto for one a core, and one more where slow ones are among them.
+# How many tests run side by side: a number, or auto for one a core, and two more, as some tests wait.
 JOBS ?= auto
 
 ifeq ($(OS),Windows_NT)
@@ -57,10 +57,11 @@ test-separate: ## the tests of an extra with an environment of its own, .venv-da
 integration: $(INSTALLED) ## the tests with databases and object stores
 	$(PYTEST) -m integration
 
-lint: $(INSTALLED) ## format, lint and who may import whom
+lint: $(INSTALLED) ## format, lint, who may import whom, and names that nobody uses
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tests/architecture/dead_code.py
 
 format: $(INSTALLED) ## put the code into shape
 	$(BIN)/ruff format .

@@ -49,8 +49,8 @@ if _has_room(_MEMORY):
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Have one worker more than there are cores: some tests wait, for a lock or a connection, while others compute."""
-    return (yield) + 1
+    """Have two workers more than there are cores: some tests wait, for a lock or a connection, while others compute."""
+    return (yield) + 2
 
 
 def _import_a_share(worker: str, workers: int) -> None:

@@ -323,6 +323,7 @@ def test_a_run_in_flight_stops_when_the_lake_is_migrated(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(3)
 @unprivileged_only
 @pytest.mark.parametrize("version", READABLE)
 def test_an_archive_of_an_older_version_is_read_by_a_user_who_may_only_read(tmp_path, version):
