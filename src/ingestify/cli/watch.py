@@ -163,8 +163,12 @@ def _tell(looked: Looked, view: RunView, console: Console) -> None:
         first, *others = looked.looks
         names = first.name + (f" and {counted(len(others), 'other selector')}" if others else "")
         totals = looked.report.totals
+        used_up = "".join(
+            f" · the budget of {source} is used up until {moment:%H:%M} UTC"
+            for source, moment in looked.report.goes_on_at.items()
+        )
         following = "" if looked.following is None else f" · next {looked.following.due.at:%H:%M:%S}"
         view.write_line(
             f"{time_text(first.due.at)}  {names}: {counts(totals)} · {counted(totals.requests, 'request')}"
-            f"{following} ({first.due.why})"
+            f"{used_up}{following} ({first.due.why})"
         )

@@ -154,6 +154,20 @@ class Gate:
         with self._changed:
             self._inside += number
 
+    def step_out(self, number: int = 1) -> None:
+        """Give places back for a while, so that a list goes on to which the datasets inside have to come back.
+
+        Those of a source with a budget keep their places: its lists wait at no gate, and what begins must not spend the
+        requests that these datasets still need.
+        """
+        if self._budget is None:
+            self.leave(number)
+
+    def step_in(self, number: int = 1) -> None:
+        """Take the places again, even if none is free."""
+        if self._budget is None:
+            self.enter_at_once(number)
+
     def leave(self, number: int = 1) -> None:
         """Give places back."""
         with self._changed:

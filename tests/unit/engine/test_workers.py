@@ -89,3 +89,39 @@ def test_the_first_reason_to_stop_stays():
     stop.stop(ValueError("first"))
     stop.stop(ValueError("second"))
     assert str(stop.reason) == "first"
+
+
+class LeftOfBudget:
+    """A budget with so many requests left of the day."""
+
+    is_half_used = False
+
+    def __init__(self, left_of_day: int) -> None:
+        self.left_of_day = left_of_day
+
+
+def test_a_gate_admits_no_more_than_the_rest_of_a_budget_is_enough_for():
+    gate, stop, budget = Gate(8), StopToken(), LeftOfBudget(100)
+    gate.narrow_by(budget, files_each=3, lists=2)
+    assert (gate.narrow_limit, gate.enter(stop, 20)) == (8, 8)
+    budget.left_of_day = 21
+    assert (gate.narrow_limit, gate.is_full) == (3, True)
+    gate.leave(6)
+    assert gate.enter(stop, 20) == 1
+    budget.left_of_day = 0
+    assert gate.narrow_limit == 1, "so that each is told that there is nothing left"
+
+
+def test_datasets_of_a_source_with_a_budget_keep_their_places_while_a_list_is_read_again():
+    gate, stop = Gate(2), StopToken()
+    gate.enter(stop, 2)
+    gate.step_out(2)
+    assert not gate.is_full
+    gate.step_in(2)
+    assert gate.is_full
+    gate.narrow_by(LeftOfBudget(100), files_each=1, lists=1)
+    gate.step_out(2)
+    assert gate.is_full
+    gate.step_in(2)
+    gate.leave(2)
+    assert gate.enter(stop, 2) == 2

@@ -129,7 +129,7 @@ class Relistings:
             waiting.requests.append((discovered, unplanned, then))
             if waiting.is_reading:
                 waiting.without_place += 1
-                self._gate(progress).leave()
+                self._gate(progress).step_out()
             if waiting.timer is None:
                 waiting.timer = self._timer(progress, waiting)
         if self._stop.is_set:
@@ -193,7 +193,7 @@ class Relistings:
             waiting.is_reading = True
             tasks = self._queues.setdefault(id(source), TaskQueue(source.name))
         source_context = self._source_contexts.of(source)
-        source_context.gate.leave(len(requests))
+        source_context.gate.step_out(len(requests))
         pool = self._pool
         if source_context.is_one_at_a_time:
             pool, tasks = self._discovery, source_context.discovery
@@ -204,7 +204,7 @@ class Relistings:
         began = time.monotonic()
         relisted = self._list(progress, requests)
         with self._lock:
-            self._gate(progress).enter_at_once(len(requests) + waiting.without_place)
+            self._gate(progress).step_in(len(requests) + waiting.without_place)
             waiting.is_reading, waiting.without_place = False, 0
             waiting.next_wait = max(waiting.next_wait, LISTINGS_SHARE * (time.monotonic() - began))
             is_due, waiting.is_due = waiting.is_due, False

@@ -45,6 +45,8 @@ class Troubles:
         done: list[tuple[str, str, str]] = []
         for job in report.jobs:
             key = (job.source, job.dataset_type, job.selector_name)
+            if job.goes_on_at is not None:
+                continue  # it is known, and no trouble
             if job.state in (RunState.FAILED, RunState.ABORTED):
                 failed[key] = job.error
             elif job.state in (RunState.FINISHED, RunState.SKIPPED):
