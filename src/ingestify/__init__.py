@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from ingestify.main.adoption import adopt
     from ingestify.main.offer import competitions, matches
     from ingestify.main.publishing import DeadLetter, PublisherState, Publishing
+    from ingestify.pictures.picture import Picture
     from ingestify.store.dataset_store import DatasetStore
     from ingestify.store.export.report import ExportReport
     from ingestify.store.maintenance.garbage import Garbage
@@ -173,6 +174,7 @@ _MODULES = {
     "main.adoption": ("adopt",),
     "main.offer": ("competitions", "matches"),
     "main.publishing": ("DeadLetter", "PublisherState", "Publishing"),
+    "pictures.picture": ("Picture",),
     "store.dataset_store": ("DatasetStore",),
     "store.export.report": ("ExportReport",),
     "store.maintenance.garbage": ("Garbage",),
@@ -253,6 +255,7 @@ __all__ = [
     "NotTaken",
     "NotTakenKind",
     "OfferList",
+    "Picture",
     "PublishError",
     "PublishUnavailable",
     "Publisher",

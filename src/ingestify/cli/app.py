@@ -35,6 +35,7 @@ COMMANDS = {
     "show": ("ingestify.cli.lake", "Show one dataset: its revisions and files."),
     "diff": ("ingestify.cli.diff", "Show what changed between two revisions of a dataset."),
     "log": ("ingestify.cli.diff", "List the revisions of a dataset, and what changed in each."),
+    "plot": ("ingestify.cli.plot", "Draw a match, or the coverage of many, as SVG or PNG."),
     "delete": ("ingestify.cli.lake", "Remove datasets."),
     "lock": ("ingestify.cli.lock", "Write down which bytes a study uses, and see whether a lake has them."),
     "verify": ("ingestify.cli.verify", "Check that every file in the lake is what it was, and repair it."),

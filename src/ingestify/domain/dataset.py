@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from ingestify.pictures.picture import Picture
+
 __all__ = [
     "DATASET_COLUMNS",
+    "PICTURES",
     "CollectionMetadata",
     "Dataset",
     "DatasetCollection",
@@ -41,6 +44,9 @@ logger = logging.getLogger(__name__)
 
 Library: TypeAlias = Literal["polars", "pandas"]
 """Whose data frame it is."""
+
+PICTURES = ("shots", "xg", "frame", "lineups")
+"""The pictures of a dataset."""
 
 
 class DatasetState(enum.StrEnum):
@@ -127,6 +133,12 @@ class FileReader(Protocol):
         self, datasets: Sequence[Dataset], library: Library, arguments: Mapping[str, Any], progress: bool | None
     ) -> Any:
         """Return kloppy's frames of many datasets as one."""
+
+    def plot(self, dataset: Dataset, kind: str, *, shot: str | None, frame: int) -> Picture:
+        """Return a picture of a dataset."""
+
+    def preview(self, dataset: Dataset) -> str:
+        """Return a picture of a dataset as HTML, or a sentence; it is quick, and raises nothing."""
 
 
 class DatasetTable(Protocol):
@@ -442,6 +454,31 @@ class Dataset(Dumped):
         """Return a feed as a pandas DataFrame likewise; nested objects are dotted columns. Needs the extra `pandas`."""
         return self.require_file(data_feed_key, data_spec_version).to_pandas(records, encoding, **options)
 
+    def plot(self, kind: str = "shots", *, shot: str | None = None, frame: int = 0) -> Picture:
+        """Return a picture of the match: SVG with its table, which a notebook shows and `save` writes.
+
+        Matches of StatsBomb are read in milliseconds. All others are read with kloppy. The picture says so if the
+        provider has no xG or no freeze frames.
+
+        Example::
+
+            dataset = engine.list_datasets(match_id=3788741)[0]
+            dataset.plot("xg").save("race.svg")
+
+        Args:
+            kind: `shots` is a map of the shots, `xg` how the xG grew in the course of the match, `lineups` the first
+                eleven on the pitch, and `frame` the freeze frame of a shot; of tracking data, a frame of it.
+            shot: Of `frame`, the provider's id of the shot; None: the best chance that was no penalty.
+            frame: Of tracking data, the number of the frame, from 0.
+
+        Raises:
+            ConfigurationError: There is no such picture.
+            LoadError: The files cannot be drawn, there is no such shot or frame, or this dataset is of no lake.
+            MissingExtraError: The format is read with kloppy, which is not installed.
+            IntegrityError: An object of the lake is missing or damaged.
+        """
+        return lake_of(self).plot(self, kind, shot=shot, frame=frame)
+
     def require_file(self, data_feed_key: str, data_spec_version: str | None = None) -> ReadableFile:
         """Return the file of a feed, to be read; without a version, the highest that is there.
 
@@ -480,6 +517,11 @@ class Dataset(Dumped):
         # One line: all of its fields, with each file of each revision, are pages in a notebook.
         revision = f"revision {self.revisions[-1].revision_id}" if self.revisions else "no revision"
         return f"Dataset({self}, {self.name!r}, {self.state.value}, {revision})"
+
+    def _repr_html_(self) -> str:
+        reader: FileReader | None = self.__dict__.get("_reader")
+        preview = "" if reader is None else reader.preview(self)
+        return preview + html_table(str(self), DATASET_COLUMNS, [shown_of(self)], 1)
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Dataset))
@@ -635,6 +677,12 @@ class DatasetCollection(Sequence[Dataset]):
         """Return a feed of all datasets, or their table, as a pandas DataFrame likewise. Needs the extra `pandas`."""
         return self._as_table().to_pandas(data_feed_key, data_spec_version, **options)
 
+    def plot(self) -> Picture:
+        """Return the coverage: how much of each feed of each season these datasets have."""
+        from ingestify.domain.coverage import coverage_of  # only who looks at it needs it
+
+        return coverage_of(self._datasets)
+
     def _as_table(self) -> DatasetTable:
         if not self._datasets:
             raise LoadError("There are no datasets in this collection, so there is no data frame of them.")
@@ -644,7 +692,10 @@ class DatasetCollection(Sequence[Dataset]):
         return f"DatasetCollection({len(self)} of {self.metadata.row_count} datasets)"
 
     def _repr_html_(self) -> str:
-        return html_table(repr(self), DATASET_COLUMNS, map(shown_of, self._datasets), len(self._datasets))
+        table = html_table(repr(self), DATASET_COLUMNS, map(shown_of, self._datasets), len(self._datasets))
+        from ingestify.domain.coverage import coverage_preview
+
+        return coverage_preview(self._datasets) + table
 
 
 DATASET_COLUMNS = ("dataset", "name", "state", "revision", "feeds", "changed by the provider (UTC)")

@@ -9,13 +9,17 @@ import hashlib
 import json
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.html_table import html_table
 from ingestify.domain.text import storable
 from ingestify.domain.wording import in_short
 from ingestify.errors import DeadlineReached, FatalError, StopProcessing
 from ingestify.masking import mask_text
+
+if TYPE_CHECKING:
+    from ingestify.pictures.picture import Picture
+    from ingestify.pictures.run_history import JobBar
 
 __all__ = [
     "EXIT_INTERRUPTED",
@@ -137,6 +141,15 @@ _MOST_CHARACTERS = 1000
 _MOST_OF_AN_ERROR = 10_000
 
 _MOST_OF_A_REASON = 200
+
+
+_SHOWN_STATES = {
+    RunState.FINISHED: "finished",
+    RunState.FAILED: "failed",
+    RunState.ABORTED: "stopped",
+    RunState.RUNNING: "running",
+    RunState.SKIPPED: "skipped",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -315,6 +328,22 @@ class JobSummary:
         """From its start to its end; of a running job, to its last update."""
         return (self.ended_at or self.updated_at) - self.started_at
 
+    @property
+    def bar(self) -> JobBar:
+        """The job as a bar of a picture of runs."""
+        from ingestify.pictures.run_history import JobBar
+
+        has_problems = self.state is RunState.FINISHED and self.failed_tasks
+        return JobBar(
+            self.run_id,
+            f"{self.source}, {self.dataset_type}, {self.selector_name}",
+            self.started_at,
+            max(0.0, self.duration.total_seconds()),
+            "with problems" if has_problems else _SHOWN_STATES[self.state],
+            self.counters.text,
+            self.job_id,
+        )
+
     def __repr__(self) -> str:
         error = f"; {mask_text(self.error)}" if self.error else ""
         what = f"{self.source}, {self.dataset_type}, {self.selector_name}"
@@ -439,11 +468,21 @@ class RunReport:
             len(jobs),
         )
         table += self._warnings_table()
+        if self.jobs:
+            from ingestify.pictures.picture import shown_in_notebook
+
+            table = shown_in_notebook(self.plot) + table
         tasks = [task for job in jobs for task in job.tasks if task.error]
         if not tasks:
             return table
         rows = ((task.identifier, task.name, task.outcome.value, task.error) for task in tasks)
         return table + html_table("What went wrong", ("dataset", "name", "outcome", "why"), rows, len(tasks))
+
+    def plot(self) -> Picture:
+        """Return a picture of the run: a bar for each of its jobs, as wide as it was long."""
+        from ingestify.pictures.run_history import run_history  # only who looks at it needs it
+
+        return run_history([job.bar for job in self.jobs])
 
     def _warnings_table(self) -> str:
         tasks = self.warned_tasks

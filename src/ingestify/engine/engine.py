@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from ingestify.domain.dataset import Dataset, DatasetCollection
 from ingestify.domain.delivery import OpenDelivery
 from ingestify.domain.events import DomainEvent
+from ingestify.domain.html_table import html_table
 from ingestify.domain.listing_order import listing_order
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan, ParseExpression
 from ingestify.domain.ports import (
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from ingestify.engine.keeping.quality import QualityFinding, QualityReport
     from ingestify.engine.keeping.verifying import VerifyReport
     from ingestify.engine.watching.watching import Watching
+    from ingestify.pictures.picture import Picture
     from ingestify.store.dataset_store import KloppyDataset
     from ingestify.store.export.report import ExportReport
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
@@ -89,6 +91,9 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 _PROBLEMS_SHOWN = 5
+
+_JOBS_DRAWN = 400
+"""The most jobs of a picture of the last runs."""
 
 _NO_KEYS = ("provider", "dataset_type", "state", "dataset_state", "where")
 """Filters that are no identifier keys; None means any."""
@@ -189,6 +194,18 @@ class IngestionEngine:
         plans = [f"{plan.source.name}/{plan.dataset_type}" for plan in self.ingestion_plans]
         shown = ", ".join(plans[:3]) + (f" and {len(plans) - 3} more" if len(plans) > 3 else "")
         return f"IngestionEngine({self.store!r}; {f'plans: {shown}' if plans else 'no plans'})"
+
+    def _repr_html_(self) -> str:
+        from ingestify.pictures.picture import PREVIEW_SECONDS, shown_in_notebook  # only a notebook needs it
+
+        plans = [(plan.source.name, plan.source.provider, plan.dataset_type) for plan in self.ingestion_plans]
+        table = html_table(
+            f"Lake in {self.store.where}, bucket '{self.store.bucket}'",
+            ("plan of", "provider", "dataset type"),
+            plans,
+            len(plans),
+        )
+        return shown_in_notebook(lambda: self.plot("runs"), within_seconds=PREVIEW_SECONDS) + table
 
     @property
     def quarantine(self) -> Quarantine:
@@ -888,6 +905,38 @@ class IngestionEngine:
             return listed
         datasets: Iterator[Any] = self.iter_datasets(lock=lock, **filters)
         return DatasetList(datasets)
+
+    def plot(self, kind: str = "coverage", **filters: Any) -> Picture:
+        """Return a picture of the lake: SVG with its table, which a notebook shows and `save` writes.
+
+        Example::
+
+            engine.plot(provider="statsbomb").save("coverage.svg")
+            engine.plot("runs")
+
+        Args:
+            kind: `coverage` is how much of each feed of each season is there; `runs` the last runs, with a bar for each
+                job.
+            **filters: Of `coverage`, the filters of `list_datasets`.
+
+        Raises:
+            ConfigurationError: There is no such picture, or the filters are wrong.
+            StoreError: The lake cannot be read.
+        """
+        if kind == "runs" and not filters:
+            from ingestify.pictures.run_history import run_history  # only who looks at it needs it
+
+            return run_history([job.bar for job in self.store.catalogue.jobs.load(_JOBS_DRAWN, with_tasks=False)])
+        if kind == "coverage":
+            from ingestify.domain.coverage import coverage_of
+
+            return coverage_of(self.store.iter_in_order(self.store.dataset_filter(**filters)))
+        raise ConfigurationError(
+            "A picture of the runs takes no filters."
+            if kind == "runs"
+            else f"There is no picture '{kind}' of a lake; there are coverage and runs. Those of a match are drawn by "
+            f"its dataset: dataset.plot('shots')."
+        )
 
     def get_dataset(self, dataset_id: str | None = None, **filters: Any) -> Dataset:
         """Return the one dataset that has an id, or that the filters name; see `DatasetReader.get_dataset`.

@@ -17,6 +17,7 @@ from ingestify.main.opening import catalogue_address, open_datastore
 from ingestify.main.parts import make_key_types
 from ingestify.main.place import Place, find_place
 from ingestify.main.reference import reference_of
+from ingestify.pictures.picture import Picture
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.file_collection import FileCollection
@@ -120,6 +121,12 @@ class _LakeOfEvents:
 
     def frame_with_kloppy(self, *given: Any) -> Any:
         return self._opened().frame_with_kloppy(*given)
+
+    def plot(self, dataset: Dataset, kind: str, *, shot: str | None, frame: int) -> Picture:
+        return self._opened().plot(dataset, kind, shot=shot, frame=frame)
+
+    def preview(self, dataset: Dataset) -> str:
+        return self._opened().preview(dataset)
 
     def _opened(self) -> DatasetStore:
         if self._store is None:

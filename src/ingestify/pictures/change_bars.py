@@ -13,17 +13,19 @@ from ingestify.pictures.svg import PLAIN_WIDTH, document, element, fitted, label
 __all__ = ["FeedChanges", "change_bars"]
 
 _ROW_HEIGHT, _BAR_HEIGHT = 40.0, 12.0
-_KINDS = ("added", "removed", "changed")
+_KINDS = ("added", "removed", "changed", "moved", "rekeyed")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FeedChanges:
-    """How many records of a feed were added, removed and changed."""
+    """How many records of a feed were added, removed, changed, moved to another place, and given another key."""
 
     feed: str
     added: int = 0
     removed: int = 0
     changed: int = 0
+    moved: int = 0
+    rekeyed: int = 0
 
 
 def change_bars(title: str, sentence: str, feeds: Sequence[FeedChanges]) -> Picture:
@@ -35,7 +37,8 @@ def change_bars(title: str, sentence: str, feeds: Sequence[FeedChanges]) -> Pict
         feeds: Those that are not the same.
     """
     wide = PLAIN_WIDTH - 2 * EDGE
-    longest = max((one.added + one.removed + one.changed for one in feeds), default=1) or 1
+    totals = {kind: sum(getattr(one, kind) for one in feeds) for kind in _KINDS}
+    longest = max((sum(getattr(one, kind) for kind in _KINDS) for one in feeds), default=1) or 1
     parts = []
     said, top = sentences([sentence], 4)
     top += 10
@@ -50,29 +53,40 @@ def change_bars(title: str, sentence: str, feeds: Sequence[FeedChanges]) -> Pict
             parts.append(_part(kind, x, y + 18, part) if part else "")
             x += part
     below = top + len(feeds) * _ROW_HEIGHT
-    legend = [
-        _part(kind, EDGE + number * 90, below + 3, 14) + label(kind, EDGE + 20 + number * 90, below + 13.5, ink="muted")
-        for number, kind in enumerate(_KINDS if feeds else ())
-    ]
+    legend = []
+    x = EDGE
+    for kind in (kind for kind in _KINDS if totals[kind]):
+        legend.append(_part(kind, x, below + 3, 14) + label(kind, x + 19, below + 13.5, ink="muted"))
+        x += 32 + text_width(kind)
     alt = f"{title}: {sentence}"
     return Picture(
         title=title,
         alt=alt,
-        svg=document(said + "".join(parts + legend), height=below + (LINE_HEIGHT if feeds else 0) + EDGE, name=alt),
+        svg=document(said + "".join(parts + legend), height=below + (LINE_HEIGHT if legend else 0) + EDGE, name=alt),
         columns=("feed", *_KINDS),
-        rows=[(one.feed, one.added, one.removed, one.changed) for one in feeds],
+        rows=[(one.feed, *(getattr(one, kind) for kind in _KINDS)) for one in feeds],
         row_ids=[one.feed for one in feeds],
     )
 
 
 def _part(kind: str, x: float, y: float, width: float) -> str:
-    """Return a part of a bar: what was added is full, what was removed is empty, what changed is full below."""
+    """Return a part of a bar: full, empty, its lower half full, dashed, or with a line in the middle."""
     ink = colour("text")
     width = max(width, 2.0)
     if kind == "added":
         return element("rect", x=x, y=y, width=width, height=_BAR_HEIGHT, fill=ink)
     hollow = element(
-        "rect", x=x, y=y, width=width, height=_BAR_HEIGHT, fill=colour("surface"), stroke=ink, stroke_width=1
+        "rect",
+        x=x,
+        y=y,
+        width=width,
+        height=_BAR_HEIGHT,
+        fill=colour("surface"),
+        stroke=ink,
+        stroke_width=1,
+        stroke_dasharray="3 2" if kind == "moved" else None,
     )
-    half = element("rect", x=x, y=y + _BAR_HEIGHT / 2, width=width, height=_BAR_HEIGHT / 2, fill=ink)
-    return hollow + (half if kind == "changed" else "")
+    full = {"changed": _BAR_HEIGHT / 2, "rekeyed": 1.5}.get(kind)
+    if full is None:
+        return hollow
+    return hollow + element("rect", x=x, y=y + _BAR_HEIGHT / 2, width=width, height=full, fill=ink)

@@ -70,7 +70,10 @@ def _heading(match: MatchValues, shot: Shot) -> str:
 def _alt(match: MatchValues, shot: Shot) -> str:
     mates = sum(one.is_teammate for one in shot.frame)
     others = len(shot.frame) - mates
-    around = f"{mates} teammates and {others} opponents" if shot.frame else "no other players are known"
+    counts = [
+        f"{count} {name}{'' if count == 1 else 's'}" for count, name in ((mates, "teammate"), (others, "opponent"))
+    ]
+    around = " and ".join(counts) if shot.frame else "no other players are known"
     return f"Freeze frame of a shot of {match.teams[shot.side].name}: {shot.text}; {around}."
 
 

@@ -54,6 +54,7 @@ def match_from_kloppy(dataset: Any) -> MatchValues:
         [_shot(event, sides[_id_of(event.team)]) for event in events if _name(event.result) != "OWN_GOAL"],
         [_own_goal(event, sides[_id_of(event.team)].other) for event in own],
         {one.id: _length(one) for one in dataset.metadata.periods if one.id in played},
+        None if (score := dataset.metadata.score) is None else (score.home, score.away),
     )
 
 

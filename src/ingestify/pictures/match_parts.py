@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingestify.pictures.match_values import Goal, MatchValues, Side
+from ingestify.pictures.match_values import MatchValues, Side
 from ingestify.pictures.svg import BOLD, FONT_SIZE, PLAIN_WIDTH, element, fitted, label, shown_text, text_width
 
 __all__ = ["EDGE", "HEAD_HEIGHT", "LINE_HEIGHT", "goal_list", "heading", "sentences"]
@@ -38,8 +38,12 @@ def heading(match: MatchValues, arrows: tuple[str, str] = ("", "")) -> str:
     return element("g", *parts)
 
 
-def goal_list(goals: Sequence[Goal], top: float) -> tuple[str, float]:
-    """Return the numbered goals, those of each team below its name, and how high that is."""
+def goal_list(match: MatchValues, top: float) -> tuple[str, float]:
+    """Return the numbered goals, those of each team below its name, and how high that is.
+
+    It says so if the events have other goals than the result.
+    """
+    goals = match.goals
     parts = []
     lines = {Side.HOME: 0, Side.AWAY: 0}
     for number, goal in enumerate(goals, 1):
@@ -49,7 +53,10 @@ def goal_list(goals: Sequence[Goal], top: float) -> tuple[str, float]:
         text = f"{number} {fitted(goal.player, room)} {goal.when}"
         parts.append(label(text, x, top + lines[goal.side] * LINE_HEIGHT + 13, ink=goal.side.ink, text_anchor=anchor))
         lines[goal.side] += 1
-    return element("g", *parts) if parts else "", max(lines.values()) * LINE_HEIGHT
+    height = max(lines.values()) * LINE_HEIGHT
+    notes = ["The events do not have the same goals as the result."] if match.lacks_goals else []
+    said, said_height = sentences(notes, top + height)
+    return (element("g", *parts) if parts else "") + said, height + said_height
 
 
 def sentences(texts: Sequence[str], top: float) -> tuple[str, float]:

@@ -210,12 +210,14 @@ class MatchValues:
         shots: In the order of the match.
         own_goals: Likewise.
         period_seconds: Period to how long it was, of those that were played.
+        result: The goals of both as the provider's list of matches has them; None: it has none.
     """
 
     teams: tuple[Team, Team]
     shots: Sequence[Shot]
     own_goals: Sequence[Goal] = ()
     period_seconds: Mapping[int, float] = dataclasses.field(default_factory=dict)
+    result: tuple[int, int] | None = None
 
     @property
     def has_xg(self) -> bool:
@@ -240,9 +242,18 @@ class MatchValues:
 
     @property
     def score(self) -> tuple[int, int]:
-        """The goals of both, without a shoot-out."""
+        """The goals of both, without a shoot-out: the result, or else the goals that are known."""
+        return self.result or self._known_score
+
+    @property
+    def _known_score(self) -> tuple[int, int]:
         sides = [goal.side for goal in self.goals]
         return sides.count(Side.HOME), sides.count(Side.AWAY)
+
+    @property
+    def lacks_goals(self) -> bool:
+        """Whether the events have other goals than the result: some providers' lack own goals."""
+        return self.score != self._known_score
 
     @property
     def shoot_out(self) -> tuple[int, int] | None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ingestify.errors import ConfigurationError, MissingExtraError
+from ingestify.masking import mask_text
 from ingestify.pictures.palette import Theme, with_plain_colours
 from ingestify.pictures.svg import escaped
 
-__all__ = ["Cell", "Picture", "image_tag"]
+__all__ = ["PREVIEW_SECONDS", "Cell", "Picture", "check_name", "shown_in_notebook"]
+
+PREVIEW_SECONDS = 2.0
+"""How long a notebook waits for a storage or a database, for a picture that nobody asked for."""
 
 Cell: TypeAlias = str | int | float | None
 """A value of a table."""
@@ -62,31 +67,69 @@ class Picture:
         """Write the picture into a file, as its name says: `….svg` or `….png`. Returns the path.
 
         Raises:
-            ConfigurationError: The name ends with something else. Nothing is written.
+            ConfigurationError: The name ends with something else, or the file cannot be written.
             MissingExtraError: It is a PNG, and the extra `plot` is not installed.
         """
         target = Path(path).expanduser()
-        kind = target.suffix.lower()
-        if kind not in {".svg", ".png"}:
-            raise ConfigurationError(f"A picture is written as .svg or .png, and the file is '{target.name}'.")
-        target.write_bytes(self.png(theme=theme) if kind == ".png" else self.plain_svg(theme).encode())
+        kind = check_name(target)
+        content = self.png(theme=theme) if kind == ".png" else self.plain_svg(theme).encode()
+        try:
+            target.write_bytes(content)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise ConfigurationError(f"The picture {target} cannot be written: {error}") from error
         return target
 
     def __repr__(self) -> str:
         return f"Picture({self.title}: {self.alt})"
 
     def _repr_html_(self) -> str:
-        return image_tag(self)
+        return _image(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": repr(self)}
 
 
-def data_url(svg: str) -> str:
-    """Return a picture as an address that contains it."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+def check_name(path: Path) -> str:
+    """Return the end of a name of a file for a picture, in small letters.
+
+    Raises:
+        ConfigurationError: No picture is written into such a file.
+    """
+    kind = path.suffix.lower()
+    if kind not in {".svg", ".png"}:
+        raise ConfigurationError(f"A picture is written as .svg or .png, and the file is '{path.name}'.")
+    return kind
 
 
-def image_tag(picture: Picture, width: int = 480) -> str:
+def shown_in_notebook(make: Callable[[], Picture], within_seconds: float | None = None) -> str:
+    """Return a picture as HTML; a sentence if there is none. It raises nothing, as a notebook shows it unasked.
+
+    Args:
+        make: Makes the picture.
+        within_seconds: How long it may take, if it reads a storage or a database; None: it reads nothing.
+    """
+    if within_seconds is None:
+        return _html_of(make)
+    made: list[str] = []
+    # A storage that is away answers late; a notebook does not wait for it.
+    thread = threading.Thread(target=lambda: made.append(_html_of(make)), name="ingestify-picture", daemon=True)
+    thread.start()
+    thread.join(within_seconds)
+    return made[0] if made else _sentence(f"it takes longer than {within_seconds:g} s; plot() waits for it")
+
+
+def _html_of(make: Callable[[], Picture]) -> str:
+    try:
+        return _image(make())
+    except Exception as error:  # noqa: BLE001 - a broken file is shown as a sentence
+        return _sentence(str(error) or type(error).__name__)
+
+
+def _sentence(why: str) -> str:
+    return f"<p>No picture: {escaped(mask_text(why)).removesuffix('.')}.</p>"
+
+
+def _image(picture: Picture) -> str:
     """Return an `<img>` with the picture in it: a notebook shows SVG itself only if it is trusted."""
-    return f'<img src="{data_url(picture.plain_svg())}" width="{width}" alt="{escaped(picture.alt)}">'
+    address = f"data:image/svg+xml;base64,{base64.b64encode(picture.plain_svg().encode()).decode()}"
+    return f'<img src="{address}" width="480" alt="{escaped(picture.alt)}">'

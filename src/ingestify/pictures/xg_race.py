@@ -76,7 +76,7 @@ def xg_race(match: MatchValues) -> Picture:
     else:
         below = HEAD_HEIGHT
         notes = ["No shots in this match." if not match.played_shots else "The provider gives no xG for these shots."]
-    goals, goals_height = goal_list(match.goals, below)
+    goals, goals_height = goal_list(match, below)
     said, said_height = sentences(notes, below + goals_height)
     alt = _alt(match)
     return Picture(

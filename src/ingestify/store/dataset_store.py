@@ -14,7 +14,7 @@ from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.ports import Catalogue, EventPublisher, Storage
 from ingestify.domain.retention import Retention
 from ingestify.domain.text import LONGEST_KIND, problem_of_name, storable
-from ingestify.errors import ConfigurationError, DatasetNotFound, LoadError, StoreError
+from ingestify.errors import ConfigurationError, DatasetNotFound, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.remedies import remedy
 from ingestify.store.commits import Commits
@@ -205,16 +205,6 @@ class DatasetStore(DatasetWriter):
             return []
         self.delete_datasets([known])
         return [known.dataset_id]
-
-    def load_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> KloppyDataset:
-        """Read a dataset with kloppy; see `IngestionEngine.load_dataset_with_kloppy`.
-
-        Without `loader`, the format is the one that the settings or the source name now, else the one that the source
-        named at the ingest, else that of the provider.
-        """
-        if dataset is None:
-            raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
-        return self._kloppy_loader()(self, dataset, loader or self.loader_of(dataset), **kwargs)
 
     def load_part_with_kloppy(self, files: Any, dataset: Dataset, loader: str, **kwargs: Any) -> KloppyDataset:
         """Read a part of a dataset with kloppy.

@@ -37,6 +37,12 @@ USES = {
     ],
     "diff": ["run -q", "run -q --config later.yaml", "diff match_id=10", "diff match_id=10 1 0 --json"],
     "log": ["run -q", "run -q --config later.yaml", "log match_id=10", "log match_id=10 --json"],
+    "plot": [
+        "run -q",
+        "plot match_id=10 -o shots.svg",
+        "plot season_id=1 coverage -o coverage.svg",
+        "plot season_id=1 -o x.svg",
+    ],
     "delete": ["run -q", "delete match_id=10 --yes"],
     "lock": ["run -q", "lock -o study.lock", "lock --check study.lock", "lock --check study.lock --json"],
     "verify": ["run -q", "verify", "verify --json"],

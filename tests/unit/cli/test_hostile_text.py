@@ -191,6 +191,10 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched.objects("log", "provider=hostile")
     configure("version: 3", "version: 2")
 
+    watched("plot", f"match_id=x{EVIL}", "-o", "shots.svg", shows=False)
+    watched("plot", "provider=hostile", "-o", "shots.svg")
+    watched("plot", "provider=hostile", "coverage", "-o", f"{EVIL.replace('/', '')}.svg")
+
     watched("quarantine list")
     entries = watched.objects("quarantine list")
     assert entries

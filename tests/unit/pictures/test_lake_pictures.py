@@ -69,7 +69,7 @@ def test_a_lake_with_many_feeds_has_a_wider_picture():
     assert width == pytest.approx(16 + 12 * 62)
 
 
-# ---- runs ------------------------------------------------------------------------------------------------------------
+# ---- runs -----------------------------------------------------------------------------------------------------------
 
 START = dt.datetime(2026, 11, 1, 3, tzinfo=dt.UTC)
 STATES = ("finished", "with problems", "failed", "stopped", "running", "skipped")
@@ -125,7 +125,7 @@ def test_jobs_that_took_no_time_are_bars():
     check(run_history([job(0, seconds=0.0), job(1, seconds=0.0)]))
 
 
-# ---- what changed ----------------------------------------------------------------------------------------------------
+# ---- what changed ---------------------------------------------------------------------------------------------------
 
 
 def test_what_changed_is_a_bar_for_each_feed():
@@ -134,7 +134,7 @@ def test_what_changed_is_a_bar_for_each_feed():
     )
     check(picture)
     assert {"1 added, 2 removed, 27 changed", "other changes"} <= set(texts_of(picture))
-    assert picture.rows[0] == ("events", 1, 2, 27)
+    assert picture.rows[0] == ("events", 1, 2, 27, 0, 0)
 
 
 def test_nothing_changed_is_a_sentence():

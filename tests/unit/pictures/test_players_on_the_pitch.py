@@ -26,7 +26,7 @@ def shapes_of(picture, title):
     return [one for one in found if one.tag != f"{SVG}title"]
 
 
-# ---- the freeze frame of a shot --------------------------------------------------------------------------------------
+# ---- the freeze frame of a shot -------------------------------------------------------------------------------------
 
 
 def test_the_shooter_has_a_ring_and_the_keeper_is_a_square():
@@ -43,9 +43,7 @@ def test_the_shooter_has_a_ring_and_the_keeper_is_a_square():
         (11, "Mate", "Reds", "", 100.0, 30.0),
         (1, "Keeper", "Blues", "keeper", 118.0, 40.0),
     ]
-    assert picture.alt == (
-        "Freeze frame of a shot of Reds: Player 1, 11′, xG 0.10, saved; 1 teammates and 1 opponents."
-    )
+    assert picture.alt == ("Freeze frame of a shot of Reds: Player 1, 11′, xG 0.10, saved; 1 teammate and 1 opponent.")
 
 
 def test_the_colour_is_that_of_the_team_also_when_the_away_team_shoots():
@@ -91,7 +89,7 @@ def test_numbers_in_a_crowd_do_not_cover_one_another_and_those_without_room_are_
     assert len(drawn) > 8
 
 
-# ---- line-ups --------------------------------------------------------------------------------------------------------
+# ---- line-ups -------------------------------------------------------------------------------------------------------
 
 POSITIONS = (
     "Goalkeeper",
@@ -149,7 +147,7 @@ def test_a_team_without_a_line_up_is_named():
     assert "The first eleven of Reds is unknown." in texts_of(picture)
 
 
-# ---- tracking --------------------------------------------------------------------------------------------------------
+# ---- tracking -------------------------------------------------------------------------------------------------------
 
 
 def test_a_tracking_frame_has_both_teams_and_the_ball():

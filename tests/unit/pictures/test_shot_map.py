@@ -77,6 +77,13 @@ def test_an_own_goal_counts_for_the_other_team_and_has_no_mark():
     assert len(marks_of(picture)) == 1
 
 
+def test_events_without_all_goals_of_the_result_say_so():
+    made = dataclasses.replace(match(shot(1, outcome=Outcome.GOAL)), result=(2, 0))
+    for picture in (shot_map(made), xg_race(made)):
+        check(picture)
+        assert {"2–0", "The events do not have the same goals as the result."} <= set(texts_of(picture))
+
+
 def test_the_kicks_of_a_shoot_out_are_in_the_table_only():
     kicks = [shot(n, side, 120, period=5, outcome=outcome) for n, (side, outcome) in enumerate(
         [(HOME, Outcome.GOAL), (AWAY, Outcome.SAVED), (HOME, Outcome.GOAL), (AWAY, Outcome.GOAL)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,6 +17,9 @@ from ingestify.comparison.words import field_label, value_texts
 from ingestify.domain.json_value import JsonValue
 from ingestify.domain.revision import RevisionState
 from ingestify.store.reading.table_list import TableList
+
+if TYPE_CHECKING:
+    from ingestify.pictures.picture import Picture
 
 __all__ = ["DatasetDiff", "LoggedRevision", "RevisionLog"]
 
@@ -73,6 +77,24 @@ class DatasetDiff(TableList[Difference]):
                 field_label(one.field, self._labels[one.feed]) + (" id" if one.field.endswith(".id") else ""),
                 *(("", "") if one.kind in _WHOLE else value_texts(one.old, one.new)),
             )
+
+    def plot(self) -> Picture:
+        """Return a picture: how many records of each feed were added, removed and changed."""
+        from ingestify.pictures.change_bars import FeedChanges, change_bars  # only who looks at it needs it
+
+        # A changed record has a difference for each of its fields.
+        records = {(one.feed, one.kind, str(one.key), one.position) for one in self}
+        counts = Counter((feed, kind.value) for feed, kind, _, _ in records)
+        feeds = [
+            FeedChanges(feed, **{kind.value: counts[feed, kind.value] for kind in DifferenceKind})
+            for feed in self._labels
+        ]
+        return change_bars(f"{self._name}, revision {self.from_revision} → {self.to_revision}", self.sentence, feeds)
+
+    def _repr_html_(self) -> str:
+        from ingestify.pictures.picture import shown_in_notebook
+
+        return (shown_in_notebook(self.plot) if self else "") + super()._repr_html_()
 
     def as_rows(self) -> list[dict[str, Any]]:
         """Return a row for each difference. Objects and lists are JSON text."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from ingestify.pictures.picture import Picture
     from ingestify.store.reading.many_datasets import ManyDatasets
 
 __all__ = ["DatasetList"]
@@ -39,6 +40,17 @@ class DatasetList(TableList[Dataset]):
     def caption(self) -> str:
         """How many datasets there are."""
         return "1 dataset" if len(self) == 1 else f"{len(self):,} datasets"
+
+    def plot(self) -> Picture:
+        """Return the coverage: how much of each feed of each season these datasets have."""
+        from ingestify.domain.coverage import coverage_of  # only who looks at it needs it
+
+        return coverage_of(self)
+
+    def _repr_html_(self) -> str:
+        from ingestify.domain.coverage import coverage_preview
+
+        return coverage_preview(self) + super()._repr_html_()
 
     def iter_shown(self) -> Iterator[Sequence[object]]:
         """Yield the shown values of each dataset."""

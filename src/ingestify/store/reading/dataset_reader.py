@@ -43,7 +43,10 @@ from ingestify.store.reading.nothing_found import NamesOfSources, explain_nothin
 from ingestify.store.reading.stored_content import StoredContent
 
 if TYPE_CHECKING:
+    from kloppy.domain import Dataset as KloppyDataset
+
     from ingestify.domain.lock import Lock
+    from ingestify.pictures.picture import Picture
     from ingestify.store.reading.dataset_diff import DatasetDiff, LoggedRevision, RevisionLog
 
 __all__ = ["DatasetReader", "StateArgument"]
@@ -558,6 +561,29 @@ class DatasetReader:
         load = self._kloppy_loader()
         tasks = [FrameTask(one, load, loader or self.loader_of(one), library, given) for one in datasets]
         return read_frames(tasks, progress)
+
+    def load_with_kloppy(self, dataset: Dataset | None, loader: str | None = None, **kwargs: Any) -> KloppyDataset:
+        """Read a dataset with kloppy; see `IngestionEngine.load_dataset_with_kloppy`.
+
+        Without `loader`, the format is the one that the settings or the source name now, else the one that the source
+        named at the ingest, else that of the provider.
+        """
+        if dataset is None:
+            raise LoadError("There is no dataset to load: it is None, as .first() is where no dataset matches.")
+        return self._kloppy_loader()(self, dataset, loader or self.loader_of(dataset), **kwargs)
+
+    def plot(self, dataset: Dataset, kind: str = "shots", *, shot: str | None = None, frame: int = 0) -> Picture:
+        """Return a picture of a dataset; see `Dataset.plot`."""
+        from ingestify.store.reading.dataset_picture import picture_of  # only who looks at a match needs it
+
+        return picture_of(self, dataset, kind, shot=shot, frame=frame)
+
+    def preview(self, dataset: Dataset) -> str:
+        """Return the shots of a dataset as HTML for a notebook, or a sentence; it raises nothing."""
+        from ingestify.pictures.picture import PREVIEW_SECONDS, shown_in_notebook
+        from ingestify.store.reading.dataset_picture import preview_of
+
+        return shown_in_notebook(lambda: preview_of(self, dataset), within_seconds=PREVIEW_SECONDS)
 
     def _kloppy_loader(self) -> Callable[..., Any]:
         if self._load_with_kloppy is None:
