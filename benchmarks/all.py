@@ -27,6 +27,7 @@ ALL = (
     "publishers.py",
     "live.py",
     "follow.py",
+    "pictures.py",
 )
 
 

@@ -1,4 +1,4 @@
-"""Writes pages of docs/, the JSON Schemas of events, and examples/my_provider, from the code, for `make reference`.
+"""Writes pages and pictures of docs/, the JSON Schemas of events, and examples/my_provider, for `make reference`.
 
 The words are those of `ingestify config schema`, of `--help`, of the docstrings in `ingestify.documents` and
 `ingestify.events.payload`, and of `ingestify init --source my_provider`: to change one, change it there. A test
@@ -18,6 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is
 
 import click
 from event_schemas import schema_files, texts_of_keys
+from pictures import picture_files
 from pydantic import BaseModel
 
 from ingestify.cli.app import app
@@ -290,7 +291,7 @@ def written_files() -> dict[str, str]:
         "json": json_page(),
         "metrics": metrics_page(),
     }
-    return {**{f"docs/{name}.md": page for name, page in pages.items()}, **schema_files(), **example}
+    return {**{f"docs/{name}.md": page for name, page in pages.items()}, **schema_files(), **picture_files(), **example}
 
 
 if __name__ == "__main__":

@@ -50,6 +50,8 @@ DOCUMENTED = [
     ingestify.IngestionEngine.sql,
     ingestify.IngestionEngine.check_quality,
     ingestify.Dataset.to_polars,
+    ingestify.Dataset.plot,
+    ingestify.IngestionEngine.plot,
     ingestify.debug_source,
     ingestify.asset_uri,
     ingestify.LogContextFilter,

@@ -29,7 +29,16 @@ _LINES = (
 )
 """What the words of a position say about its distance from the own goal. The first that fits counts."""
 
-_FILES = (("left center", 26.0), ("right center", 54.0), ("left", 10.0), ("right", 70.0))
+_FILES = (
+    ("left center", 26.0),
+    ("right center", 54.0),
+    ("left defensive", 28.0),
+    ("right defensive", 52.0),
+    ("left attacking", 20.0),
+    ("right attacking", 60.0),
+    ("left", 10.0),
+    ("right", 70.0),
+)
 """Likewise about its place from left to right. Everything else is in the middle."""
 
 

@@ -18,6 +18,7 @@ Numbered: TypeAlias = tuple[int, float, float, float, str]
 
 _HALF_HEIGHT = 6.0
 _AROUND = ((0, -1), (1, 0), (-1, 0), (0, 1), (0.8, -0.8), (-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8))
+_NEAR, _FAR, _COST_OF_FAR = 3.0, 10.0, 15.0
 _MOST_COVERED = 40.0
 """The most of another text or mark that a number covers, in square units; it is about 140 itself."""
 
@@ -34,11 +35,14 @@ def numbers_beside(numbered: Iterable[Numbered], taken: Sequence[Box], within: B
     boxes, parts, left_out = list(taken), [], 0
     for number, x, y, radius, ink in numbered:
         half_width = 4.2 * len(str(number)) + 1
-        middles = (
-            (x + across * (radius + half_width + 3), y + down * (radius + _HALF_HEIGHT + 3)) for across, down in _AROUND
-        )
-        found = [(a - half_width, b - _HALF_HEIGHT, a + half_width, b + _HALF_HEIGHT) for a, b in middles]
-        cost, best = min((_cost(box, boxes, within), box) for box in found)
+        found = [
+            _box_at(x + across * (radius + half_width + gap), y + down * (radius + _HALF_HEIGHT + gap), half_width)
+            for gap in (_NEAR, _FAR)
+            for across, down in _AROUND
+        ]
+        costs = [_cost(box, boxes, within) + (_COST_OF_FAR if n >= len(_AROUND) else 0) for n, box in enumerate(found)]
+        cost = min(costs)
+        best = found[costs.index(cost)]
         if cost > _MOST_COVERED:
             left_out += 1
             continue
@@ -57,6 +61,10 @@ def numbers_beside(numbered: Iterable[Numbered], taken: Sequence[Box], within: B
             )
         )
     return element("g", *parts) if parts else "", left_out
+
+
+def _box_at(x: float, y: float, half_width: float) -> Box:
+    return x - half_width, y - _HALF_HEIGHT, x + half_width, y + _HALF_HEIGHT
 
 
 def no_room(left_out: int) -> list[str]:
