@@ -20,7 +20,7 @@ from tests.integration.catalogue.servers import reach
 from tests.integration.lake_servers import SharedLake, shared_lake
 from tests.integration.storage.conftest import credentials, moto  # noqa: F401 - fixtures
 from tests.integration.storage.servers import BUCKET
-from tests.support.command_line import Command, CommandLine, shared_command_line
+from tests.support.command_line import TABLE_MODULES, Command, CommandLine, shared_command_line
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX")
 
@@ -41,7 +41,7 @@ def lake(moto: str) -> Iterator[SharedLake]:  # noqa: F811 - the fixture
 
 @pytest.fixture
 def command_line(credentials: None) -> CommandLine:  # noqa: F811 - with what it puts into the environment
-    return shared_command_line()
+    return shared_command_line(*TABLE_MODULES)
 
 
 def make_machine(folder: Path, lake: SharedLake, season: ChangingSeason) -> Path:

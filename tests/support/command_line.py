@@ -51,6 +51,8 @@ _MODULES = (
     "urllib.request",
     "zstandard",
 )
+TABLE_MODULES = ("deltalake", "ingestify.tables.building", "ingestify.tables.make_rows", "polars", "pyarrow.dataset")
+"""What commands for tables import besides: half a second of CPU."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,7 +91,14 @@ class Command:
 
 
 class CommandLine:
-    """Runs commands, each in a process of its own. Use it in a `with` block, from one thread."""
+    """Runs commands, each in a process of its own. Use it in a `with` block, from one thread.
+
+    Args:
+        modules: What else the commands import.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        self._modules = modules
 
     def __enter__(self) -> CommandLine:
         self._folder = tempfile.TemporaryDirectory()
@@ -103,7 +112,7 @@ class CommandLine:
 
     def _start(self) -> None:
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.command_line"],
+            [sys.executable, "-m", "tests.support.command_line", *self._modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -183,9 +192,9 @@ class CommandLine:
 
 
 @functools.cache
-def shared_command_line() -> CommandLine:
+def shared_command_line(*modules: str) -> CommandLine:
     """One for all tests of a process, as starting it takes half a second of CPU: it ends when its stdin does."""
-    return CommandLine().__enter__()
+    return CommandLine(*modules).__enter__()
 
 
 def _text_of(output: Path) -> str:
@@ -195,7 +204,7 @@ def _text_of(output: Path) -> str:
 
 def _serve() -> None:
     """Fork a child for each command that comes in, and say how it ended."""
-    for module in _MODULES:
+    for module in (*_MODULES, *sys.argv[1:]):
         importlib.import_module(module)
     new_lakes.learn()
     signal.signal(signal.SIGINT, signal.SIG_DFL)

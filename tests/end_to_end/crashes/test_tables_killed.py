@@ -16,7 +16,7 @@ from deltalake.exceptions import TableNotFoundError
 from ingestify import IngestionEngine, get_engine
 from ingestify.failpoints import NAMES
 from tests.end_to_end.crashes.season import ChangingSeason
-from tests.support.command_line import CommandLine
+from tests.support.command_line import TABLE_MODULES, CommandLine, shared_command_line
 
 pytestmark = [pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"), pytest.mark.slow]
 
@@ -50,6 +50,11 @@ tables:
     - {name: own_events, function: "functions:events"}
     - {name: flaky, function: "functions:flaky"}
 """
+
+
+@pytest.fixture
+def command_line() -> CommandLine:
+    return shared_command_line(*TABLE_MODULES)
 
 
 def expected(engine: IngestionEngine) -> dict[str, Counter[str]]:
