@@ -1,7 +1,7 @@
 """The catalogue: what the lake holds, in an SQL database.
 
 - `catalogue`: SqlCatalogue, whose attributes are the parts below.
-- `datasets`: reading datasets; `scan`: conditions, evaluated row by row; `selection`: filters as SQL.
+- `reading/`: what is in the lake; `selection`: filters as SQL.
 - `changes`: writing datasets; `logged_commits`: each change and its events in one transaction.
 - `quarantine`: bundles that failed a check.
 - `lake`: the lake's id and its epochs.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ingestify.catalogue.changes import DatasetWriter
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.events.event_readers import EventReaders
 from ingestify.catalogue.imports.adoption_writer import AdoptionWriter
@@ -31,6 +30,7 @@ from ingestify.catalogue.lake import LakeRows
 from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.opening import Opening
 from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.reading.datasets import DatasetReader
 from ingestify.catalogue.schema import WasAdopted, describe_version
 from ingestify.catalogue.tables import Tables, build_adopted_tables, build_tables
 from ingestify.domain.key_types import KeyTypes

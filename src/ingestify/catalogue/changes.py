@@ -20,11 +20,11 @@ from ingestify.catalogue.dataset_rows import (
     revision_row,
     warning_rows,
 )
-from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.integrity.deletions import Deletions, find_named
 from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.reading.datasets import DatasetReader
 from ingestify.catalogue.rows import file_to_row, moment_to_text
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables

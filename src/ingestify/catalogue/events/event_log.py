@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.dialect import BulkStatement
 from ingestify.catalogue.databases.retries import retried
-from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.lake import Epoch, ensured_epoch, find_epochs
+from ingestify.catalogue.reading.datasets import DatasetReader
 from ingestify.catalogue.rows import (
     dataset_from_snapshot,
     json_text,

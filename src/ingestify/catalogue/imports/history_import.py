@@ -17,10 +17,10 @@ from ingestify.catalogue.dataset_rows import (
     revision_row,
     warning_rows,
 )
-from ingestify.catalogue.datasets import DatasetReader
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.reading.datasets import DatasetReader
 from ingestify.catalogue.rows import REVISION_STATES, file_to_row, moment_to_text, to_moment
 from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables

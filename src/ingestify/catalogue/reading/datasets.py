@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
+from ingestify.catalogue.reading.scan import ConditionScan
 from ingestify.catalogue.rows import (
     DATASET_STATES,
     REVISION_STATES,
@@ -21,7 +22,6 @@ from ingestify.catalogue.rows import (
     revisions_from_text,
     to_moment,
 )
-from ingestify.catalogue.scan import ConditionScan
 from ingestify.catalogue.selection import chunks, conditions
 from ingestify.catalogue.tables import OBJECT_COLUMNS, WITH_WARNINGS, Tables
 from ingestify.domain.condition import Answers
