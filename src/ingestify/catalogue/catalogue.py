@@ -30,7 +30,9 @@ from ingestify.catalogue.lake import LakeRows
 from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.opening import Opening
 from ingestify.catalogue.quarantine import QuarantineLog
+from ingestify.catalogue.reading.coverage import Coverage
 from ingestify.catalogue.reading.datasets import DatasetReader
+from ingestify.catalogue.reading.overview import Overview
 from ingestify.catalogue.schema import WasAdopted, describe_version
 from ingestify.catalogue.tables import Tables, build_adopted_tables, build_tables
 from ingestify.domain.key_types import KeyTypes
@@ -59,6 +61,8 @@ class SqlCatalogue(Catalogue):
         self.is_adopted = tables.is_adopted
         self._locks = make_job_locks(database, tables, opening.require)
         self.datasets = datasets = DatasetReader(database, tables, key_types)
+        self.overview = Overview(database, tables)
+        self.coverage = Coverage(database, tables, datasets)
         self.event_log = events = EventLog(database, tables, datasets)
         self.event_readers = EventReaders(database, tables)
         self.quarantine = quarantine = QuarantineLog(database, tables)

@@ -129,6 +129,22 @@ class QuarantineLog:
         self, dataset_filter: DatasetFilter, states: Sequence[QuarantineState] = ()
     ) -> Iterator[QuarantineEntry]:
         """Yield entries, newest first, page by page. The filter's states are those of datasets, and are ignored."""
+        before: int | None = None
+        while True:
+            entries, before = self.find_newest(dataset_filter, CHUNK_SIZE, before, states)
+            yield from entries
+            if before is None:
+                return
+
+    @retried
+    def find_newest(
+        self,
+        dataset_filter: DatasetFilter,
+        limit: int,
+        before: int | None = None,
+        states: Sequence[QuarantineState] = (),
+    ) -> tuple[list[QuarantineEntry], int | None]:
+        """Return a page of entries, newest first, and where the next page begins."""
         assert dataset_filter.where is None, "conditions are for datasets"
         wanted = conditions(
             self._dialect, self._entry, dataclasses.replace(dataset_filter, states=(), has_warnings=False)
@@ -136,20 +152,24 @@ class QuarantineLog:
         if states:
             wanted.append(self._entry.c.state.in_([state.value for state in states]))
         position = self._entry.c.position
-        statement = sa.select(self._entry).where(*wanted).order_by(position.desc()).limit(CHUNK_SIZE)
-        page = statement
-        while True:
-            last, entries = self._read_page(page)
-            yield from entries
-            if len(entries) < CHUNK_SIZE:
-                return
-            page = statement.where(position < last)
+        if before is not None:
+            wanted.append(position < before)
+        statement = sa.select(self._entry).where(*wanted).order_by(position.desc()).limit(limit + 1)
+        with self._database.read("list the quarantine") as connection:
+            rows = connection.execute(statement).mappings().all()
+            entries = self._complete(connection, rows[:limit])
+        return entries, rows[limit - 1]["position"] if len(rows) > limit else None
 
     @retried
-    def _read_page(self, page: sa.Executable) -> tuple[int, list[QuarantineEntry]]:
-        with self._database.read("list the quarantine") as connection:
-            rows = connection.execute(page).mappings().all()
-            return rows[-1]["position"] if rows else 0, self._complete(connection, rows)
+    def count_reasons(self, bucket: str) -> list[tuple[str, tuple[str, ...], int]]:
+        """Count the OPEN entries of a bucket that have the same reasons."""
+        columns = self._entry.c
+        kind = (columns.provider, columns.reasons)
+        is_open = (columns.bucket == bucket, columns.state == QuarantineState.OPEN.value)
+        statement = sa.select(*kind, sa.func.count()).where(*is_open).group_by(*kind)
+        with self._database.read("count the quarantine") as connection:
+            rows = connection.execute(statement).all()
+        return [(provider, tuple(json_value(reasons)), count) for provider, reasons, count in rows]
 
     @retried
     def count_open(self, bucket: str) -> dict[tuple[str, str], int]:

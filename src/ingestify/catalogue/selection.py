@@ -14,7 +14,7 @@ from ingestify.catalogue.tables import WITH_WARNINGS
 from ingestify.domain.identifier import canonical_value
 from ingestify.domain.ports import DatasetFilter
 from ingestify.domain.selector import filter_values
-from ingestify.domain.text import is_storable
+from ingestify.domain.text import LONGEST_NAME, is_storable
 
 __all__ = ["CHUNK_SIZE", "chunks", "conditions"]
 
@@ -62,6 +62,9 @@ def conditions(
         wanted.append(
             sa.false() if dialect.is_older_than(WITH_WARNINGS) else _has_warnings(table, dataset_filter.as_of)
         )
+    for word in dataset_filter.words:
+        is_name = is_storable(word) and len(word) <= LONGEST_NAME
+        wanted.append(dialect.contains(columns.name, word) if is_name else sa.false())
     for key, value in dataset_filter.selector.items():
         values = list(dict.fromkeys(canonical_value(one, key) for one in filter_values(value)))
         wanted.append(dialect.attribute_is(columns.identifier_key, key, values))

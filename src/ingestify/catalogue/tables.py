@@ -481,6 +481,9 @@ def _quarantine(prefix: str, metadata: sa.MetaData) -> sa.Table:
         # A run reads the open and discarded entries of one kind, which mostly are none.
         sa.Index(f"{prefix}quarantine_state", "bucket", "provider", "dataset_type", "state"),
         sa.Index(f"{prefix}quarantine_dataset", "dataset_id"),
+        # The newest of each shows whether something changed.
+        sa.Index(f"{prefix}quarantine_checked", "checked_at"),
+        sa.Index(f"{prefix}quarantine_retry", "retry_requested_at"),
         sqlite_autoincrement=True,
     )
 
@@ -521,6 +524,8 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         _text("error"),
         sa.Index(f"{prefix}job_started_at", "started_at", "job_id"),
         sa.Index(f"{prefix}job_state", "state"),
+        # The runs are listed, and the jobs of one are looked up.
+        sa.Index(f"{prefix}job_run", "run_id", "started_at"),
     )
 
 
@@ -540,4 +545,5 @@ def _task(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("revision_id", sa.Integer(), nullable=True),
         _text("error"),
         sa.ForeignKeyConstraint(["job_id"], [f"{prefix}job.job_id"], name=f"{prefix}task_job"),
+        sa.Index(f"{prefix}task_dataset", "dataset_id"),
     )

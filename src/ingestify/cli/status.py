@@ -69,7 +69,7 @@ def status_command(
         code = EXIT_OVER_LIMIT if report is not None and report.is_over else EXIT_OK
         config = lake.place.config
         budgets = [] if config is None else budget_states(config, store)
-        grouped = _last_runs(store, runs, with_tasks=failed or console.as_json)
+        grouped = store.overview.last_runs(runs, with_tasks=failed or console.as_json)
         gone = runs_that_are_gone(store.catalogue.leases, itertools.chain.from_iterable(grouped.values()))
         if console.as_json:
             exceeded = None if report is None else report.as_document(code)
@@ -111,27 +111,6 @@ def _budget_text(budget: BudgetState) -> str:
     said = ", ".join(f"{rest:,} of {most:,} requests a {period}" for rest, most, period in counts if most is not None)
     goes_on = "" if budget.goes_on_at is None else f"; goes on at {time_text(budget.goes_on_at)}"
     return f"budget of {budget.source}: left are {said}{goes_on}"
-
-
-def _last_runs(store: DatasetStore, runs: int, *, with_tasks: bool) -> dict[str, list[JobSummary]]:
-    """Return the jobs of the last runs by run, newest first. Older jobs are not read."""
-    limit = 100
-    while True:
-        jobs = store.catalogue.jobs.load(limit, with_tasks=False)
-        grouped: dict[str, list[JobSummary]] = {}
-        for job in jobs:
-            grouped.setdefault(job.run_id, []).append(job)
-        # There is one run more than needed, so the last one that is needed is complete.
-        if len(grouped) > runs or len(jobs) < limit:
-            break
-        limit *= 4
-    if with_tasks:
-        wanted = list(grouped)[:runs]
-        grouped = {run_id: [] for run_id in wanted}
-        for job in store.catalogue.jobs.load(len(jobs), with_tasks=True):
-            if job.run_id in grouped:
-                grouped[job.run_id].append(job)
-    return dict(list(grouped.items())[:runs])
 
 
 def _show_run(jobs: list[JobSummary], gone: set[str], *, failed: bool) -> None:

@@ -25,6 +25,7 @@ from ingestify.store.objects.staging import StagedFile
 from ingestify.store.quarantine import Quarantine
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.nothing_found import iter_identifier_keys
+from ingestify.store.reading.overview import LakeOverview
 from ingestify.store.removal import remove_orphans_of_commit
 from ingestify.store.writing import DatasetWriter
 
@@ -60,6 +61,7 @@ class DatasetStore(DatasetWriter):
         objects: Writes the objects of this bucket.
         commits: Writes to the catalogue, and tells subscribers.
         quarantine: The bundles that failed a check.
+        overview: The lake in short, and pages of its lists.
         where: Where the lake is, for messages.
         open_inbox: Opens the storage of what is pushed to this bucket, which is beside the files of the lake.
     """
@@ -96,6 +98,7 @@ class DatasetStore(DatasetWriter):
         self.objects = BucketObjects(storage, bucket, layout or Layout(), compression, self.identity)
         self.commits = Commits(catalogue, storage, publisher, self)
         self.quarantine = Quarantine(self, self.commits)
+        self.overview = LakeOverview(self)
 
     def __repr__(self) -> str:
         return f"DatasetStore({self.bucket!r} of {self.catalogue!r}, files in {self.storage!r})"

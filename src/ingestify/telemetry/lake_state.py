@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 
 from ingestify.clock import now
-from ingestify.domain.ports import Catalogue
+from ingestify.domain.ports import Catalogue, DatasetFilter
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.telemetry import table
@@ -49,7 +49,7 @@ def read_lake(catalogue: Catalogue, bucket: str, measures: Measures) -> bool:
 def _read(catalogue: Catalogue, bucket: str, measures: Measures) -> None:
     moment = now()
     newest: dict[tuple[str, str, str], dt.datetime] = {}
-    for one in catalogue.datasets.count_by_competition(bucket):
+    for one in catalogue.coverage.count(DatasetFilter(bucket)):
         measures.add(table.LAKE_DATASETS, one.number, one.provider, one.dataset_type, one.state.value)
         if one.newest is not None:
             competition = (one.provider, one.dataset_type, one.competition)

@@ -257,7 +257,7 @@ class TestDeleting:
         paths = catalogue.changes.delete([gone.dataset_id])
         assert paths == [gone.files["events__v1"].storage_path]
         assert read_all(catalogue) == [keep]
-        assert catalogue.datasets.storage_totals("main")["files"] == 1
+        assert catalogue.overview.count_all("main")["files"] == 1
         shown = [event.dataset.dataset_id for event in catalogue.event_log.read(0, 10)]
         assert shown == [keep.dataset_id] * 2 + [gone.dataset_id] * 3
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingestify.catalogue import scan
+from ingestify.catalogue.reading import scan
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.identifier import Identifier

@@ -223,14 +223,14 @@ def test_totals_count_each_object_once(catalogue: Catalogue) -> None:
     apply_one(catalogue, change(existing=second, files=[new_file()]))
     apply_one(catalogue, change(2))
     apply_one(catalogue, with_file(3, bucket="other"))
-    assert dict(catalogue.datasets.storage_totals("main")) == {
+    assert dict(catalogue.overview.count_all("main")) == {
         "datasets": 2,
         "revisions": 3,
         "files": 4,
         "size_bytes": 400,
         "storage_bytes": 30,
     }
-    assert set(catalogue.datasets.storage_totals("empty").values()) == {0}
+    assert set(catalogue.overview.count_all("empty").values()) == {0}
 
 
 def test_what_a_filter_names_is_counted_by_kind(catalogue: Catalogue) -> None:

@@ -8,7 +8,7 @@ from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.ports import Catalogue
 from ingestify.domain.run import Counters, JobEnd, JobSummary, RunState
-from tests.support.catalogue_data import apply_one, change, job, minutes, with_file
+from tests.support.catalogue_data import apply_one, change, everything, job, minutes, with_file
 
 
 def match(provider: str, **identifier: object) -> dict[str, object]:
@@ -17,7 +17,7 @@ def match(provider: str, **identifier: object) -> dict[str, object]:
 
 class TestCompetitions:
     def test_each_is_counted_by_state_with_the_moment_of_its_newest_revision(self, catalogue: Catalogue) -> None:
-        assert list(catalogue.datasets.count_by_competition("main")) == []
+        assert list(catalogue.coverage.count(everything())) == []
         for number, one in enumerate(
             [
                 match("statsbomb", competition_id=43, season_id=106, match_id=1),
@@ -33,23 +33,24 @@ class TestCompetitions:
         apply_one(catalogue, change(9, state=DatasetState.SCHEDULED, **empty))
         apply_one(catalogue, with_file(7, bucket="other", **match("statsbomb", competition_id=2, match_id=7)))
         found = {
-            (one.provider, one.dataset_type, one.competition, one.state): one
-            for one in catalogue.datasets.count_by_competition("main")
+            (one.provider, one.dataset_type, one.competition, one.season, one.state): one
+            for one in catalogue.coverage.count(everything())
         }
         assert {key: one.number for key, one in found.items()} == {
-            ("statsbomb", "match", "43", DatasetState.COMPLETE): 2,
-            ("statsbomb", "match", "43", DatasetState.SCHEDULED): 1,
-            ("statsbomb", "match", "É / \"q'", DatasetState.COMPLETE): 1,
-            ("statsbomb", "match", "é / \"q'", DatasetState.COMPLETE): 1,
-            ("impect", "match", "518", DatasetState.COMPLETE): 1,
-            ("metrica", "match", "", DatasetState.COMPLETE): 1,
+            ("statsbomb", "match", "43", "106", DatasetState.COMPLETE): 1,
+            ("statsbomb", "match", "43", "3", DatasetState.COMPLETE): 1,
+            ("statsbomb", "match", "43", "", DatasetState.SCHEDULED): 1,
+            ("statsbomb", "match", "É / \"q'", "", DatasetState.COMPLETE): 1,
+            ("statsbomb", "match", "é / \"q'", "", DatasetState.COMPLETE): 1,
+            ("impect", "match", "518", "", DatasetState.COMPLETE): 1,
+            ("metrica", "match", "", "", DatasetState.COMPLETE): 1,
         }
         second = catalogue.datasets.find(
             "main", "statsbomb", "match", Identifier({"competition_id": 43, "season_id": 3, "match_id": 2})
         )
         assert second is not None
-        assert found["statsbomb", "match", "43", DatasetState.COMPLETE].newest == second.revisions[-1].created_at
-        assert found["statsbomb", "match", "43", DatasetState.SCHEDULED].newest is None
+        assert found["statsbomb", "match", "43", "3", DatasetState.COMPLETE].newest == second.revisions[-1].created_at
+        assert found["statsbomb", "match", "43", "", DatasetState.SCHEDULED].newest is None
 
 
 class TestLastDone:

@@ -15,6 +15,8 @@ from tests.contracts.catalogue.test_hostile_filters import *  # noqa: F403
 from tests.contracts.catalogue.test_integrity import *  # noqa: F403
 from tests.contracts.catalogue.test_jobs import *  # noqa: F403
 from tests.contracts.catalogue.test_lake import *  # noqa: F403
+from tests.contracts.catalogue.test_overview import *  # noqa: F403
+from tests.contracts.catalogue.test_pages import *  # noqa: F403
 from tests.contracts.catalogue.test_quarantine import *  # noqa: F403
 from tests.contracts.catalogue.test_reading import *  # noqa: F403
 from tests.contracts.catalogue.test_removals import *  # noqa: F403

@@ -37,7 +37,7 @@ READS: dict[str, Callable[[SqlCatalogue, list[str]], object]] = {
     "jobs": lambda catalogue, _: catalogue.jobs.load(),
     "the quarantine": lambda catalogue, _: list(catalogue.quarantine.iter_entries(everything())),
     "counts by kind": lambda catalogue, _: catalogue.datasets.count_by_kind(everything()),
-    "totals": lambda catalogue, _: catalogue.datasets.storage_totals("main"),
+    "totals": lambda catalogue, _: catalogue.overview.count_all("main"),
 }
 
 

@@ -263,7 +263,7 @@ def test_while_the_catalogue_is_away_the_metrics_of_runs_stay(engine, health, pa
         raise StoreError("postgresql://user:hunter2@host/db does not answer")
 
     with monkeypatch.context() as away:
-        away.setattr(engine.store.catalogue.datasets, "count_by_competition", fail)
+        away.setattr(engine.store.catalogue.coverage, "count", fail)
         away.setattr(engine.store.catalogue.watch_marks, "find", fail)
         for _ in range(3):
             passing_time.sleep(6)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from ingestify.clock import now
 
-__all__ = ["BulkStatement", "Dialect", "quoted", "select_last_position", "select_version"]
+__all__ = ["BulkStatement", "Dialect", "in_any_case", "quoted", "select_last_position", "select_version"]
 
 
 class BulkStatement:
@@ -80,6 +80,10 @@ class Dialect(ABC):
     @abstractmethod
     def attribute(self, identifier_key: sa.ColumnElement[str], key: str) -> sa.ColumnElement[Any]:
         """Return the canonical value of a key that can have an index (`is_indexable`); NULL: there is none."""
+
+    @abstractmethod
+    def contains(self, column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
+        """Return the condition that a column has a text somewhere, whatever the case of its letters."""
 
     @abstractmethod
     def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
@@ -219,6 +223,19 @@ def select_last_position(table: sa.Table) -> sa.Select[Any]:
 def select_version(version_table: str) -> sa.Select[Any]:
     """Return the query for the version of a lake's tables."""
     return sa.select(sa.column("version_num", sa.String())).select_from(sa.table(version_table))
+
+
+def in_any_case(text: str, escaped: Callable[[str], str]) -> str:
+    """Return a pattern for a text, in which each letter is a class of both cases: no database knows them all.
+
+    Args:
+        text: The text.
+        escaped: Returns the pattern of a character that has no case.
+    """
+    both = ({char, char.lower(), char.upper()} for char in text)
+    # A few letters have no single one of the other case, such as ß.
+    classes = (sorted(one for one in some if len(one) == 1) for some in both)
+    return "".join(f"[{''.join(some)}]" if len(some) > 1 else escaped(some[0]) for some in classes)
 
 
 def quoted(text: str) -> str:

@@ -179,6 +179,10 @@ class MysqlDialect(Dialect):
         """Return `column IN (…)`."""
         return column == values[0] if len(values) == 1 else column.in_(list(values))
 
+    def contains(self, column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
+        """Return `LIKE` of the text and the column in lower case, of which the database knows all letters."""
+        return sa.func.lower(column, type_=sa.String()).contains(text.lower(), autoescape=True)
+
     def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
         """Return `JSON_ARRAYAGG(JSON_ARRAY(…))`."""
         return sa.func.json_arrayagg(sa.func.json_array(*columns), type_=sa.Text())

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ingestify.catalogue.databases.connector import Connector
-from ingestify.catalogue.databases.dialect import Dialect, quoted
+from ingestify.catalogue.databases.dialect import Dialect, in_any_case, quoted
 from ingestify.catalogue.databases.server_options import ServerOptions, shown
 from ingestify.clock import of_server
 from ingestify.errors import ConfigurationError, MissingExtraError
@@ -134,6 +134,13 @@ class PostgresqlDialect(Dialect):
         # The parameter has no type, so PostgreSQL reads it as an array once. A text would become an array anew for each
         # row that is compared, which may be all rows of a table without statistics.
         return column == sa.any_(sa.cast(sa.literal(_array(values), sa.types.NULLTYPE), sa.ARRAY(sa.Text())))
+
+    def contains(self, column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
+        """Return a regular expression: which letters `lower` knows depends on the locale of the database."""
+        pattern = in_any_case(
+            text, lambda char: char if char.isalnum() else f"[{char}]" if char not in "^\\" else f"\\{char}"
+        )
+        return column.regexp_match(pattern)
 
     def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
         """Return `json_agg(json_build_array(…))` as a text, which the driver would decode otherwise."""

@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from ingestify.catalogue.databases.connector import Connector
 from ingestify.catalogue.databases.database_errors import translated
 from ingestify.catalogue.databases.database_url import sqlite_path
-from ingestify.catalogue.databases.dialect import BulkStatement, Dialect, quoted, select_last_position
+from ingestify.catalogue.databases.dialect import BulkStatement, Dialect, in_any_case, quoted, select_last_position
 from ingestify.catalogue.databases.sqlite_reader import SqliteReader
 from ingestify.catalogue.databases.sqlite_statements import make_engine
 from ingestify.durable_folders import durable_folders
@@ -242,6 +242,11 @@ class SqliteDialect(Dialect):
             return column == values[0]
         listed = sa.func.json_each(json.dumps(list(values), ensure_ascii=False)).table_valued("value")
         return column.in_(sa.select(listed.c.value))
+
+    def contains(self, column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
+        """Return `GLOB`, as LIKE knows only the cases of ASCII."""
+        pattern = in_any_case(text, lambda char: f"[{char}]" if char in "*?[" else char)
+        return column.op("GLOB", return_type=sa.Boolean())(f"*{pattern}*")
 
     def gather(self, columns: Sequence[sa.ColumnElement[Any]]) -> sa.ColumnElement[str | None]:
         """Return `json_group_array(json_array(…))`."""

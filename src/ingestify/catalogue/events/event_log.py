@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -190,6 +190,24 @@ class EventLog:
             epochs = find_epochs(connection, self._database, self._epochs) or []
             events = _events_of(rows, earlier, epochs)
             return self._complete(connection, events) if has_history else events
+
+    @retried
+    def find_newest(self, limit: int, before: int | None = None, kinds: Collection[str] = ()) -> list[DatasetEvent]:
+        """Return events before a position, newest first, without the earlier revisions of the datasets."""
+        columns = self._log.c
+        statement = sa.select(self._log).order_by(columns.position.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(columns.position < before)
+        if kinds:
+            statement = statement.where(columns.event_type.in_(sorted(kinds)))
+        with self._database.read("read its event log") as connection:
+            rows = connection.execute(statement).all()
+            epochs = find_epochs(connection, self._database, self._epochs) or []
+            return [
+                event
+                for row in rows
+                for event in _events_of([row], row.payload or self._find_payload_before(connection, row), epochs)
+            ]
 
     @retried
     def find_datasets(self, positions: Sequence[int]) -> dict[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -114,32 +114,103 @@ class JobLog:
     @retried
     def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""
-        job, repeat = self._job.c, self._repeat.c
-        own = sa.select(self._job).order_by(job.started_at.desc(), job.job_id.desc()).limit(limit)
-        counted = (
-            sa.select(self._job, repeat.runs, repeat.first_started_at, repeat.last)
-            .join(self._repeat, repeat.job_id == job.job_id)
-            .where(repeat.runs > 0)
-            .order_by(repeat.last_started_at.desc(), job.job_id.desc())
-            .limit(limit)
-        )
-        tasks: dict[str, list[TaskSummary]] = {}
         with self._database.read("read jobs") as connection:
-            rows: list[Mapping[str, Any]] = [*connection.execute(own).mappings()]
+            return self._load(connection, limit=limit, with_tasks=with_tasks)
+
+    def _load(
+        self,
+        connection: sa.Connection,
+        own: Sequence[sa.ColumnElement[bool]] = (),
+        counted: Sequence[sa.ColumnElement[bool]] = (),
+        *,
+        limit: int | None = None,
+        with_tasks: bool,
+    ) -> list[JobSummary]:
+        """Return the jobs that fulfil `own`, and the repetitions that fulfil `counted`, newest first."""
+        job, repeat = self._job.c, self._repeat.c
+        rows: list[Mapping[str, Any]] = [
+            *connection.execute(
+                sa.select(self._job).where(*own).order_by(job.started_at.desc(), job.job_id.desc()).limit(limit)
+            ).mappings()
+        ]
+        if self._has_repeats(connection):
+            statement = (
+                sa.select(self._job, repeat.runs, repeat.first_started_at, repeat.last)
+                .join(self._repeat, repeat.job_id == job.job_id)
+                .where(repeat.runs > 0, *counted)
+                .order_by(repeat.last_started_at.desc(), job.job_id.desc())
+                .limit(limit)
+            )
             rows += [
                 {**row, **json_value(row["last"]), "counted_with": row["job_id"]}
-                for row in (connection.execute(counted).mappings() if self._has_repeats(connection) else ())
+                for row in connection.execute(statement).mappings()
             ]
-            rows = sorted(rows, key=lambda row: (row["started_at"], row["job_id"]), reverse=True)[:limit]
-            for ids in chunks({_tasks_of(row) for row in rows}) if with_tasks else ():
-                written = (
-                    self._with_warnings()
-                    .where(self._dialect.any_of(self._task.c.job_id, ids))
-                    .order_by(self._task.c.job_id, self._task.c.task_number)
-                )
-                for row in connection.execute(written).mappings():
-                    tasks.setdefault(row["job_id"], []).append(_task_from(row))
+        rows = sorted(rows, key=lambda row: (row["started_at"], row["job_id"]), reverse=True)[:limit]
+        tasks: dict[str, list[TaskSummary]] = {}
+        for ids in chunks({_tasks_of(row) for row in rows}) if with_tasks else ():
+            written = (
+                self._with_warnings()
+                .where(self._dialect.any_of(self._task.c.job_id, ids))
+                .order_by(self._task.c.job_id, self._task.c.task_number)
+            )
+            for row in connection.execute(written).mappings():
+                tasks.setdefault(row["job_id"], []).append(_task_from(row))
         return [_job_from(row, tasks.get(_tasks_of(row), ())) for row in rows]
+
+    @retried
+    def find_newest_runs(
+        self, limit: int, before: tuple[dt.datetime, str] | None = None
+    ) -> list[tuple[dt.datetime, str]]:
+        """Return when the first job of each run began, and the run's id, newest first."""
+        job, repeat = self._job.c, self._repeat.c
+        began = sa.func.min(job.started_at)
+        found: dict[str, str] = {}
+        with self._database.read("read jobs") as connection:
+            rows: list[Any] = [*connection.execute(sa.select(job.run_id, began).group_by(job.run_id))]
+            if self._has_repeats(connection):
+                counted = sa.select(self._last_run.label("run_id"), repeat.last_started_at).where(repeat.runs > 0)
+                each = counted.subquery().c
+                rows += connection.execute(
+                    sa.select(each.run_id, sa.func.min(each.last_started_at)).group_by(each.run_id)
+                )
+        for run_id, at in rows:
+            found[run_id] = min(at, found.get(run_id, at))
+        runs = sorted(((at, run_id) for run_id, at in found.items()), reverse=True)
+        if before is not None:
+            end = (str(moment_to_text(before[0])), before[1])
+            runs = [one for one in runs if one < end]
+        return [(to_moment(at), run_id) for at, run_id in runs[:limit]]
+
+    @retried
+    def load_runs(self, run_ids: Collection[str], *, with_tasks: bool = False) -> list[JobSummary]:
+        """Return the jobs of runs, newest first."""
+        found: list[JobSummary] = []
+        with self._database.read("read jobs") as connection:
+            for ids in chunks(dict.fromkeys(run_ids)):
+                own, counted = ([self._dialect.any_of(one, ids)] for one in (self._job.c.run_id, self._last_run))
+                found += self._load(connection, own, counted, with_tasks=with_tasks)
+        return found
+
+    @retried
+    def find_tasks(self, dataset_id: str, limit: int) -> list[tuple[JobSummary, TaskSummary]]:
+        """Return what jobs did with a dataset, newest first, each with its job without tasks."""
+        task, job = self._task.c, self._job.c
+        statement = (
+            self._with_warnings()
+            .where(task.dataset_id == dataset_id)
+            .order_by(task.started_at.desc(), task.job_id, task.task_number.desc())
+            .limit(limit)
+        )
+        with self._database.read("read jobs") as connection:
+            rows = connection.execute(statement).mappings().all()
+            theirs = sa.select(self._job).where(job.job_id.in_({row["job_id"] for row in rows}))
+            jobs = {row["job_id"]: _job_from({**row}, ()) for row in connection.execute(theirs).mappings()}
+        return [(jobs[row["job_id"]], _task_from(row)) for row in rows]
+
+    @property
+    def _last_run(self) -> sa.ColumnElement[Any]:
+        """The run of the last repetition of a job."""
+        return self._dialect.attribute(self._repeat.c.last, "run_id")
 
     def _with_warnings(self) -> sa.Select[Any]:
         """Return the tasks, each with the warnings of its revision."""

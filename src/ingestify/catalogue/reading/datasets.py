@@ -28,16 +28,13 @@ from ingestify.domain.condition import Answers
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
 from ingestify.domain.identifier import Identifier
 from ingestify.domain.key_types import KeyTypes
-from ingestify.domain.ports import CompetitionCount, DatasetDescription, DatasetFilter, KnownDataset, StorageTotals
+from ingestify.domain.ports import DatasetDescription, DatasetFilter, KnownDataset
 from ingestify.domain.profile import FileProfile
 from ingestify.domain.revision import Revision
 
 __all__ = ["DatasetReader"]
 
 IDENTITIES_AT_ONCE = 10_000
-
-_COMPETITION_KEYS = ("competition_id", "iteration_id")
-"""The keys that name a competition; the second one is Impect's, for a competition in a season."""
 
 
 class DatasetReader:
@@ -202,6 +199,22 @@ class DatasetReader:
             rows = rows[skipped:] if limit is None else rows[skipped : skipped + limit]
             return self.load(connection, [row.dataset_id for row in rows]), skipped, further
 
+    @retried
+    def find_newest(
+        self, dataset_filter: DatasetFilter, limit: int, before: int | None = None
+    ) -> tuple[list[Dataset], int | None]:
+        """Return a page of datasets in full, those first that came last, and where the next page begins."""
+        assert dataset_filter.where is None, "a condition is evaluated dataset by dataset"
+        table = self._tables.dataset
+        wanted = conditions(self._dialect, table, dataset_filter, in_order=True)
+        if before is not None:
+            wanted.append(table.c.position < before)
+        statement = sa.select(table.c.position, table.c.dataset_id).where(*wanted)
+        with self._database.read("read datasets") as connection:
+            rows = connection.execute(statement.order_by(table.c.position.desc()).limit(limit + 1)).all()
+            found = self.load(connection, [row.dataset_id for row in rows[:limit]])
+        return found, rows[limit - 1].position if len(rows) > limit else None
+
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state). Each page of 10,000 is read at one moment."""
         if dataset_filter.where is not None:
@@ -270,54 +283,6 @@ class DatasetReader:
         with self._database.read("count datasets") as connection:
             rows = connection.execute(statement.group_by(*kind)).all()
         return {(provider, dataset_type, DATASET_STATES[state]): count for provider, dataset_type, state, count in rows}
-
-    @retried
-    def count_by_competition(self, bucket: str) -> list[CompetitionCount]:
-        """Count the datasets of a bucket by competition and state, with one look at each row."""
-        columns = self._tables.dataset.c
-        attributes = [self._dialect.attribute(columns.identifier_key, key) for key in _COMPETITION_KEYS]
-        kind = (
-            *(columns.provider, columns.dataset_type, columns.state),
-            sa.func.coalesce(*attributes, "").label("competition"),
-        )
-        # Grouped from outside: for PostgreSQL, an expression with a parameter is another one each time.
-        each = sa.select(*kind, columns.current_created_at).where(columns.bucket == bucket).subquery().c
-        kinds = (each.provider, each.dataset_type, each.state, each.competition)
-        statement = sa.select(*kinds, sa.func.count(), sa.func.max(each.current_created_at)).group_by(*kinds)
-        with self._database.read("count datasets") as connection:
-            rows = connection.execute(statement).all()
-        return [
-            CompetitionCount(
-                provider, dataset_type, DATASET_STATES[state], competition, number, moment_from_text(newest)
-            )
-            for provider, dataset_type, state, competition, number, newest in rows
-        ]
-
-    @retried
-    def storage_totals(self, bucket: str) -> StorageTotals:
-        """Count datasets, revisions, files and bytes. An object that several files share is stored once."""
-        dataset, revision, file = self._tables.dataset, self._tables.revision, self._tables.file
-        here = dataset.c.bucket == bucket
-        files = file.join(dataset, dataset.c.dataset_id == file.c.dataset_id)
-        objects = (
-            sa.select(sa.func.max(file.c.storage_size).label("size"))
-            .select_from(files)
-            .where(here)
-            .group_by(file.c.storage_path)
-            .subquery()
-        )
-        revisions = revision.join(dataset, dataset.c.dataset_id == revision.c.dataset_id)
-        with self._database.read("count what it holds") as connection:
-            file_count, size = connection.execute(
-                sa.select(sa.func.count(), sa.func.sum(file.c.size)).select_from(files).where(here)
-            ).one()
-            return {
-                "datasets": connection.scalar(sa.select(sa.func.count()).select_from(dataset).where(here)) or 0,
-                "revisions": connection.scalar(sa.select(sa.func.count()).select_from(revisions).where(here)) or 0,
-                "files": file_count,
-                "size_bytes": int(size or 0),
-                "storage_bytes": int(connection.scalar(sa.select(sa.func.sum(objects.c.size))) or 0),
-            }
 
     def _identity(self, bucket: str, provider: str, dataset_type: str) -> tuple[sa.ColumnElement[bool], ...]:
         columns = self._tables.dataset.c

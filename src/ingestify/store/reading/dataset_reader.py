@@ -627,7 +627,7 @@ class DatasetReader:
 
     def totals(self) -> StorageTotals:
         """Return how many datasets, revisions and files this bucket has, and how large they are."""
-        return self.catalogue.datasets.storage_totals(self.bucket)
+        return self.catalogue.overview.count_all(self.bucket)
 
     def count_warned(self) -> int:
         """Return how many datasets of this bucket have warnings of checks."""

@@ -7,13 +7,11 @@ from typing import Protocol
 from ingestify.domain.ports.catalogue.adoption import AdoptionPort, PublishedCatalogue
 from ingestify.domain.ports.catalogue.changes import ChangesPort, HeadMoved, OnEvents
 from ingestify.domain.ports.catalogue.datasets import (
-    CompetitionCount,
     DatasetDescription,
     DatasetFilter,
     DatasetIndexesPort,
     DatasetsPort,
     KnownDataset,
-    StorageTotals,
 )
 from ingestify.domain.ports.catalogue.event_log import EventLogPort, EventReadersPort
 from ingestify.domain.ports.catalogue.history_import import HistoryImportPort
@@ -29,6 +27,7 @@ from ingestify.domain.ports.catalogue.jobs import (
 )
 from ingestify.domain.ports.catalogue.lake import LakePort
 from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt, RemovalsPort
+from ingestify.domain.ports.catalogue.overview import CompetitionCount, CoveragePort, OverviewPort, StorageTotals
 from ingestify.domain.ports.catalogue.quarantine import QuarantinePort
 from ingestify.domain.ports.catalogue.request_budgets import RequestBudgetsPort
 from ingestify.domain.ports.catalogue.retention import RetentionPort
@@ -62,6 +61,8 @@ class Catalogue(Protocol):
 
     Attributes:
         datasets: Which datasets there are.
+        overview: Whether something changed, and how much there is.
+        coverage: What there is of what the providers listed, and how old it is.
         changes: How they change.
         indexes: The indexes on keys of their identifiers.
         quarantine: The bundles that failed a check.
@@ -87,6 +88,8 @@ class Catalogue(Protocol):
     """
 
     datasets: DatasetsPort
+    overview: OverviewPort
+    coverage: CoveragePort
     changes: ChangesPort
     indexes: DatasetIndexesPort
     quarantine: QuarantinePort

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypedDict
+from typing import Any, NamedTuple, Protocol
 
 from ingestify.domain.condition import DatasetCondition
 from ingestify.domain.dataset import CollectionMetadata, Dataset, DatasetState, DatasetSummary
@@ -14,13 +14,11 @@ from ingestify.domain.profile import FileProfile
 from ingestify.domain.selector import Filters, identifier_matches
 
 __all__ = [
-    "CompetitionCount",
     "DatasetDescription",
     "DatasetFilter",
     "DatasetIndexesPort",
     "DatasetsPort",
     "KnownDataset",
-    "StorageTotals",
 ]
 
 
@@ -36,6 +34,7 @@ class DatasetFilter:
         as_of: Only what was in the lake at this moment, in UTC; None: what is there now. The other conditions are on
             what is known of a dataset today, but for `has_warnings`.
         has_warnings: Whether only datasets with warnings are wanted; with `as_of`, those that had warnings then.
+        words: What the name contains, each of them somewhere, in any case.
     """
 
     bucket: str
@@ -47,6 +46,7 @@ class DatasetFilter:
     where: DatasetCondition | None = None
     as_of: dt.datetime | None = None
     has_warnings: bool = False
+    words: tuple[str, ...] = ()
 
     def names(self, dataset: Dataset) -> bool:
         """Whether the filter names a dataset, apart from `where`."""
@@ -57,6 +57,7 @@ class DatasetFilter:
             and (not self.states or dataset.state in self.states)
             and (self.as_of is None or dataset.created_at <= self.as_of)
             and (not self.has_warnings or bool(self._of_then(dataset).warnings))
+            and all(word.lower() in dataset.name.lower() for word in self.words)
         )
 
     def _of_then(self, dataset: Dataset) -> Dataset:
@@ -107,32 +108,6 @@ class KnownDataset(NamedTuple):  # made for each dataset of a run, and a third a
     is_adopted: bool = False
 
 
-class CompetitionCount(NamedTuple):
-    """The datasets of one competition in one state.
-
-    Attributes:
-        competition: Empty: the identifier names none.
-        newest: When the newest of their current revisions was committed; None: they have none.
-    """
-
-    provider: str
-    dataset_type: str
-    state: DatasetState
-    competition: str
-    number: int
-    newest: dt.datetime | None
-
-
-class StorageTotals(TypedDict):
-    """What a bucket holds: `size_bytes` of the providers, which take `storage_bytes` in the storage."""
-
-    datasets: int
-    revisions: int
-    files: int
-    size_bytes: int
-    storage_bytes: int
-
-
 class DatasetsPort(Protocol):
     """The datasets of a catalogue."""
 
@@ -151,6 +126,20 @@ class DatasetsPort(Protocol):
         self, dataset_filter: DatasetFilter, batch_size: int, offset: int = 0, limit: int | None = None
     ) -> Iterator[list[Dataset]]:
         """Yield datasets in full, in the order in which they came into the lake. Memory stays flat."""
+
+    def find_newest(
+        self, dataset_filter: DatasetFilter, limit: int, before: int | None = None
+    ) -> tuple[list[Dataset], int | None]:
+        """Return a page of datasets in full, those first that came into the lake last.
+
+        Args:
+            dataset_filter: It has no `where`.
+            limit: The most datasets.
+            before: Where the page begins, as the page before it said; None: it is the first one.
+
+        Returns:
+            The datasets, and where the next page begins; None: there is none.
+        """
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state) of datasets. Each page is read at one moment."""
@@ -176,12 +165,6 @@ class DatasetsPort(Protocol):
             besides: The id of a dataset that is left out; None: none is.
             limit: The most profiles that are read.
         """
-
-    def count_by_competition(self, bucket: str) -> Sequence[CompetitionCount]:
-        """Count the datasets of a bucket by competition and state."""
-
-    def storage_totals(self, bucket: str) -> StorageTotals:
-        """Count what a bucket holds."""
 
 
 class DatasetIndexesPort(Protocol):

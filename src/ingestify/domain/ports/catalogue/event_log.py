@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from ingestify.domain.dataset import Dataset
@@ -24,6 +24,15 @@ class EventLogPort(Protocol):
             limit: The most events. Of large ones fewer are returned, so that memory stays bounded.
             has_history: With the earlier revisions of the datasets; otherwise with the last one, and those of the
                 current files.
+        """
+
+    def find_newest(self, limit: int, before: int | None = None, kinds: Collection[str] = ()) -> list[DatasetEvent]:
+        """Return events before a position, newest first, without the earlier revisions of the datasets.
+
+        Args:
+            limit: The most events.
+            before: The position of the last event of the page before; None: it is the first page.
+            kinds: Which `event_type`s; none: any.
         """
 
     def find_datasets(self, positions: Sequence[int]) -> dict[int, str]:

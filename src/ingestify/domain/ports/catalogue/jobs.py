@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
+from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity, TaskSummary
 from ingestify.domain.selector import Selector
 
 __all__ = ["DiscoveredSelector", "JobLock", "JobLocksPort", "JobsPort", "SelectorSync", "SelectorSyncsPort"]
@@ -82,6 +82,22 @@ class JobsPort(Protocol):
 
     def load(self, limit: int | None = None, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return jobs, newest first."""
+
+    def find_newest_runs(
+        self, limit: int, before: tuple[dt.datetime, str] | None = None
+    ) -> list[tuple[dt.datetime, str]]:
+        """Return when the first job of each run began, and the run's id, newest first.
+
+        Args:
+            limit: The most runs.
+            before: The last run of the page before; None: it is the first page.
+        """
+
+    def load_runs(self, run_ids: Collection[str], *, with_tasks: bool = False) -> list[JobSummary]:
+        """Return the jobs of runs, newest first. A job that a later run repeated with the same result is not there."""
+
+    def find_tasks(self, dataset_id: str, limit: int) -> list[tuple[JobSummary, TaskSummary]]:
+        """Return what jobs did with a dataset, newest first, each with its job without tasks."""
 
     def find_last_done(self) -> Mapping[tuple[str, str, str], dt.datetime]:
         """Return when a job last finished, by (source, provider, dataset type), also if single datasets failed."""

@@ -34,6 +34,25 @@ class QuarantinePort(Protocol):
     ) -> Iterator[QuarantineEntry]:
         """Yield entries, newest first, page by page: there may be as many as datasets. No states: any state."""
 
+    def find_newest(
+        self,
+        dataset_filter: DatasetFilter,
+        limit: int,
+        before: int | None = None,
+        states: Sequence[QuarantineState] = (),
+    ) -> tuple[list[QuarantineEntry], int | None]:
+        """Return a page of entries, newest first, and where the next page begins; None: there is none.
+
+        Args:
+            dataset_filter: Its states are those of datasets, and are ignored.
+            limit: The most entries.
+            before: Where the page begins, as the page before it said; None: it is the first one.
+            states: Of the entries; none: any.
+        """
+
+    def count_reasons(self, bucket: str) -> list[tuple[str, tuple[str, ...], int]]:
+        """Count the OPEN entries of a bucket by provider and reasons."""
+
     def count_open(self, bucket: str) -> Mapping[tuple[str, str], int]:
         """Count the OPEN entries of a bucket by (provider, dataset type)."""
 
