@@ -16,6 +16,7 @@ from .conftest import let_in
 
 PAGES = (
     "/",
+    "/coverage",
     "/datasets",
     "/datasets?q=nobody",
     "/datasets/{match}",
@@ -80,7 +81,10 @@ def test_a_page_can_be_read_by_all(
     assert answer is not None
     assert answer.ok
     assert len(answer.body()) <= 100_000
-    for width, scheme, rules in ((1280, "light", None), (1280, "dark", ["color-contrast"]), (390, "dark", None)):
+    for width, scheme, rules in (
+        (1280, "light", None),
+        (390, "dark", ["color-contrast", "scrollable-region-focusable"]),
+    ):
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert page.evaluate("document.documentElement.scrollWidth") <= width

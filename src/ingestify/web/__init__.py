@@ -15,7 +15,8 @@ static/     site.css, and scripts without which every page works
 1. `pages/NAME.py` with `PAGE = Page("/address/{part}", "NAME.html", read)`. `read` gets an `Asked` and returns a
    `Shown`: its `document` is the JSON twin (the shape of the matching command's `--json`, where there is one), and its
    `view` has what only the template needs, such as finished SVG (`Markup`). It runs in a thread, so it may read the
-   lake as it likes. A page that may change between two commits has `is_live=True`: it gets no ETag.
+   lake as it likes. A page that changes without a commit, as while a run goes on, has
+   `is_live=True`: it gets no ETag.
    What changes the lake is an `Action("/address", act)`: `act` gets the form in `asked.form`, and returns the address
    to go to. The guard checks where the form came from, and refuses it with `--read-only`.
 2. `templates/NAME.html`, which begins with `{% extends "base.html" %}` and has the block `content`. It gets `document`,

@@ -146,7 +146,14 @@ class _Pages:
     def _tag(self, asked: Asked, *, is_json: bool) -> str:
         """Return the ETag: the same until the lake changes."""
         query = sorted((name, tuple(values)) for name, values in asked.query.items())
-        what = (__version__, self._lake.change_marker(), asked.path, query, is_json, self._lake.is_read_only)
+        what = (
+            __version__,
+            self._lake.store.overview.read_mark().settled,
+            asked.path,
+            query,
+            is_json,
+            self._lake.is_read_only,
+        )
         return f'"{hashlib.sha256(repr(what).encode()).hexdigest()[:24]}"'
 
     def _html(self, page: Page, shown: Shown, asked: Asked, headers: Mapping[str, str]) -> Response:

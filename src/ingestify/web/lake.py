@@ -59,7 +59,3 @@ class WebLake:
         else:
             with self.open_to_decide() as engine:
                 yield engine.store
-
-    def change_marker(self) -> str:
-        """Return a text that is another one after each change of the lake that a page shows."""
-        return self.store.overview.read_mark().progress

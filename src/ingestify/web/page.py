@@ -74,7 +74,7 @@ class Page:
         template: Its file in `templates/`.
         read: Returns what it shows.
         menu: Its name in the menu; empty: it is not in the menu.
-        is_live: Whether it may change between two changes of the lake.
+        is_live: Whether it may change without a commit, a decision, or a job that begins or ends. It gets no ETag.
         json_path: The address of its JSON twin; empty: its own with `.json`.
     """
 

@@ -54,6 +54,11 @@ def when(moment: dt.datetime | str | None) -> Markup | str:
     )
 
 
+def day(moment: dt.datetime | None) -> str:
+    """Return the day of a moment, in UTC."""
+    return "–" if moment is None else f"{moment.astimezone(dt.UTC):%Y-%m-%d}"
+
+
 def block(text: str) -> Markup:
     """Return a text of several lines."""
     return Markup("\n").join(printable(line) for line in text.split("\n"))
@@ -87,6 +92,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters.update(
         block=block,
+        day=day,
         when=when,
         size=size,
         in_url=in_url,

@@ -46,7 +46,7 @@ def test_a_catalogue_that_is_away_is_a_page_that_says_so(engine, monkeypatch):
     def is_away(*_, **__):
         raise StoreError("The catalogue cannot be reached: try again later.")
 
-    monkeypatch.setattr(type(engine.store.catalogue.jobs), "load", is_away)
+    monkeypatch.setattr(type(engine.store.catalogue.lake), "find", is_away)
     answer = client_of(engine).get("/")
     assert answer.status_code == 503
     assert "The catalogue cannot be reached" in answer.text

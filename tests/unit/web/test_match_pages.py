@@ -138,3 +138,25 @@ def test_a_table_of_a_picture_has_no_formulas(client, engine, address, source):
     assert len(rows) == 1 + len(source.shots)
     assert '\'=HYPERLINK("http://evil.example")' in rows[1]
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_a_match_that_kloppy_reads_is_drawn_after_its_page():
+    """What kloppy says, if it cannot read one, is the picture."""
+
+    class Metrica(FunctionSource):
+        provider = "metrica"
+
+    def find(**_):
+        resource = DatasetResource({"match_id": 1}, "match", name="Sample Game 1")
+        return [resource.add_file(hours(0), "events", json_content=[{"no": "events"}])]
+
+    with Lake(Metrica(find)).engine as engine:
+        engine.load()
+        address = f"/datasets/{engine.list_datasets()[0].dataset_id}"
+        client = client_of(engine)
+        assert f'<img src="{address}/r0/shots.svg"' in client.get(address).text
+        answer = client.get(f"{address}/r0/shots.svg")
+        assert answer.status_code == 404
+        assert answer.text.startswith("<svg")
+        assert "kloppy" in answer.text
+        assert client.get(f"{address}/r0/shots.csv").status_code == 404

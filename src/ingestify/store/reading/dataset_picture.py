@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ingestify.domain.dataset import PICTURES, Dataset
 from ingestify.domain.match_facts import match_facts
@@ -15,10 +15,12 @@ from ingestify.pictures.match_values import MatchValues, Shot
 from ingestify.pictures.picture import Picture
 from ingestify.pictures.shot_map import shot_map
 from ingestify.pictures.xg_race import xg_race
-from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection
 from ingestify.suggestion import did_you_mean
 
-__all__ = ["picture_of", "preview_of", "read_match_values"]
+if TYPE_CHECKING:
+    from ingestify.store.reading.file_collection import FileCollection
+
+__all__ = ["has_quick_picture", "picture_of", "preview_of", "read_match_values"]
 
 _NATIVE = ("statsbomb", "match")
 """The format and the type of the datasets that are read without kloppy."""
@@ -54,6 +56,12 @@ def picture_of(store: MatchStore, dataset: Dataset, kind: str, *, shot: str | No
     return {"shots": shot_map, "xg": xg_race, "lineups": line_ups}[kind](match)
 
 
+def has_quick_picture(store: MatchStore, dataset: Dataset) -> bool:
+    """Return whether the shots of a dataset are read in a fraction of a second."""
+    has_events = any(one.data_feed_key == "events" for one in dataset.files.values())
+    return has_events and _format_of(store, dataset) == _NATIVE
+
+
 def preview_of(store: MatchStore, dataset: Dataset) -> Picture:
     """Return the shot map of a dataset, if that takes a fraction of a second.
 
@@ -87,12 +95,10 @@ def _read_statsbomb(store: MatchStore, dataset: Dataset, facts: Mapping[str, Any
     from ingestify.pictures.statsbomb import read_match  # only matches of StatsBomb need it
 
     with store.load_files(dataset, ["events", "lineups"], lazy=True) as files:
-        events, lineups = files.require_file("events"), files.get_file("lineups")
-        if events.size > PRELOAD_BYTES:
-            raise LoadError(f"{dataset} cannot be drawn. Its events have {events.size >> 20:,} MB, which no match has.")
+        lineups = files.get_file("lineups")
         try:
             return read_match(
-                events.read(),
+                files.require_file("events").read(),
                 None if lineups is None else lineups.read(),
                 str(facts["home_team"] or ""),
                 str(facts["away_team"] or ""),

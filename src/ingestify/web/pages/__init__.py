@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingestify.web.page import Action, Attachment, Page
-from ingestify.web.pages import dataset, datasets, difference, file, home, picture, quarantine, runs, shot, tracking
+from ingestify.web.pages import (
+    coverage,
+    dataset,
+    datasets,
+    difference,
+    file,
+    home,
+    picture,
+    quarantine,
+    runs,
+    shot,
+    tracking,
+)
 
 __all__ = ["ROUTES"]
 
 ROUTES: Sequence[Page | Action | Attachment] = (
     home.PAGE,
+    coverage.PAGE,
     datasets.PAGE,
     difference.PAGE,
     difference.CHOICE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import urllib.parse
 from typing import Any
 
 from markupsafe import Markup
@@ -13,12 +12,14 @@ from ingestify.domain.dataset import Dataset
 from ingestify.errors import IngestifyError
 from ingestify.masking import mask_text
 from ingestify.pictures.match_values import MatchValues
+from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.reading.dataset_picture import has_quick_picture, read_match_values
 from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_line import match_line
-from ingestify.web.match_pictures import PICTURES
-from ingestify.web.match_reading import read_match_values
+from ingestify.web.match_pictures import PICTURES, is_drawn_later
 from ingestify.web.match_view import timeline
 from ingestify.web.page import Asked, Page, Shown
+from ingestify.web.rendering import in_url
 
 __all__ = ["PAGE"]
 
@@ -45,7 +46,7 @@ def read(asked: Asked) -> Shown:
         "terms": [origin[key] for key in ("attribution", "licence") if origin.get(key)],
         "python": _python(asked, dataset, is_older=len(dataset.revisions) < len(whole.revisions)),
         "facts": _facts(dataset),
-        **({"match": None} if match is None else _shown_match(dataset, match)),
+        **_pictures(asked.lake.store, dataset, match),
     }
     return Shown(dataset.name or str(dataset.identifier), shown_dataset(dataset, waiting), view, lacks)
 
@@ -66,7 +67,9 @@ def _sentences(asked: Asked, dataset: Dataset) -> tuple[dict[int, str], list[str
 
 
 def _match(asked: Asked, dataset: Dataset, lacks: list[str]) -> MatchValues | None:
-    """Return the match; None: the dataset is none that can be drawn, or it cannot be read, and `lacks` says why."""
+    """Return the match; None: it cannot be read at once, or not at all, and then `lacks` says why."""
+    if not has_quick_picture(asked.lake.store, dataset):
+        return None
     try:
         return read_match_values(asked.lake.store, dataset)
     except IngestifyError as error:
@@ -74,15 +77,18 @@ def _match(asked: Asked, dataset: Dataset, lacks: list[str]) -> MatchValues | No
     return None
 
 
-def _shown_match(dataset: Dataset, match: MatchValues) -> dict[str, object]:
-    number = dataset.revisions[-1].revision_id
-    base = f"/datasets/{urllib.parse.quote(dataset.dataset_id, safe='')}/r{number}"
+def _pictures(store: DatasetStore, dataset: Dataset, match: MatchValues | None) -> dict[str, object]:
+    """Return the pictures; without a match, their addresses, if kloppy can read one."""
+    if match is None and not is_drawn_later(store, dataset):
+        return {"match": None, "pictures": []}
+    base = f"/datasets/{in_url(dataset.dataset_id)}/r{dataset.revisions[-1].revision_id}"
     pictures = [
-        {"name": name, "heading": heading, "svg": Markup(draw(match).svg), "url": f"{base}/{name}"}  # noqa: S704
+        # The pictures escape what providers say.
+        {"name": name, "heading": heading, "url": f"{base}/{name}", "svg": match and Markup(draw(match).svg)}  # noqa: S704
         for name, (heading, draw) in PICTURES.items()
     ]
     has_png = importlib.util.find_spec("resvg_py") is not None
-    return {"match": match, "pictures": pictures, "timeline": timeline(match), "has_png": has_png}
+    return {"match": match, "pictures": pictures, "timeline": match and timeline(match), "has_png": has_png}
 
 
 def _facts(dataset: Dataset) -> list[tuple[str, str]]:

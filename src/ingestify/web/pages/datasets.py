@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from ingestify.documents.datasets import listed_dataset
-from ingestify.domain.dataset import DatasetState
-from ingestify.domain.match_facts import match_facts
-from ingestify.domain.ports import DatasetDescription
+from ingestify.errors import ConfigurationError
+from ingestify.web.listing import newest_datasets
 from ingestify.web.match_line import match_line
 from ingestify.web.page import Asked, NotShown, Page, Shown
 
@@ -16,74 +16,61 @@ __all__ = ["PAGE"]
 
 _ON_A_PAGE = 50
 
-FILTERS = ("provider", "dataset_type", "state", "competition", "q")
-
 
 def read(asked: Asked) -> Shown:
     """Return one page of the datasets that the filters name."""
     store = asked.lake.store
-    given = {name: asked.first(name) for name in FILTERS}
+    given = {name: asked.first(name) for name in asked.query if name != "after" and asked.first(name)}
+    search = given.get("q", "")
+    filters: dict[str, Any] = {name: value for name, value in given.items() if name != "q"}
     try:
-        wanted = store.dataset_filter(
-            provider=given["provider"] or None,
-            dataset_type=given["dataset_type"] or None,
-            state=given["state"] or None,
-        )
-    except ValueError as error:
+        facets = store.overview.facets(search, **filters)
+        count = sum(facets["state"].values())
+        page = newest_datasets(store, count, _ON_A_PAGE, asked.first("after"), search, **filters)
+    except (ValueError, ConfigurationError) as error:
         raise NotShown(400, str(error)) from error
-    found = [one for one in store.catalogue.datasets.iter_descriptions(wanted) if _is_named(one, given)]
-    found.sort(key=_place, reverse=True)
-    after = asked.first("after")
-    rest = [one for one in found if _token(one) < after] if after else found
-    ids = [one.dataset_id for one in rest[:_ON_A_PAGE]]
-    datasets = store.catalogue.datasets.get(ids)
     waiting = collections.defaultdict(list)
+    ids = [one.dataset_id for one in page.datasets]
     for entry in store.quarantine.find_waiting(store.dataset_filter(dataset_id=ids)):
         waiting[entry.dataset_id].append(entry)
-    more = _token(rest[_ON_A_PAGE - 1]) if len(rest) > _ON_A_PAGE else ""
     document = {
-        "datasets": [listed_dataset(one, waiting[one.dataset_id]) for one in datasets],
-        "count": len(found),
-        "after": more or None,
+        "datasets": [listed_dataset(one, waiting[one.dataset_id]) for one in page.datasets],
+        "count": count,
+        "facets": facets,
+        "after": page.after or None,
     }
     view = {
         "given": given,
-        "lines": [(match_line(one), bool(waiting[one.dataset_id]), one) for one in datasets],
-        "facets": _facets(found),
-        "states": list(DatasetState),
-        "more": more,
-        "is_first": not after,
+        "lines": [(match_line(one), bool(waiting[one.dataset_id]), one) for one in page.datasets],
+        "choices": _choices(facets, page.names, given),
+        "page": page,
+        "is_first": not asked.first("after"),
     }
     return Shown("Matches", document, view)
 
 
-def _is_named(one: DatasetDescription, given: Mapping[str, str]) -> bool:
-    has_words = all(word in one.name.casefold() for word in given["q"].casefold().split())
-    return has_words and (not given["competition"] or given["competition"] == _competition(one))
-
-
-def _competition(one: DatasetDescription) -> str:
-    competition = one.metadata.get("competition")
-    return competition if isinstance(competition, str) else ""
-
-
-def _place(one: DatasetDescription) -> tuple[str, str]:
-    facts = match_facts(one.metadata)
-    return f"{facts['date'] or ''} {facts['kick_off'] or ''}", one.dataset_id
-
-
-def _token(one: DatasetDescription) -> str:
-    return "~".join(_place(one))
-
-
-def _facets(found: Sequence[DatasetDescription]) -> Mapping[str, Sequence[tuple[str, int]]]:
-    """Return by what the datasets can be narrowed: each value with its number of datasets."""
-    counted = {
-        "competition": collections.Counter(filter(None, map(_competition, found))),
-        "provider": collections.Counter(one.provider for one in found),
-        "dataset_type": collections.Counter(one.dataset_type for one in found),
-    }
-    return {name: counter.most_common(12) for name, counter in counted.items()}
+def _choices(
+    facets: Mapping[str, Mapping[str, int]], names: Mapping[str, str], given: Mapping[str, str]
+) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Return the fields of the form: each with its name, its title, and its values with their texts."""
+    # Impect names a competition in a season.
+    competition = "iteration_id" if set(facets["provider"]) == {"impect"} else "competition_id"
+    fields = [
+        (competition, "Competition", [(key, names.get(key, key), n) for key, n in facets["competition"].items()]),
+        ("provider", "Provider", [(key, key, n) for key, n in facets["provider"].items()]),
+        ("dataset_type", "Type", [(key, key, n) for key, n in facets["dataset_type"].items()]),
+        ("state", "State", [(key.lower(), key.lower(), n) for key, n in facets["state"].items()]),
+    ]
+    choices = []
+    for name, title, values in fields:
+        options = [(key, f"{text} ({number:,})") for key, text, number in values if key]
+        chosen = given.get(name, "")
+        if chosen and chosen not in dict(options):
+            options.insert(0, (chosen, f"{chosen} (0)"))
+        choices.append((name, title, options))
+    shown = {name for name, _, _ in choices}
+    others = [(name, name, [(value, value)]) for name, value in given.items() if name not in shown and name != "q"]
+    return [*choices, *others]
 
 
 PAGE = Page("/datasets", "datasets.html", read, menu="Matches")

@@ -1,10 +1,19 @@
-"""The first page: newest matches, last changes, the last run."""
+"""The first page: newest matches, last changes, the last run, and what wants a look."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from ingestify.clock import now
 from ingestify.documents.datasets import event_document
 from ingestify.documents.runs import status_document
-from ingestify.progress.formatting import what_was_done
+from ingestify.domain.events import DatasetEvent
+from ingestify.domain.overview import SelectorFreshness
+from ingestify.domain.run import JobSummary
+from ingestify.progress.formatting import clock, what_was_done
+from ingestify.store.leases import runs_that_are_gone
+from ingestify.web.listing import newest_datasets
 from ingestify.web.match_line import match_line
 from ingestify.web.page import Asked, Page, Shown
 
@@ -12,26 +21,95 @@ __all__ = ["PAGE"]
 
 _CHANGES = 20
 
-_NEWEST = 10
+_NEWEST = 12
+
+_STALE_AFTER = dt.timedelta(days=3)
+
+_MOST_STALE = 5
+
+_WORDS = {
+    "dataset_created": "new",
+    "dataset_deleted": "deleted",
+    "dataset_skipped": "skipped",
+    "metadata_updated": "described anew",
+    "revision_invalidated": "marked as wrong",
+    "revision_accepted": "accepted from quarantine",
+    "revision_discarded": "discarded from quarantine",
+    "revision_rejected": "into quarantine",
+    "revision_withdrawn": "out of quarantine",
+}
 
 
 def read(asked: Asked) -> Shown:
     """Return the state of the lake."""
-    store = asked.lake.store
-    catalogue = store.catalogue
-    last = catalogue.event_log.get_last_position()
-    events = catalogue.event_log.read(max(0, last - _CHANGES), _CHANGES, has_history=False)
-    jobs = catalogue.jobs.load(1, with_tasks=False)
+    overview = asked.lake.store.overview
+    runs = overview.last_runs(1)
+    jobs = next(iter(runs.values()), [])
+    gone = runs_that_are_gone(asked.lake.store.catalogue.leases, jobs)
+    stale = _stale(overview.freshness())
+    changes = overview.changes(_CHANGES).items
+    status = status_document(asked.lake.store, runs, gone)
     document = {
-        "status": status_document(store, {jobs[0].run_id: jobs} if jobs else {}, set()),
-        "changes": [event_document(event) for event in reversed(events)],
+        "status": status,
+        "changes": [event_document(event) for event in changes],
+        "stale": [{"source": one.source, "name": one.name, "complete_at": one.complete_at} for one in stale],
+        "reasons": [
+            {"provider": one.provider, "reason": one.kind, "count": one.entries}
+            for one in overview.reasons()[:_MOST_STALE]
+        ],
     }
-    wanted = store.dataset_filter()
-    newest = [
-        match_line(one) for batch in catalogue.datasets.iter_batches(wanted, _NEWEST, limit=_NEWEST) for one in batch
-    ]
-    view = {"newest": newest, "last_run": what_was_done(jobs) if jobs else "", "words": {}}
+    newest = newest_datasets(asked.lake.store, status["datasets"], _NEWEST).datasets
+    view = {
+        "newest": [match_line(one) for one in newest],
+        "run": _run_in_words(jobs, gone) if jobs else {},
+        "changes": _changes_in_words(changes),
+    }
     return Shown("Home", document, view)
+
+
+def _changes_in_words(changes: Sequence[DatasetEvent]) -> list[tuple[DatasetEvent, str]]:
+    """Return each change with what it is; a dataset that came with its first revision is one change."""
+    first = {one.dataset.dataset_id for one in changes if _revision_of(one) == 0}
+    shown = (one for one in changes if one.event_type != "dataset_created" or one.dataset.dataset_id not in first)
+    return [(one, _in_words(one)) for one in shown]
+
+
+def _in_words(event: DatasetEvent) -> str:
+    number = _revision_of(event)
+    if number is not None:
+        return f"revision {number}" if number else "new"
+    return _WORDS.get(event.event_type, event.event_type.replace("_", " "))
+
+
+def _revision_of(event: DatasetEvent) -> int | None:
+    """Return the number of the revision that was added; None: it is another event."""
+    return event.dataset.revisions[-1].revision_id if event.event_type == "revision_added" else None
+
+
+def _run_in_words(jobs: Sequence[JobSummary], gone: set[str]) -> Mapping[str, object]:
+    ended = [job.ended_at for job in jobs if job.ended_at is not None]
+    began = min(job.started_at for job in jobs)
+    is_running = len(ended) < len(jobs)
+    state = "killed" if jobs[0].run_id in gone else "running" if is_running else ""
+    return {
+        "run_id": jobs[0].run_id,
+        "began": began,
+        "took": "" if is_running else _length(max(ended) - began),
+        "state": state,
+        "done": what_was_done(jobs),
+        "errors": list(dict.fromkeys(job.error for job in jobs if job.error))[:3],
+    }
+
+
+def _length(time: dt.timedelta) -> str:
+    return "under a second" if time < dt.timedelta(seconds=1) else clock(time / dt.timedelta(seconds=1))
+
+
+def _stale(selectors: Sequence[SelectorFreshness]) -> list[SelectorFreshness]:
+    """Return the selectors that no run completed for long, the oldest first."""
+    border = now() - _STALE_AFTER
+    late = [one for one in selectors if one.complete_at is None or one.complete_at < border]
+    return sorted(late, key=lambda one: one.complete_at or border.min.replace(tzinfo=dt.UTC))[:_MOST_STALE]
 
 
 PAGE = Page("/", "home.html", read, menu="Home", is_live=True, json_path="/home.json")

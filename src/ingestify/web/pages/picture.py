@@ -7,12 +7,15 @@ import io
 
 from starlette.responses import Response
 
-from ingestify.errors import MissingExtraError
-from ingestify.pictures.palette import Theme
+from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
+from ingestify.masking import mask_text
+from ingestify.pictures.match_parts import EDGE, sentences
+from ingestify.pictures.palette import Theme, with_plain_colours
 from ingestify.pictures.picture import Picture
+from ingestify.pictures.svg import document
+from ingestify.store.reading.dataset_picture import read_match_values
 from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_pictures import PICTURES
-from ingestify.web.match_reading import read_match_values
 from ingestify.web.page import Asked, Attachment, NotShown
 
 __all__ = ["PICTURE"]
@@ -25,11 +28,16 @@ def respond(asked: Asked) -> Response:
     """Return the picture of the name and the format in the address; `?theme=dark` for a dark page."""
     dataset = numbered(asked_dataset(asked), asked.parts["revision"])
     name, kind = asked.parts["name"], asked.parts["kind"]
-    match = read_match_values(asked.lake.store, dataset)
-    if match is None or name not in PICTURES:
-        raise NotShown(404, f"{dataset.name} has no picture '{name}'.")
-    picture = PICTURES[name][1](match)
     theme: Theme = "dark" if asked.first("theme") == "dark" else "light"
+    if name not in PICTURES:
+        raise NotShown(404, f"There is no picture '{name}'; there are {', '.join(PICTURES)}.")
+    try:
+        picture = PICTURES[name][1](read_match_values(asked.lake.store, dataset))
+    except (LoadError, ConfigurationError) as error:
+        if kind != "svg":
+            raise NotShown(404, str(error)) from error
+        # The page of the match has it as an <img>, which shows the picture of a 404 as well.
+        return Response(_said(mask_text(str(error)), theme), 404, media_type="image/svg+xml")
     match kind:
         case "svg":
             content, media_type = picture.plain_svg(theme).encode(), "image/svg+xml"
@@ -43,6 +51,12 @@ def respond(asked: Asked) -> Response:
     if kind == "csv":
         headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return Response(content, headers=headers, media_type=media_type)
+
+
+def _said(text: str, theme: Theme) -> str:
+    """Return a sentence as a picture."""
+    lines, height = sentences([text], EDGE)
+    return with_plain_colours(document(lines, height=height + 2 * EDGE, name=text), theme)
 
 
 def _png(picture: Picture, theme: Theme) -> bytes:

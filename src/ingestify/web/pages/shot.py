@@ -7,11 +7,12 @@ import urllib.parse
 
 from markupsafe import Markup
 
+from ingestify.errors import ConfigurationError, LoadError
 from ingestify.pictures.freeze_frame import freeze_frame
 from ingestify.pictures.match_values import Shot
+from ingestify.store.reading.dataset_picture import read_match_values
 from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_line import match_line
-from ingestify.web.match_reading import read_match_values
 from ingestify.web.page import Asked, NotShown, Page, Shown
 
 __all__ = ["PAGE"]
@@ -20,10 +21,13 @@ __all__ = ["PAGE"]
 def read(asked: Asked) -> Shown:
     """Return a shot with its freeze frame, and its neighbours."""
     dataset = numbered(asked_dataset(asked), asked.first("revision"))
-    match = read_match_values(asked.lake.store, dataset)
-    shots = [] if match is None else list(match.shots)
+    try:
+        match = read_match_values(asked.lake.store, dataset)
+    except (LoadError, ConfigurationError) as error:
+        raise NotShown(404, str(error)) from error
+    shots = list(match.shots)
     place = next((number for number, one in enumerate(shots) if one.event_id == asked.parts["event_id"]), None)
-    if match is None or place is None:
+    if place is None:
         raise NotShown(404, f"{dataset.name} has no shot with the id {asked.parts['event_id']} in this revision.")
     shot = shots[place]
     view = {
