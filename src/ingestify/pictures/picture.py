@@ -80,7 +80,7 @@ class Picture:
         return target
 
     def __repr__(self) -> str:
-        return f"Picture({self.title}: {self.alt})"
+        return f"Picture({self.alt})"
 
     def _repr_html_(self) -> str:
         return _image(self)
