@@ -194,7 +194,7 @@ def test_a_watch_waits_until_the_budget_goes_on_and_says_so(
         due, planned = waits[0]
         assert due == planned
         assert due.at == dt.datetime(2026, 10, 25, 0, 0, 5, tzinfo=dt.UTC)
-        assert due.why.startswith("the budget of statsbomb is used up until 00:00 UTC; ")
+        assert due.why == "the budget of statsbomb is used up until 00:00 UTC"
         assert len(engine.list_datasets(state="COMPLETE")) == 10
 
 

@@ -22,7 +22,7 @@ def write(folder: Path, name: str, api: TightApi, path: str = "", **replaced: st
     for pattern, value in {
         r"base_url: \S+": f"base_url: {api.url}{path}",
         r"value: !ENV .*\}": f"value: {TOKEN}}}",
-        r"requests_per_second: 0\.16": f"requests_per_second: {0.16 * FASTER}",
+        r"rate_limit: \{requests_per_minute: 10.*\}": f"rate_limit: {{requests_per_second: {0.16 * FASTER}}}",
         **replaced,
     }.items():
         text, count = re.subn(pattern, value, text)
@@ -96,6 +96,22 @@ def test_a_day_that_is_used_up_costs_one_request_and_the_next_goes_on(tmp_path: 
             content = engine.store.load_files(dataset).get_file("fixture").json()
         assert dataset.name == "Burnley 0-3 Manchester City"
         assert content["response"][0]["events"][0]["type"] == "Goal"
+
+
+def test_what_others_asked_with_the_same_key_is_known_from_the_headers_so_nothing_is_refused(tmp_path: Path) -> None:
+    with ApiFootball(a_day=8) as api:
+        limits = r"requests_per_second: 8\.0"
+        write(tmp_path, "api-football", api)
+        config = tmp_path / "config.yaml"
+        config.write_text(re.sub(limits, "requests_per_day: 100", config.read_text()))
+        first = ingestify(tmp_path, "run")
+        assert first.code == 3, first.err
+        assert (len(api.paths), api.refused) == (8, 0)
+        assert "the budget of the source 'api_football' is used up (100 requests a day)" in first.err
+        assert "it goes on at" in first.err
+        assert states(tmp_path) == ["COMPLETE"] * 7 + ["SCHEDULED"] * 2
+        again = ingestify(tmp_path, "run")
+        assert (again.code, len(api.paths), api.refused) == (3, 8, 0)
 
 
 def test_a_key_that_is_wrong_and_a_season_that_is_not_in_the_plan_are_told(tmp_path: Path) -> None:

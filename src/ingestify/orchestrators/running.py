@@ -340,7 +340,7 @@ def _raise_if_failed(report: RunReport, outcome: LakeRun, catalogue: Catalogue) 
         raise RunFailed(
             f"Nothing was done: {outcome.problems[0].reason}",
             may_help=True,
-            retry_at=_find_wait(catalogue),
+            retry_at=_find_wait(report, catalogue),
             outcome=failed,
         )
 
@@ -349,10 +349,11 @@ def _is_held_up(job: JobSummary) -> bool:
     return job.left_to_another or bool(job.left_alone)
 
 
-def _find_wait(catalogue: Catalogue) -> dt.datetime | None:
-    """Return the end of the longest wait that a host asked for; None: no host did."""
+def _find_wait(report: RunReport, catalogue: Catalogue) -> dt.datetime | None:
+    """Return the end of the longest wait, for a host or for the budget of a source; None: there is none."""
     moment = now()
-    return max((one.until for one in catalogue.host_waits.find() if one.holds_at(moment)), default=None)
+    asked = (one.until for one in catalogue.host_waits.find() if one.holds_at(moment))
+    return max((*asked, *report.goes_on_at.values()), default=None)
 
 
 _NEEDS_A_PERSON = (ConfigurationError, LakeIdentityError, LakeVersionError, LakeNotFound, StopProcessing, FatalError)

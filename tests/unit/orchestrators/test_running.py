@@ -154,6 +154,14 @@ def test_a_host_that_asked_to_be_left_alone_says_when_a_retry_can_help(config, p
     assert failed.value.retry_at is not None
 
 
+def test_a_budget_that_is_used_up_says_when_a_retry_can_help(config):
+    config.write_text(config.read_text().replace("retries: {", "rate_limit: {requests_per_day: 1}\n    retries: {"))
+    with pytest.raises(RunFailed, match="budget") as failed:
+        run_lake(config)
+    assert failed.value.may_help
+    assert f"{failed.value.retry_at:%H:%M:%S}" == "00:00:05"
+
+
 def test_a_run_that_another_one_holds_up_fails_and_a_retry_helps(config, provider):
     provider.add_fault(Fault(f"events/{provider.match_ids[0]}.json", "stall", seconds=60))
     code = f"from ingestify.orchestrators import run_lake; run_lake({str(config)!r}, selector={SEASON_27!r})"

@@ -141,9 +141,9 @@ class Agenda:
                 continue
             for canonical, job in jobs.items():
                 self._note((mark, canonical), began, has_failed=_failed(job))
-            has_failed = _found_nothing_out(report)
-            self._note((mark, _WHOLE), began, has_failed=has_failed)
-            if not has_failed:
+            is_to_repeat = _found_nothing_out(report)
+            self._note((mark, _WHOLE), began, has_failed=is_to_repeat and not report.goes_on_at)
+            if not is_to_repeat:
                 self._store.catalogue.watch_marks.save(mark, began)
 
     def _note(self, key: tuple[str, str], began: dt.datetime, *, has_failed: bool) -> None:
@@ -161,7 +161,7 @@ class Agenda:
         for look in looks:
             at = goes_on.get(look.plan.source.name)
             if at is not None and look.due.at < at:
-                why = f"the budget of {look.plan.source.name} is used up until {at:%H:%M} UTC; {look.due.why}"
+                why = f"the budget of {look.plan.source.name} is used up until {at:%H:%M} UTC"
                 look = look._replace(due=Due(at, why))
             found.append(look)
         return found
@@ -258,7 +258,8 @@ def _is_of(job: JobSummary, plan: IngestionPlan) -> bool:
 
 
 def _failed(job: JobSummary) -> bool:
-    return job.state in (RunState.FAILED, RunState.ABORTED)
+    """Whether a job failed, or was cut short for another reason than a budget, which says when it goes on."""
+    return job.state in (RunState.FAILED, RunState.ABORTED) and job.goes_on_at is None
 
 
 def _found_nothing_out(report: RunReport) -> bool:
