@@ -84,6 +84,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
             "a-run-hook",
             "log-context",
             "orchestrators",
+            "pictures",
             "a-data-frame",
             "as-it-was",
             "what-changed",

@@ -20,6 +20,8 @@ from ingestify import IngestionEngine, get_engine
 from ingestify.clock import now
 from ingestify.domain.run import RunState
 from ingestify.engine.watching import watching
+from ingestify.main.connections import iter_connections
+from ingestify.main.trial import try_source
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Fault, Simulator
 from tests.support.simulated_time import SimulatedTime, simulated_time
@@ -242,3 +244,17 @@ def test_what_is_most_worth_a_request_is_asked_first(
         assert asked[0] == played
         assert asked[1] == recent
         assert asked[-1] == known
+
+
+def test_a_source_that_is_tried_out_spends_the_budget_of_the_lake(
+    tmp_path: Path, provider: Simulator, time: SimulatedTime
+) -> None:
+    with open_engine(tmp_path, provider, "{requests_per_day: 9}"):
+        first = try_source(tmp_path / "config.yaml", "statsbomb")
+        assert (first.problems, len(provider.requests)) == ((), 4)
+        connections = {one.what: one for one in iter_connections(tmp_path / "config.yaml")}
+        assert connections["source statsbomb"].is_ok
+        try_source(tmp_path / "config.yaml", "statsbomb")
+        (problem,) = try_source(tmp_path / "config.yaml", "statsbomb").problems
+        assert problem.startswith("It was not asked: the budget of the source 'statsbomb' is used up")
+        assert len(provider.requests) == 9

@@ -15,8 +15,9 @@ import click
 from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_INTERRUPTED, EXIT_SOME_FAILED
 from ingestify.cli.logs import write_stderr
-from ingestify.cli.options import console_options
+from ingestify.cli.options import NamedLake, console_options
 from ingestify.cli.output import flush, write_line
+from ingestify.cli.pages import require_web, serve_pages
 from ingestify.cli.progress import RunView
 from ingestify.cli.run import execute
 from ingestify.data_stdout import stdout
@@ -26,6 +27,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.main import get_engine
 from ingestify.progress.audience import may_move_cursor
 from ingestify.progress.formatting import size, summary_line
+from ingestify.testing.invented.tracking import invent_tracking
 from ingestify.testing.season import Season
 from ingestify.testing.simulator import Simulator
 
@@ -61,9 +63,19 @@ ingestion_plans:
     show_default=True,
     help="The folder of the lake. It replaces the lake of an earlier demo.",
 )
+@click.option(
+    "--web",
+    "shows_pages",
+    is_flag=True,
+    help="Then show the lake in a browser, with tracking, and with a match in quarantine to decide about. Needs the "
+    "extra web.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="With --web: the port; 0: a free one.")
 @console_options
-def demo_command(matches: int, folder: Path, console: Console) -> None:
+def demo_command(matches: int, folder: Path, shows_pages: bool, port: int | None, console: Console) -> None:
     """See it work: ingest a simulated season, let the provider correct a match, and run again."""
+    if shows_pages:
+        require_web()
     with _writing_to(folder):
         _clear(folder)
     season = Season(matches=matches, seed=1)
@@ -71,7 +83,17 @@ def demo_command(matches: int, folder: Path, console: Console) -> None:
         with _writing_to(folder):
             (folder / "config.yaml").write_text(CONFIG.format(base_url=provider.base_url), encoding="utf-8")
         with get_engine(folder / "config.yaml") as engine:
-            _Demonstration(engine, provider, console).show()
+            demonstration = _Demonstration(engine, provider, console)
+            matches_shown = demonstration.show()
+            if shows_pages:
+                demonstration.add_for_pages(season, *matches_shown)
+    if shows_pages:
+        from ingestify.main.place import Place  # heavy, and not for --help
+
+        if not console.quiet:
+            _write_title("The lake in a browser")
+        serve_pages(NamedLake(Place.of_config(folder / "config.yaml")), console, port=port)
+        return
     if not console.quiet:
         _say_what_next(folder)
 
@@ -111,8 +133,8 @@ class _Demonstration:
         self._quiet = console.quiet
         self._view = RunView(console)
 
-    def show(self) -> None:
-        """Run it from beginning to end."""
+    def show(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Run it from beginning to end. Returns the match that was corrected, and the one that got 360 data."""
         self._title("A provider, simulated on this machine")
         self._say(f"  {self._provider.base_url}: a StatsBomb-shaped season, made up, answering after 20 ms")
 
@@ -144,6 +166,7 @@ class _Demonstration:
         )
         self._title("Ready to analyse")
         self._load(corrected)
+        return corrected, completed
 
     def _show_quarantine(self, identifier: dict[str, Any]) -> None:
         """Simulate what happened to StatsBomb's match 3788741."""
@@ -159,6 +182,22 @@ class _Demonstration:
         self._title("An hour later the 360 data follows: the next run publishes both together")
         self._run()
         self._say(f"  readers see revision {self._newest_revision(identifier)}")
+
+    def add_for_pages(self, season: Season, corrected: dict[str, Any], completed: dict[str, Any]) -> None:
+        """Leave the match with 360 data in quarantine, and add tracking of the other one."""
+        self._provider.correct(completed["match_id"], rekey=True)
+        self._title("The provider gives the events new ids once more: this time you decide, in the browser")
+        self._run(quarantined=1)
+        match = season.match(corrected["match_id"])
+        self._engine.store.create_dataset(
+            "tracking",
+            "skillcorner",
+            corrected,
+            f"{match.home.name} – {match.away.name}, tracking",
+            files=invent_tracking(match.home, match.away, seed=1),
+            description="made up by ingestify demo",
+        )
+        self._say("  and three minutes of tracking in SkillCorner's format, made up too")
 
     def _newest_revision(self, identifier: dict[str, Any]) -> int:
         dataset = self._engine.store.get_dataset_collection(**identifier).first()

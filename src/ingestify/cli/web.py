@@ -7,9 +7,7 @@ import click
 from ingestify.cli.console import Console
 from ingestify.cli.exit_codes import EXIT_OK
 from ingestify.cli.options import NamedLake, bucket_option, console_options, lake_options
-from ingestify.cli.output import flush, write_line
-from ingestify.cli.person import user_name
-from ingestify.errors import MissingExtraError
+from ingestify.cli.pages import serve_pages
 
 __all__ = ["web_command"]
 
@@ -50,33 +48,13 @@ def web_command(
 
     It prints an address with a token. Who has it sees what the lake has, and decides about the quarantine.
     """
-    try:
-        from ingestify.web.server import has_desktop, serve  # heavy, and not for --help
-    except ImportError as error:
-        raise MissingExtraError("web", "A page of the lake") from error
-    from ingestify.web.lake import WebLake
-
-    def tell(address: str) -> None:
-        write_line(address)
-        flush()
-        console.tell("Open it in a browser; Ctrl-C ends it.")
-
-    with lake.open_store() as store:
-        try:
-            serve(
-                WebLake.at(
-                    store,
-                    lake.place,
-                    is_read_only=is_read_only,
-                    person="" if allowed_hosts else user_name(),
-                    open_to_decide=lake.open_engine,
-                ),
-                tell,
-                host=host,
-                port=port,
-                allowed_hosts=allowed_hosts,
-                opens_browser=not no_browser and has_desktop(),
-            )
-        except KeyboardInterrupt:
-            console.tell("Ended.")
+    serve_pages(
+        lake,
+        console,
+        port=port,
+        host=host,
+        allowed_hosts=allowed_hosts,
+        is_read_only=is_read_only,
+        opens_browser=not no_browser,
+    )
     return EXIT_OK

@@ -91,6 +91,7 @@ def make_engine(
     folder: Path | None = None,
     left_out: Sequence[LeftOutPlan] = (),
     metrics: LakeMetrics | None = None,
+    counted_in: DatasetStore | None = None,
 ) -> IngestionEngine:
     """Make the engine.
 
@@ -102,6 +103,7 @@ def make_engine(
         folder: The base of relative paths of deliveries; None: the current folder.
         left_out: The plans that are not enabled.
         metrics: Where the metrics go, configured; None: as the settings say.
+        counted_in: The lake that counts the requests of sources that have a budget; None: the engine's own.
     """
 
     def make_fetcher(source: Source) -> Fetcher:
@@ -109,7 +111,7 @@ def make_engine(
         return HttpClient(source.name, options, waits=waits, budget=budgets.find(source.name))
 
     waits = Waits(store.catalogue.host_waits)
-    budgets = make_budgets(store, sources)
+    budgets = make_budgets(counted_in or store, sources)
     if metrics is None:
         metrics = LakeMetrics()
         metrics.configure(settings, folder, store.bucket)

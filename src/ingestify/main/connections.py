@@ -26,6 +26,7 @@ from ingestify.main.adapters import (
     open_store,
     probe_catalogue,
 )
+from ingestify.main.opening import lake_that_counts
 from ingestify.main.parts import make_plans
 from ingestify.remedies import remedy
 from ingestify.sources.own_modules import make_importable
@@ -75,7 +76,7 @@ def iter_connections(path: Path) -> Iterator[Connection]:
     for plan in plans:
         if plan.source.name not in asked:
             asked.add(plan.source.name)
-            yield _ask(f"source {plan.source.name}", functools.partial(_ask_source, settings, plan, folder))
+            yield _ask(f"source {plan.source.name}", functools.partial(_ask_source, settings, plan, path))
 
 
 def _ask(what: str, ask: Callable[[], str | tuple[str, bool]]) -> Connection:
@@ -147,7 +148,12 @@ def _ask_files(storage: Storage, file_url: str) -> str:
     return "ok: an object was written, read and removed"
 
 
-def _ask_source(settings: Settings, plan: IngestionPlan, folder: Path) -> str:
-    with make_engine(memory_store(), settings.sources, [plan], settings, folder) as engine:
+def _ask_source(settings: Settings, plan: IngestionPlan, path: Path) -> str:
+    with (
+        lake_that_counts(path, settings.sources[plan.source.name]) as lake,
+        make_engine(
+            memory_store(), settings.sources, [plan], settings, path.absolute().parent, counted_in=lake
+        ) as engine,
+    ):
         requests = engine.ask_source(plan)
     return f"ok: it lists what it has ({requests} {'request' if requests == 1 else 'requests'})"

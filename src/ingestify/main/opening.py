@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ingestify.config.reader import read_file_options, read_settings
 from ingestify.config.secrets import resolve_lake_url, with_secrets
-from ingestify.config.settings import Settings
+from ingestify.config.settings import Settings, SourceSettings
 from ingestify.domain.retention import Retention
 from ingestify.engine.engine import IngestionEngine
 from ingestify.errors import ConfigurationError, LakeNotFound
@@ -25,6 +27,7 @@ from ingestify.vaults.lookup import SecretLookup
 __all__ = [
     "catalogue_address",
     "file_address",
+    "lake_that_counts",
     "open_datastore",
     "open_engine",
     "open_two_datastores",
@@ -102,6 +105,19 @@ def open_datastore(
         file_options=None if file_options is None else read_file_options(file_options),
         place=place.of_urls(place.metadata_url, place.file_url),
     )
+
+
+@contextlib.contextmanager
+def lake_that_counts(config: Path, settings: SourceSettings) -> Iterator[DatasetStore | None]:
+    """Yield the lake of a configuration, which counts the requests of a source, if that has a budget; else None.
+
+    It counts also what does not go into this lake. It need not exist.
+    """
+    if settings.rate_limit is None or settings.rate_limit.budget is None:
+        yield None
+        return
+    with contextlib.closing(open_datastore(Place.of_config(config))) as store:
+        yield store
 
 
 def _store_from_settings(settings: Settings, place: Place, bucket: str | None, lookup: SecretLookup) -> DatasetStore:

@@ -21,6 +21,7 @@ from ingestify.domain.selector import identifier_matches
 from ingestify.domain.source import Source, collecting
 from ingestify.errors import ConfigurationError
 from ingestify.main.adapters import make_engine, memory_store
+from ingestify.main.opening import lake_that_counts
 from ingestify.main.parts import make_layout, make_source
 from ingestify.sources.own_modules import make_importable
 from ingestify.store.dataset_store import DatasetStore
@@ -76,7 +77,7 @@ class SourceTrial:
 def try_source(
     path: Path, name: str, *, dataset_type: str | None = None, filters: Mapping[str, Any] | None = None
 ) -> SourceTrial:
-    """Fetch the first dataset that a source lists. The configured lake is not touched.
+    """Fetch the first dataset that a source lists. The configured lake only counts, if the source has a budget.
 
     Args:
         path: The config.yaml.
@@ -101,7 +102,10 @@ def try_source(
     plan = _make_plan(settings, source, name, dataset_type)
     first = _First(source)
     store = memory_store(layout=make_layout(settings))
-    with make_engine(store, settings.sources, [plan], settings, path.absolute().parent) as engine:
+    with (
+        lake_that_counts(path, settings.sources[name]) as lake,
+        make_engine(store, settings.sources, [plan], settings, path.absolute().parent, counted_in=lake) as engine,
+    ):
         report = engine.run_report(**(filters or {}))
         found = next(iter(engine.list_datasets() if report.totals.new else ()), None)
         held = list(store.quarantine.list_entries())
@@ -220,13 +224,15 @@ def _iter_problems(
 ) -> Iterator[str]:
     if report.error is not None:
         yield str(report.error)
+    for reason in report.left_alone:
+        yield f"It was not asked: {reason}."
     for task in report.failed_tasks:
         yield f"{task.name}: {task.error}"
     for task in report.left_out_tasks:
         yield f"{task.name}: {task.error}"
     for entry in held:
         yield f"{entry.identifier} failed its checks: {'; '.join(entry.reasons)}"
-    if resource is None and report.error is None:
+    if resource is None and report.error is None and not report.left_alone:
         nothing = "It lists no dataset: look at the selectors, the filters, and where its index is."
         yield f"{nothing} {report.not_listed}" if report.not_listed else nothing
     elif resource is not None and resource.postponed is not None:

@@ -272,6 +272,9 @@ class RequestBudget(Protocol):
     def is_half_used(self) -> bool:
         """Whether less than half of the requests of the day are left."""
 
+    def is_enough_for(self, requests: int) -> bool:
+        """Return whether so many requests are left now, as far as this process knows, so that none has to wait."""
+
 
 class RequestBudgetBook(Protocol):
     """The budgets of requests that sources have, shared by all processes of a lake."""

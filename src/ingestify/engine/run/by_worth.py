@@ -29,7 +29,8 @@ class ByWorth:
     Matches that are played come first, then those that were played lately, then what the lake does not have, then the
     rest. Within one of these, the order is by chance: what always fails must not keep the others from their turn.
 
-    If more than half of the day is used up by the lists alone, what is held goes on first, and the lists after it.
+    If more than half of the day is used up by the lists alone, what is held goes on first, and the lists after it. If
+    the budget is enough for all of it, the order is that of the lists.
 
     Args:
         store: The lake.
@@ -88,13 +89,14 @@ class ByWorth:
             self._submit(lambda: self._pass_on(held))
 
     def _pass_on(self, held: list[Discovered]) -> None:
-        try:
-            held = self._in_order(held)
-        except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
-            self._stop.stop(error)
         files = max(sum(file.json_content is None for file in one.resource.files.values()) for one in held)
         lists = sum(progress.usage.requests for progress in {one.progress for one in held})
-        self._source_context.gate.narrow_by(self._budget, max(1, files), lists)
+        if not self._budget.is_enough_for(2 * files * len(held) + lists):
+            self._source_context.gate.narrow_by(self._budget, max(1, files), lists)
+            try:
+                held = self._in_order(held)
+            except Exception as error:  # noqa: BLE001 - without the catalogue nothing can go on
+                self._stop.stop(error)
         pass_on(held, self._source_context, self._decider, self._stop, have_begun=True)
 
     def _in_order(self, held: Sequence[Discovered]) -> list[Discovered]:

@@ -98,6 +98,11 @@ class SourceBudget:
         left = self.left_of_day
         return left is not None and self.limits.per_day is not None and left * 2 < self.limits.per_day
 
+    def is_enough_for(self, requests: int) -> bool:
+        """Return whether so many requests are left now, as far as this process knows, so that none has to wait."""
+        left_of_day, per_minute = self.left_of_day, self.limits.per_minute
+        return (left_of_day is None or left_of_day >= requests) and (per_minute is None or per_minute >= 2 * requests)
+
     def take(self, stop: threading.Event) -> Taken:
         """Wait until a request may be sent, and count it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ingestify.domain.dataset import PICTURES, Dataset
 from ingestify.domain.match_facts import match_facts
@@ -15,10 +15,8 @@ from ingestify.pictures.match_values import MatchValues, Shot
 from ingestify.pictures.picture import Picture
 from ingestify.pictures.shot_map import shot_map
 from ingestify.pictures.xg_race import xg_race
+from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection
 from ingestify.suggestion import did_you_mean
-
-if TYPE_CHECKING:
-    from ingestify.store.reading.file_collection import FileCollection
 
 __all__ = ["has_quick_picture", "picture_of", "preview_of", "read_match_values"]
 
@@ -95,10 +93,12 @@ def _read_statsbomb(store: MatchStore, dataset: Dataset, facts: Mapping[str, Any
     from ingestify.pictures.statsbomb import read_match  # only matches of StatsBomb need it
 
     with store.load_files(dataset, ["events", "lineups"], lazy=True) as files:
-        lineups = files.get_file("lineups")
+        events, lineups = files.require_file("events"), files.get_file("lineups")
+        if events.size > PRELOAD_BYTES:
+            raise LoadError(f"{dataset} cannot be drawn. Its events have {events.size >> 20:,} MB, which no match has.")
         try:
             return read_match(
-                files.require_file("events").read(),
+                events.read(),
                 None if lineups is None else lineups.read(),
                 str(facts["home_team"] or ""),
                 str(facts["away_team"] or ""),

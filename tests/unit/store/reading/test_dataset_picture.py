@@ -12,6 +12,7 @@ import pytest
 from ingestify import Dataset, DatasetResource, get_dev_engine
 from ingestify.errors import ConfigurationError, IntegrityError, LoadError
 from ingestify.pictures import picture
+from ingestify.store.reading import dataset_picture
 from tests.support.lake_in_memory import FunctionSource, hours
 from tests.support.statsbomb_files import LINEUPS, a_shot, event, xi
 
@@ -214,3 +215,9 @@ def test_a_diff_shows_how_many_records_changed():
     drawn = diff.plot()
     assert drawn.rows == [("events", 1, 0, 1, 0, 0)]
     assert IMAGE.search(diff._repr_html_())[1].startswith("Blues - Reds, revision 0 → 1: ")
+
+
+def test_events_that_are_larger_than_any_match_are_not_read(dataset, monkeypatch):
+    monkeypatch.setattr(dataset_picture, "PRELOAD_BYTES", 10)
+    with pytest.raises(LoadError, match="which no match has"):
+        dataset.plot()
