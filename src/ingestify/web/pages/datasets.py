@@ -43,7 +43,7 @@ def read(asked: Asked) -> Shown:
         "given": given,
         "lines": [(match_line(one), bool(waiting[one.dataset_id]), one) for one in page.datasets],
         "choices": _choices(facets, page.names, given),
-        "page": page,
+        "order": "Newest match first" if page.is_by_date else "What came into the lake last is first",
         "is_first": not asked.first("after"),
     }
     return Shown("Matches", document, view)
