@@ -928,8 +928,14 @@ class IngestionEngine:
 
             return run_history([job.bar for job in self.store.catalogue.jobs.load(_JOBS_DRAWN, with_tasks=False)])
         if kind == "coverage":
-            from ingestify.domain.coverage import coverage_of
+            from ingestify.domain.coverage import coverage_of, coverage_of_competitions
 
+            given = {name: value for name, value in filters.items() if value is not None}
+            if given.keys() <= {"provider", "dataset_type"}:  # counted by the database
+                counted = self.store.overview.coverage()
+                return coverage_of_competitions(
+                    one for one in counted if all(getattr(one, name) == value for name, value in given.items())
+                )
             return coverage_of(self.store.iter_in_order(self.store.dataset_filter(**filters)))
         raise ConfigurationError(
             "A picture of the runs takes no filters."

@@ -9,7 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ingestify import Dataset, DatasetResource, get_dev_engine
+from ingestify import Dataset, DatasetResource, DatasetState, get_dev_engine
+from ingestify.domain import coverage
+from ingestify.domain.coverage import coverage_of_competitions
+from ingestify.domain.overview import CompetitionCoverage
 from ingestify.errors import ConfigurationError, IntegrityError, LoadError
 from ingestify.pictures import picture
 from ingestify.store.reading import dataset_picture
@@ -169,8 +172,6 @@ def test_a_list_and_a_collection_show_their_coverage(lake):
 
 
 def test_very_many_datasets_are_drawn_only_if_asked(lake, monkeypatch):
-    from ingestify.domain import coverage
-
     monkeypatch.setattr(coverage, "_MOST_SHOWN", 0)
     listed = lake.engine.list_datasets()
     assert "plot() draws it" in listed._repr_html_()
@@ -186,7 +187,10 @@ def test_a_report_and_an_engine_show_the_runs(lake):
 
 
 def test_an_engine_draws_its_lake(lake):
-    assert lake.engine.plot().row_ids == ["statsbomb/match/competition_id=1"] * 2
+    for drawn in (lake.engine.plot(), lake.engine.plot(match_id=1), lake.engine.plot(provider="statsbomb")):
+        assert drawn.row_ids == ["statsbomb/match/competition_id=1"] * 2
+        assert [row[1:] for row in drawn.rows] == [("events", 1, 0, 0, 0), ("lineups", 1, 0, 0, 0)]
+    assert lake.engine.plot(provider="wyscout").rows == []
     assert lake.engine.plot(match_id=2).rows == []
     assert lake.engine.plot("runs").alt == "1 run of 1 selector; jobs: 1 finished."
     with pytest.raises(ConfigurationError, match="no filters"):
@@ -221,3 +225,22 @@ def test_events_that_are_larger_than_any_match_are_not_read(dataset, monkeypatch
     monkeypatch.setattr(dataset_picture, "PRELOAD_BYTES", 10)
     with pytest.raises(LoadError, match="which no match has"):
         dataset.plot()
+
+
+def test_the_coverage_of_a_lake_knows_what_is_not_there():
+    counted = CompetitionCoverage(
+        provider="p",
+        dataset_type="match",
+        competition_id="43",
+        season_id="",
+        name="Cup",
+        expected=20,
+        states={DatasetState.COMPLETE: 12},
+        only_quarantined=2,
+        never_stored=3,
+        feeds={"events": 12, "360-frames": 5, "gone": 0},
+    )
+    drawn = coverage_of_competitions([counted])
+    name = "Cup (p match)"
+    assert drawn.rows == [(name, "events", 12, 2, 3, 3), (name, "360-frames", 5, 2, 3, 10)]
+    assert drawn.row_ids == ["p/match/competition_id=43"] * 2
