@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from ingestify.domain.identifier import Identifier
     from ingestify.domain.lock import Lock, LockStatus
     from ingestify.domain.message import Message
+    from ingestify.domain.overview import CompetitionCoverage, SelectorFreshness
     from ingestify.domain.plan import IngestionPlan
     from ingestify.domain.profile import FileProfile
     from ingestify.domain.publisher import Publisher
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from ingestify.store.export.report import ExportReport
     from ingestify.store.maintenance.garbage import Garbage
     from ingestify.store.quarantine import Quarantine
+    from ingestify.store.reading.coverage_list import CoverageList, FreshnessList
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
     from ingestify.store.reading.dataset_list import DatasetList
     from ingestify.store.reading.file_collection import FileCollection, LoadedFile
@@ -128,6 +130,7 @@ _MODULES = {
     "domain.identifier": ("Identifier",),
     "domain.lock": ("Lock", "LockStatus"),
     "domain.message": ("Message",),
+    "domain.overview": ("CompetitionCoverage", "SelectorFreshness"),
     "domain.plan": ("IngestionPlan",),
     "domain.profile": ("FileProfile",),
     "domain.publisher": ("Publisher",),
@@ -180,6 +183,7 @@ _MODULES = {
     "store.maintenance.garbage": ("Garbage",),
     "store.quarantine": ("Quarantine",),
     "store.reading.dataset_diff": ("DatasetDiff", "RevisionLog"),
+    "store.reading.coverage_list": ("CoverageList", "FreshnessList"),
     "store.reading.dataset_list": ("DatasetList",),
     "store.reading.following": ("FollowedEvent",),
     "store.reading.locked": ("LockCheck",),
@@ -198,9 +202,11 @@ __all__ = [
     "BundleCheck",
     "BundleType",
     "CheckTotals",
+    "CompetitionCoverage",
     "ConfigurationError",
     "CopyReport",
     "Counters",
+    "CoverageList",
     "Damage",
     "DamageKind",
     "DataSpecVersionCollection",
@@ -233,6 +239,7 @@ __all__ = [
     "FileProfile",
     "FileResource",
     "FollowedEvent",
+    "FreshnessList",
     "Garbage",
     "Identifier",
     "IngestifyError",
@@ -289,6 +296,7 @@ __all__ = [
     "SaveError",
     "Schedule",
     "Selector",
+    "SelectorFreshness",
     "SelectorSkipped",
     "Source",
     "SourceError",

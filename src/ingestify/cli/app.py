@@ -52,6 +52,7 @@ COMMANDS = {
     "publish": ("ingestify.cli.publish", "Pass the events of the lake on to other systems."),
     "web": ("ingestify.cli.web", "Show the lake in a browser."),
     "status": ("ingestify.cli.status", "Show the last runs, and how large the lake is."),
+    "coverage": ("ingestify.cli.coverage", "Show how much of each competition is in the lake."),
     "metrics": ("ingestify.cli.metrics", "Show the metrics of the lake, for Prometheus."),
     "sources": ("ingestify.cli.sources", "List the sources and what their providers have; try one out."),
     "sync-indexes": ("ingestify.cli.lake", "Make the database indexes that dataset_types asks for."),

@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from ingestify.pictures.picture import Picture
     from ingestify.store.dataset_store import KloppyDataset
     from ingestify.store.export.report import ExportReport
+    from ingestify.store.reading.coverage_list import CoverageList, FreshnessList
     from ingestify.store.reading.dataset_diff import DatasetDiff, RevisionLog
     from ingestify.store.reading.following import FollowedEvent
     from ingestify.store.reading.locked import LockCheck
@@ -1475,6 +1476,29 @@ class IngestionEngine:
         if not report.datasets and not report.unchecked:
             self.store.warn_nothing_found(wanted)
         return report
+
+    def coverage(self) -> CoverageList:
+        """Return what the lake has of each competition in a season, by provider and dataset type.
+
+        It is shown as a table, and `to_polars()` makes a data frame. It counts what the providers last listed, so it
+        knows of matches that failed before they came into the lake, and of those that are only in quarantine.
+
+        Example::
+
+            for one in engine.coverage():
+                print(one.provider, one.name, one.states, "of", one.expected)
+        """
+        return self.store.overview.coverage()
+
+    def freshness(self) -> FreshnessList:
+        """Return how old the lake is for each selector that runs remember; likewise a table.
+
+        Example::
+
+            for one in engine.freshness():
+                print(one.source, one.name, one.complete_at, one.newest_at)
+        """
+        return self.store.overview.freshness()
 
     def metrics(self) -> str:
         """Return metrics in Prometheus' text format: of the runs of this engine, and of the lake now (docs/metrics.md).

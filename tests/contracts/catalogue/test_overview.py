@@ -182,6 +182,16 @@ def test_a_file_that_a_later_revision_removed_does_not_cover(catalogue: Catalogu
     assert season.feeds == {"events": 1, "lineups": 1}
 
 
+def test_a_selector_without_a_competition_counts_if_it_can_mean_one_only(catalogue: Catalogue) -> None:
+    apply_one(catalogue, change(**of_season(1)))
+    catalogue.jobs.save(ended(0, Counters(discovered=5), selector={"season_id": 90}))
+    catalogue.selector_syncs.save(IDENTITY, SelectorSync(None, True, T0))
+    (season,) = catalogue.coverage.read("main")
+    assert (season.name, season.expected) == ("Eredivisie", 5)
+    apply_one(catalogue, change(identifier=Identifier({"competition_id": 12, "season_id": 90, "match_id": 9})))
+    assert [(one.name, one.expected) for one in catalogue.coverage.read("main")] == [("", 1), ("", 1)]
+
+
 def test_a_match_that_failed_before_its_first_commit_is_expected(catalogue: Catalogue) -> None:
     failed = task(5, identifier="competition_id=11/season_id=90/match_id=5", **_FAILED)
     catalogue.jobs.save(ended(0, Counters(discovered=1, failed=1), tasks=[failed]))

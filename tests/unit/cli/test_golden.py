@@ -107,6 +107,7 @@ USES = {
         "publish --publisher pickie",
     ],
     "status": ["status", "run -q", "status", "status --stale 1h", "status --stale 1h --runs 1 --json"],
+    "coverage": ["coverage --age", "run -q", "coverage", "coverage --json", "coverage --age", "coverage --age --json"],
     "metrics": ["metrics", "run -q", "metrics", "metrics --deliver", "metrics --metrics-file m.prom"],
     "sources": [
         "sources check small",

@@ -154,6 +154,9 @@ def test_no_command_lets_a_providers_text_reach_the_terminal_and_all_json_is_jso
     watched("run", "--debug")
     watched("status", "--failed")
     watched.objects("status")
+    for arguments in ((), ("--age",)):
+        watched("coverage", *arguments)
+        assert watched.objects("coverage", *arguments)
 
     watched("list")
     datasets = watched.objects("list")

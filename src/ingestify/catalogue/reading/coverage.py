@@ -62,8 +62,10 @@ class Coverage:
             selectors = self._find_selectors(connection, bucket)
             self._add_failed(connection, bucket, selectors, found)
         for one in selectors:
-            if one.place is not None and (one.place in found or one.discovered):
-                counts = found[one.place]
+            # One that leaves out the competition or the season counts if only one place is of it.
+            places = [place for place in found if one.covers(place)] if one.place is None else [one.place]
+            if len(places) == 1 and (places[0] in found or one.discovered):
+                counts = found[places[0]]
                 counts.name, counts.discovered = one.name, max(counts.discovered, one.discovered)
         return [found[place].as_coverage(place) for place in sorted(found)]
 
