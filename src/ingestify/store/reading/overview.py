@@ -24,7 +24,7 @@ from ingestify.store.reading.coverage_list import CoverageList, FreshnessList
 if TYPE_CHECKING:
     from ingestify.store.reading.dataset_reader import DatasetReader
 
-__all__ = ["LakeOverview", "Listed", "ReasonCount"]
+__all__ = ["LakeOverview", "Listed", "ReasonCount", "kind_of_reason"]
 
 T = TypeVar("T")
 
@@ -201,7 +201,7 @@ class LakeOverview:
         counts: collections.Counter[tuple[str, str]] = collections.Counter()
         examples: dict[tuple[str, str], str] = {}
         for provider, reasons, number in self._catalogue.quarantine.count_reasons(self._bucket):
-            kinds = {(provider, _kind_of(reason)): reason for reason in reasons}
+            kinds = {(provider, kind_of_reason(reason)): reason for reason in reasons}
             counts.update(dict.fromkeys(kinds, number))
             examples = {**kinds, **examples}
         return [ReasonCount(*kind, examples[kind], number) for kind, number in counts.most_common()]
@@ -210,7 +210,7 @@ class LakeOverview:
 _DETAILS = re.compile(r"'[^']*'|\"[^\"]*\"|(?<![\w.])[-+]?\d[\d,.]*(?:e[-+]?\d+)?(?![\w])")
 
 
-def _kind_of(reason: str) -> str:
+def kind_of_reason(reason: str) -> str:
     """Return a reason without what differs from match to match; the file that it begins with stays."""
     file_id, colon, problem = reason.rpartition(": ") if reason.count(": ") == 1 else reason.partition(": ")
     return file_id + colon + _DETAILS.sub(lambda found: "…" if found[0][0] in "'\"" else "N", problem)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypedDict
 
 from ingestify.documents.datasets import (
@@ -19,14 +20,13 @@ from ingestify.errors import ConfigurationError, DatasetNotFound, IngestifyError
 from ingestify.masking import mask_text
 from ingestify.progress.formatting import counted, size
 from ingestify.store.dataset_store import DatasetStore
+from ingestify.store.reading.overview import kind_of_reason
 from ingestify.web.page import Action, Asked, NotShown, Page, Shown
-from ingestify.web.reasons import without_numbers
 from ingestify.web.rendering import in_url
 
 __all__ = ["ROUTES"]
 
-_MOST_ENTRIES = 500
-"""The list has so many, the newest; the groups say which reason they share."""
+_AT_ONCE = 50
 
 _MOST_ROWS = 300
 _MOST_BYTES = 32 << 20
@@ -34,7 +34,12 @@ _MOST_BYTES = 32 << 20
 
 
 class GroupDocument(TypedDict):
-    """Entries with the same first reason, but for its numbers, which are `…`."""
+    """The entries of the page whose first reason is of one kind.
+
+    Attributes:
+        reason: The kind: `N` stands for each number.
+        count: How many open entries there are with it.
+    """
 
     reason: str
     count: int
@@ -42,15 +47,16 @@ class GroupDocument(TypedDict):
 
 
 class QuarantineDocument(TypedDict):
-    """What waits in quarantine.
+    """What waits in quarantine, a page of it, by reason.
 
     Attributes:
         waiting: How many bundles wait.
-        groups: The newest ones by their reason.
+        after: What the next page is asked for with; null: this is the last one.
     """
 
     waiting: int
     groups: Sequence[GroupDocument]
+    after: str | None
 
 
 class ShownEntry(EntryDocument):
@@ -64,29 +70,28 @@ class ShownEntry(EntryDocument):
 
 
 def read_list(asked: Asked) -> Shown:
-    """Return the bundles that wait, by reason."""
-    quarantine = asked.lake.store.quarantine
-    groups = _groups(itertools.islice(quarantine.iter_entries(), _MOST_ENTRIES))
-    document: QuarantineDocument = {
-        "waiting": len(quarantine),
-        "groups": [
-            {"reason": reason, "count": len(entries), "entries": [entry_document(one) for one in entries]}
-            for reason, entries in groups.items()
-        ],
-    }
-    return Shown("Quarantine", document, {"shown": sum(map(len, groups.values()))})
-
-
-def _groups(entries: Iterator[QuarantineEntry]) -> Mapping[str, list[QuarantineEntry]]:
-    """Return the entries by reason, that of the most first."""
+    """Return a page of the bundles that wait, by reason."""
+    overview = asked.lake.store.overview
+    page = overview.entries(_AT_ONCE, asked.first("after"))
+    counts: Counter[str] = Counter()
+    for one in overview.reasons():
+        counts[one.kind] += one.entries
     groups: dict[str, list[QuarantineEntry]] = {}
-    for entry in entries:
-        groups.setdefault(_reason(entry), []).append(entry)
-    return dict(sorted(groups.items(), key=lambda group: -len(group[1])))
+    for entry in page.items:
+        groups.setdefault(_kinds(entry)[0], []).append(entry)
+    document: QuarantineDocument = {
+        "waiting": len(asked.lake.store.quarantine),
+        "groups": [
+            {"reason": kind, "count": counts[kind], "entries": [entry_document(one) for one in groups[kind]]}
+            for kind in sorted(groups, key=lambda kind: -counts[kind])
+        ],
+        "after": page.after or None,
+    }
+    return Shown("Quarantine", document)
 
 
-def _reason(entry: QuarantineEntry) -> str:
-    return without_numbers(mask_text(entry.reasons[0])) if entry.reasons else "no reason"
+def _kinds(entry: QuarantineEntry) -> list[str]:
+    return [kind_of_reason(reason) for reason in entry.reasons] or ["no reason"]
 
 
 def read_entry(asked: Asked) -> Shown:
@@ -130,7 +135,7 @@ def read_decision(asked: Asked) -> Shown:
     store = asked.lake.store
     reason = asked.first("reason")
     if reason:
-        entries = [one for one in store.quarantine.iter_entries() if _reason(one) == reason]
+        entries = [one for one in store.quarantine.iter_entries() if reason in _kinds(one)]
     else:
         entries = [_find(store, entry_id) for entry_id in asked.query.get("entry", ())]
     if not entries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypedDict
 
 from markupsafe import Markup
@@ -17,22 +17,27 @@ from ingestify.progress.formatting import clock, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.leases import runs_that_are_gone
+from ingestify.store.reading.overview import kind_of_reason
 from ingestify.web.page import Asked, NotShown, Page, Shown
-from ingestify.web.reasons import without_numbers
 
 __all__ = ["ROUTES"]
 
 _AT_ONCE = 50
-_MOST_JOBS = 5000
-"""So many of the newest jobs are looked at for runs that a filter names."""
+_MOST_PAGES = 20
+"""So many pages of runs are looked through for those that a filter names."""
 
 _MOST_TASKS = 300
 
 
 class RunsDocument(TypedDict):
-    """Runs without their tasks, newest first."""
+    """Runs without their tasks, newest first.
+
+    Attributes:
+        after: What the next page is asked for with; null: this is the last one.
+    """
 
     runs: Sequence[RunStatus]
+    after: str | None
 
 
 class RunLine(NamedTuple):
@@ -56,7 +61,7 @@ class RunLine(NamedTuple):
 
 
 class TaskGroup(NamedTuple):
-    """Tasks with the same outcome and reason, but for its numbers, which are `…`."""
+    """Tasks with the same outcome and kind of reason."""
 
     outcome: str
     reason: str
@@ -66,36 +71,40 @@ class TaskGroup(NamedTuple):
 def read_list(asked: Asked) -> Shown:
     """Return the last runs, and a bar for each of their jobs."""
     store = asked.lake.store
-    jobs = store.catalogue.jobs.load(_MOST_JOBS, with_tasks=False)
-    sources = sorted({job.source for job in jobs})
-    source, wanted = asked.first("source"), asked.first("state")
-    runs = _by_run(jobs)
-    gone = runs_that_are_gone(store.catalogue.leases, jobs)
-    lines = [
-        _line(run_id, of_run, gone)
-        for run_id, of_run in runs.items()
-        if not source or source in {job.source for job in of_run}
-    ]
-    lines = [line for line in lines if not wanted or wanted in (line.state, line.look)][:_AT_ONCE]
-    shown = {line.run_id: runs[line.run_id] for line in lines}
-    document: RunsDocument = {"runs": [run_document(run_id, of_run, gone) for run_id, of_run in shown.items()]}
+    source, wanted, after = asked.first("source"), asked.first("state"), asked.first("after")
+    shown: dict[str, list[JobSummary]] = {}
+    lines: list[RunLine] = []
+    gone: set[str] = set()
+    for _ in range(_MOST_PAGES):
+        page = store.overview.runs(_AT_ONCE, after)
+        runs: dict[str, list[JobSummary]] = {run.run_id: [] for run in page.items}
+        for job in store.catalogue.jobs.load_runs(list(runs)):
+            runs[job.run_id].append(job)
+        gone |= runs_that_are_gone(store.catalogue.leases, itertools.chain.from_iterable(runs.values()))
+        for run_id, jobs in runs.items():
+            line = (
+                _line(run_id, jobs, gone) if jobs and (not source or source in {job.source for job in jobs}) else None
+            )
+            if line is not None and wanted in ("", line.state, line.look):
+                shown[run_id] = jobs
+                lines.append(line)
+        after = page.after
+        if len(lines) >= _AT_ONCE or not after:
+            break
+    document: RunsDocument = {
+        "runs": [run_document(run_id, jobs, gone) for run_id, jobs in shown.items()],
+        "after": after or None,
+    }
     view = {
         "lines": lines,
         "picture": _picture(itertools.chain.from_iterable(shown.values()), gone),
-        "sources": sources,
+        "sources": sorted({job.source for jobs in shown.values() for job in jobs} | ({source} - {""})),
         "source": source,
         "wanted": wanted,
-        "states": list(_LOOKS.values()),
-        "count": len(runs),
+        "states": list(dict.fromkeys([*_LOOKS.values(), "with problems"])),
+        "is_empty": not lines and not (source or wanted),
     }
     return Shown("Runs", document, view)
-
-
-def _by_run(jobs: Iterable[JobSummary]) -> Mapping[str, list[JobSummary]]:
-    runs: dict[str, list[JobSummary]] = {}
-    for job in jobs:
-        runs.setdefault(job.run_id, []).append(job)
-    return runs
 
 
 _LOOKS = {
@@ -178,15 +187,14 @@ def read_run(asked: Asked) -> Shown:
 
 
 def _find_jobs(store: DatasetStore, run_id: str) -> list[JobSummary]:
-    newest = store.catalogue.jobs.load(_MOST_JOBS, with_tasks=False)
-    places = [place for place, job in enumerate(newest) if job.run_id == run_id]
-    if not places:
+    jobs = store.overview.jobs_of(run_id)
+    if not jobs:
         raise NotShown(
             404,
             f"There is no run {run_id}. A later run with the same result takes the place of one that changed nothing; "
             "old runs are removed by the setting 'retention'.",
         )
-    return [job for job in store.catalogue.jobs.load(places[-1] + 1) if job.run_id == run_id]
+    return jobs
 
 
 def _groups(tasks: Iterable[TaskSummary]) -> list[TaskGroup]:
@@ -195,7 +203,7 @@ def _groups(tasks: Iterable[TaskSummary]) -> list[TaskGroup]:
     for task in tasks:
         what = "in quarantine" if task.outcome is TaskOutcome.QUARANTINED else "failed"
         what = "without a broken file" if task.is_left_out else what
-        groups.setdefault((what, without_numbers(mask_text(task.error))), []).append(task)
+        groups.setdefault((what, kind_of_reason(mask_text(task.error))), []).append(task)
     found = [
         TaskGroup(what, reason if len(tasks) > 1 else mask_text(tasks[0].error), tasks)
         for (what, reason), tasks in groups.items()
