@@ -6,16 +6,19 @@ from collections.abc import Sequence
 
 from ingestify.web.page import Action, Attachment, Page
 from ingestify.web.pages import (
+    changes,
     coverage,
     dataset,
     datasets,
     difference,
     file,
+    freshness,
     home,
     picture,
     quarantine,
     runs,
     shot,
+    storage,
     tracking,
 )
 
@@ -35,4 +38,7 @@ ROUTES: Sequence[Page | Action | Attachment] = (
     dataset.PAGE,
     *runs.ROUTES,
     *quarantine.ROUTES,
+    storage.PAGE,
+    freshness.PAGE,
+    changes.PAGE,
 )

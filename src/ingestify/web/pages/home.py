@@ -13,6 +13,7 @@ from ingestify.domain.overview import SelectorFreshness
 from ingestify.domain.run import JobSummary
 from ingestify.progress.formatting import clock, what_was_done
 from ingestify.store.leases import runs_that_are_gone
+from ingestify.web.change_words import change_in_words, revision_of
 from ingestify.web.listing import newest_datasets
 from ingestify.web.match_line import match_line
 from ingestify.web.page import Asked, Page, Shown
@@ -26,18 +27,6 @@ _NEWEST = 12
 _STALE_AFTER = dt.timedelta(days=3)
 
 _MOST_STALE = 5
-
-_WORDS = {
-    "dataset_created": "new",
-    "dataset_deleted": "deleted",
-    "dataset_skipped": "skipped",
-    "metadata_updated": "described anew",
-    "revision_invalidated": "marked as wrong",
-    "revision_accepted": "accepted from quarantine",
-    "revision_discarded": "discarded from quarantine",
-    "revision_rejected": "into quarantine",
-    "revision_withdrawn": "out of quarantine",
-}
 
 
 def read(asked: Asked) -> Shown:
@@ -69,21 +58,9 @@ def read(asked: Asked) -> Shown:
 
 def _changes_in_words(changes: Sequence[DatasetEvent]) -> list[tuple[DatasetEvent, str]]:
     """Return each change with what it is; a dataset that came with its first revision is one change."""
-    first = {one.dataset.dataset_id for one in changes if _revision_of(one) == 0}
+    first = {one.dataset.dataset_id for one in changes if revision_of(one) == 0}
     shown = (one for one in changes if one.event_type != "dataset_created" or one.dataset.dataset_id not in first)
-    return [(one, _in_words(one)) for one in shown]
-
-
-def _in_words(event: DatasetEvent) -> str:
-    number = _revision_of(event)
-    if number is not None:
-        return f"revision {number}" if number else "new"
-    return _WORDS.get(event.event_type, event.event_type.replace("_", " "))
-
-
-def _revision_of(event: DatasetEvent) -> int | None:
-    """Return the number of the revision that was added; None: it is another event."""
-    return event.dataset.revisions[-1].revision_id if event.event_type == "revision_added" else None
+    return [(one, change_in_words(one)) for one in shown]
 
 
 def _run_in_words(jobs: Sequence[JobSummary], gone: set[str]) -> Mapping[str, object]:

@@ -1,0 +1,44 @@
+"""The event log: what changed in the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+
+from ingestify.documents.datasets import EventDocument, event_document
+from ingestify.domain.events import LOGGED_EVENTS
+from ingestify.web.change_words import WORDS, change_in_words
+from ingestify.web.page import Asked, NotShown, Page, Shown
+
+__all__ = ["PAGE"]
+
+_AT_ONCE = 50
+
+
+class ChangesDocument(TypedDict):
+    """A page of the event log, newest first.
+
+    Attributes:
+        after: What the next page is asked for with; null: this is the last one.
+    """
+
+    changes: Sequence[EventDocument]
+    after: str | None
+
+
+def read(asked: Asked) -> Shown:
+    """Return a page of the log; `?type=` names a kind of event."""
+    kind = asked.first("type")
+    if kind and kind not in LOGGED_EVENTS:
+        raise NotShown(400, f"There are no events '{kind}'; there are {', '.join(sorted(LOGGED_EVENTS))}.")
+    page = asked.lake.store.overview.changes(_AT_ONCE, asked.first("after"), [kind] if kind else ())
+    document: ChangesDocument = {
+        "changes": [event_document(event) for event in page.items],
+        "after": page.after or None,
+    }
+    kinds = [(one, WORDS[one]) for one in LOGGED_EVENTS]
+    rows = list(zip(document["changes"], map(change_in_words, page.items), strict=True))
+    return Shown("Changes", document, {"kind": kind, "kinds": kinds, "rows": rows})
+
+
+PAGE = Page("/changes", "changes.html", read, is_live=True)
