@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from ingestify.documents.datasets import EventDocument, event_document
-from ingestify.domain.events import LOGGED_EVENTS
-from ingestify.web.change_words import WORDS, change_in_words
+from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent
+from ingestify.web.change_words import WORDS, change_in_words, revision_of
 from ingestify.web.page import Asked, NotShown, Page, Shown
 
 __all__ = ["PAGE"]
@@ -37,8 +37,12 @@ def read(asked: Asked) -> Shown:
         "after": page.after or None,
     }
     kinds = [(one, WORDS[one]) for one in LOGGED_EVENTS]
-    rows = list(zip(document["changes"], map(change_in_words, page.items), strict=True))
+    rows = list(zip(document["changes"], map(_what, page.items), strict=True))
     return Shown("Changes", document, {"kind": kind, "kinds": kinds, "rows": rows})
+
+
+def _what(event: DatasetEvent) -> str:
+    return "revision 0" if revision_of(event) == 0 else change_in_words(event)
 
 
 PAGE = Page("/changes", "changes.html", read, is_live=True)
