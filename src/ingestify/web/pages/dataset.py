@@ -82,11 +82,12 @@ def _pictures(store: DatasetStore, dataset: Dataset, match: MatchValues | None) 
     if match is None and not is_drawn_later(store, dataset):
         return {"match": None, "pictures": []}
     base = f"/datasets/{in_url(dataset.dataset_id)}/r{dataset.revisions[-1].revision_id}"
-    pictures = [
+    pictures = []
+    for name, (heading, draw) in PICTURES.items():
+        drawn = None if match is None else draw(match)
         # The pictures escape what providers say.
-        {"name": name, "heading": heading, "url": f"{base}/{name}", "svg": match and Markup(draw(match).svg)}  # noqa: S704
-        for name, (heading, draw) in PICTURES.items()
-    ]
+        svg = drawn and Markup(drawn.svg)  # noqa: S704
+        pictures.append({"name": name, "heading": heading, "url": f"{base}/{name}", "svg": svg, "table": drawn})
     has_png = importlib.util.find_spec("resvg_py") is not None
     return {"match": match, "pictures": pictures, "timeline": match and timeline(match), "has_png": has_png}
 

@@ -46,4 +46,4 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
             yield chunk
 
 
-FILE = Attachment("/datasets/{dataset_id}/files/{file_id}", respond)
+FILE = Attachment("/datasets/{dataset_id}/files/{file_id:path}", respond)

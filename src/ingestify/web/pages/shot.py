@@ -53,4 +53,4 @@ def _neighbour(dataset_id: str, asked: Asked, shot: Shot | None) -> str:
     return f"{path}?revision={revision}" if revision else path
 
 
-PAGE = Page("/datasets/{dataset_id}/shots/{event_id}", "shot.html", read)
+PAGE = Page("/datasets/{dataset_id}/shots/{event_id:path}", "shot.html", read)
