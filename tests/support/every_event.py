@@ -62,6 +62,8 @@ def lake_with_every_event(folder: Path | None = None) -> Iterator[IngestionEngin
         source.versions[2] = -2
         engine.load()  # another bundle is rejected, and the one before is withdrawn
         quarantine.accept(_waiting(engine), "Rinus", "it is right")
+        source.versions[2] = 4
+        engine.load()  # a second revision of match 2
         source.score = 1
         engine.load()  # other metadata
         source.versions[1] = -1
@@ -69,6 +71,7 @@ def lake_with_every_event(folder: Path | None = None) -> Iterator[IngestionEngin
         quarantine.discard([_waiting(engine)], "Rinus", "nonsense")
         first, second = engine.list_datasets(dataset_type="match")
         engine.store.invalidate_revision(first, "a goal is missing")
+        engine.store.commits.thin([second.dataset_id], lambda *_: [0])
         engine.destroy_dataset(dataset_id=second.dataset_id)
         yield engine
 

@@ -16,6 +16,7 @@ from ingestify.catalogue.imports.history_import import HistoryImport
 from ingestify.catalogue.indexes import AttributeIndexes
 from ingestify.catalogue.integrity.deletions import Deletions
 from ingestify.catalogue.integrity.integrity_check import IntegrityCheck
+from ingestify.catalogue.integrity.kept_revisions import KeptRevisions
 from ingestify.catalogue.integrity.removals import Removals
 from ingestify.catalogue.integrity.row_repair import RowRepair
 from ingestify.catalogue.jobs.host_waits import HostWaits
@@ -71,7 +72,8 @@ class SqlCatalogue(Catalogue):
         self.deletions = deletions = Deletions(database, tables)
         self.removals = removals = Removals(database, tables, deletions, leases.is_held)
         commits = LoggedCommits(database, events, removals)
-        self.changes = changes = DatasetWriter(database, tables, datasets, events, quarantine, deletions, commits)
+        self.kept_revisions = kept = KeptRevisions(database, tables)
+        self.changes = changes = DatasetWriter(database, tables, datasets, events, quarantine, deletions, commits, kept)
         self.history_import = HistoryImport(database, tables, datasets, changes, events, quarantine, commits)
         self.selector_syncs = selector_syncs = SelectorSyncs(database, tables)
         self.jobs = JobLog(database, tables, selector_syncs)

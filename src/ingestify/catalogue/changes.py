@@ -22,6 +22,7 @@ from ingestify.catalogue.dataset_rows import (
 )
 from ingestify.catalogue.events.event_log import EventLog
 from ingestify.catalogue.integrity.deletions import Deletions, find_named
+from ingestify.catalogue.integrity.kept_revisions import KeptRevisions
 from ingestify.catalogue.logged_commits import LoggedCommits
 from ingestify.catalogue.quarantine import QuarantineLog
 from ingestify.catalogue.reading.datasets import DatasetReader
@@ -30,9 +31,17 @@ from ingestify.catalogue.selection import chunks
 from ingestify.catalogue.tables import Tables
 from ingestify.domain.change import AppliedChange, DatasetChange, apply_change, settled_event
 from ingestify.domain.dataset import Dataset, DatasetState
-from ingestify.domain.events import DatasetDeleted, DatasetEvent, MetadataUpdated, RevisionInvalidated
+from ingestify.domain.events import (
+    DatasetDeleted,
+    DatasetEvent,
+    MetadataUpdated,
+    RevisionInvalidated,
+    RevisionsThinned,
+)
+from ingestify.domain.file import File
 from ingestify.domain.ports import HeadMoved, OnEvents
 from ingestify.domain.revision import Revision, RevisionState
+from ingestify.domain.thinning import ChooseThinned, Thinned, without_revisions
 from ingestify.errors import SaveError
 from ingestify.failpoints import failpoint
 
@@ -54,6 +63,7 @@ class DatasetWriter:
         quarantine: QuarantineLog,
         deletions: Deletions,
         commits: LoggedCommits,
+        kept: KeptRevisions,
     ) -> None:
         self._database = database
         self._dialect = database.dialect
@@ -63,6 +73,7 @@ class DatasetWriter:
         self._quarantine = quarantine
         self._deletions = deletions
         self._commits = commits
+        self._kept = kept
         self._insert_datasets, self._insert_revisions, self._insert_files = (
             BulkStatement(table.insert(), database.sql_dialect, [c.name for c in table.c if c.name != "position"])
             for table in (tables.dataset, tables.revision, tables.file)
@@ -179,7 +190,10 @@ class DatasetWriter:
             The paths of the objects that this orphaned. The time of each is kept.
         """
         tables, file = self._tables, self._tables.file
-        theirs = (file, tables.file_profile, tables.revision_warning, tables.revision, tables.dataset)
+        theirs = (
+            *(file, tables.file_profile, tables.revision_warning, tables.kept_revision),
+            *(tables.revision, tables.dataset),
+        )
         orphans: list[str] = []
 
         def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
@@ -200,6 +214,53 @@ class DatasetWriter:
         if on_events is not None:
             on_events(events)
         return orphans
+
+    def thin(self, dataset_ids: Sequence[str], choose: ChooseThinned, on_events: OnEvents) -> list[Thinned]:
+        """Remove the files of revisions that `choose` returns, unless another revision needs them.
+
+        The revisions stay, as THINNED.
+
+        Args:
+            dataset_ids: The datasets.
+            choose: Gets a dataset and the numbers of its revisions that are kept.
+            on_events: Called with the events after the commit.
+
+        Returns:
+            What was thinned. The time at which each object lost its last row is kept.
+        """
+        thinned: list[Thinned] = []
+
+        def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
+            self._log.lock(connection)  # nobody keeps a revision meanwhile
+            kept = self._kept.read(connection, dataset_ids)
+            thinned.clear()
+            for dataset in self._load_to_change(connection, dataset_ids):
+                if numbers := choose(dataset, kept.get(dataset.dataset_id, ())):
+                    gone = without_revisions(dataset, numbers)
+                    self._thin(connection, dataset, numbers, gone)
+                    paths = self._find_orphans(connection, [file.storage_path for file in gone])
+                    self._deletions.record(connection, paths, moment)
+                    thinned.append(Thinned(dataset, numbers, gone))
+            return [
+                RevisionsThinned(dataset=one.after, revision_ids=tuple(one.revisions), occurred_at=moment)
+                for one in thinned
+            ]
+
+        on_events(self._commits.commit("thin revisions", write))
+        return thinned
+
+    def _thin(self, connection: sa.Connection, dataset: Dataset, numbers: Sequence[int], gone: Sequence[File]) -> None:
+        revision, file = self._tables.revision, self._tables.file
+        for number in numbers:
+            file_ids = [one.file_id for one in gone if one.revision_id == number]
+            of_it = (file.c.dataset_id == dataset.dataset_id, file.c.revision_id == number)
+            connection.execute(file.delete().where(*of_it, file.c.file_id.in_(file_ids)))
+        for some in chunks(numbers):
+            connection.execute(
+                revision.update()
+                .where(revision.c.dataset_id == dataset.dataset_id, revision.c.revision_id.in_(some))
+                .values(state=RevisionState.THINNED.value)
+            )
 
     def discard_quarantine(
         self, entry_ids: Sequence[str], decided_by: str, note: str, on_events: OnEvents | None = None

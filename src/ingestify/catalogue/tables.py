@@ -83,6 +83,7 @@ class Tables(msgspec.Struct, frozen=True):
     host_wait: sa.Table
     watch_mark: sa.Table
     request_budget: sa.Table
+    kept_revision: sa.Table
     job_repeat: sa.Table
     revision_warning: sa.Table
     file_profile: sa.Table
@@ -298,6 +299,15 @@ def build_tables(prefix: str = "") -> Tables:
             sa.Column("day_requests", sa.BigInteger(), nullable=False),
             # In the last minutes: second since 1970 to requests, as JSON.
             _text("second_requests"),
+        ),
+        # The provisional revisions that a lock, a reading as of a moment, or an export names.
+        kept_revision=sa.Table(
+            f"{prefix}kept_revision",
+            metadata,
+            _key("dataset_id", 36),
+            sa.Column("revision_id", sa.Integer(), primary_key=True, autoincrement=False),
+            _text("why"),
+            _moment("at"),
         ),
         # The runs after a job that have no row of their own, because they had the same result or found nothing new.
         job_repeat=sa.Table(

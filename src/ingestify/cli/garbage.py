@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import click
 
@@ -12,6 +13,7 @@ from ingestify.cli.output import write_json, write_line
 from ingestify.documents.keeping import GarbageDocument, garbage_document
 from ingestify.domain.ports import StoredObject
 from ingestify.domain.retention import Retention
+from ingestify.domain.wording import counted_datasets
 from ingestify.progress.formatting import counted, size
 from ingestify.remedies import quoted, remedy
 from ingestify.store.maintenance.garbage import Garbage, collect_garbage
@@ -36,8 +38,8 @@ def gc_command(lake: NamedLake, older_than: dt.timedelta, yes: bool, console: Co
     """Remove the files that no dataset has any more, of all buckets, and the leftovers of broken runs.
 
     The files of a deleted dataset stay until they are this old, for readers that have them open. The command may run
-    beside an ingest, but not with an age of less than an hour. It also removes jobs and events that are older than
-    `retention` in the config file.
+    beside an ingest, but not with an age of less than an hour. It also removes what `retention` in the config file does
+    not keep: old jobs and events, and revisions that a match got while it was played.
     """
     shows_each = not console.as_json and not console.quiet and (console.verbose or not yes)
     with lake.open_store() as store:
@@ -50,7 +52,12 @@ def gc_command(lake: NamedLake, older_than: dt.timedelta, yes: bool, console: Co
     write_line(_summary(garbage))
     if store.retention is not None and store.retention != Retention():
         write_line(_history(garbage))
-    if not yes and (garbage.total_count or garbage.forgotten.jobs or garbage.forgotten.events):
+    if store.retention is not None and store.retention.live_revisions is not None:
+        for one in garbage.thinned if shows_each else ():
+            write_line(f"{size(one.size):>10}  {one.dataset}: revision {_numbers(one.revisions)}")
+        write_line(_thinned(garbage))
+    forgotten = garbage.forgotten
+    if not yes and (garbage.total_count or forgotten.jobs or forgotten.events or garbage.thinned):
         console.tell("Nothing was removed; --yes removes it.")
 
 
@@ -77,3 +84,24 @@ def _history(garbage: Garbage) -> str:
             f"read them: {remedy('events forget', quoted(forgotten.slowest_reader))} if it never will"
         )
     return text
+
+
+def _thinned(garbage: Garbage) -> str:
+    revisions = sum(len(one.revisions) for one in garbage.thinned)
+    files, total = sum(len(one.files) for one in garbage.thinned), sum(one.size for one in garbage.thinned)
+    return (
+        f"{counted(revisions, 'provisional revision')} of {counted_datasets({'match'}, len(garbage.thinned))} with "
+        f"{counted(files, 'file')}: {size(total)}"
+        f"{' thinned; the files go when they are this old' if garbage.is_removed else ''}"
+    )
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    """Return `3-7, 9`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -171,6 +171,8 @@ class GarbageDocument(TypedDict):
         leftovers: How many temporary files broken runs left.
         jobs: How many jobs are older than the retention; `events`: how many events.
         unread_events: How many old events are kept for the reader `slowest_reader`.
+        thinned_revisions: How many provisional revisions of live matches went (`retention: live_revisions`), with how
+            many `thinned_files` of how many `thinned_bytes`. The files go when they are as old as was asked for.
         removed: Whether all this is removed.
     """
 
@@ -182,6 +184,9 @@ class GarbageDocument(TypedDict):
     events: int
     unread_events: int
     slowest_reader: str | None
+    thinned_revisions: int
+    thinned_files: int
+    thinned_bytes: int
     older_than_seconds: int
     removed: bool
 
@@ -363,6 +368,9 @@ def garbage_document(garbage: Garbage, older_than: dt.timedelta) -> GarbageDocum
         object_bytes=garbage.object_bytes,
         leftovers=garbage.leftovers.count,
         leftover_bytes=garbage.leftovers.size,
+        thinned_revisions=sum(len(one.revisions) for one in garbage.thinned),
+        thinned_files=sum(len(one.files) for one in garbage.thinned),
+        thinned_bytes=sum(one.size for one in garbage.thinned),
         older_than_seconds=int(older_than.total_seconds()),
         removed=garbage.is_removed,
     )

@@ -263,9 +263,11 @@ class Dataset(Dumped):
             at_first = dataset.at(dataset.created_at)  # or "2026-10-31"
 
         Args:
-            moment: The last revision that was committed until then. A text such as `2026-10-31T18:00`, or a datetime,
+            moment: The last revision that was committed until then; if it was thinned, the one before it that was not.
+                A text such as `2026-10-31T18:00`, or a datetime,
                 in UTC if it has no zone; a day means its end, and so does a minute or a second in a text.
             revision: The number of a revision; a negative one counts from the end, so -2 is the one before the last.
+                Revisions that were thinned do not count then; one that is named is an error.
 
         Raises:
             LoadError: There is no such revision, or none was committed by then. The message lists what there is.
@@ -277,11 +279,15 @@ class Dataset(Dumped):
         if revision is not None:
             if isinstance(revision, bool) or not hasattr(revision, "__index__"):
                 raise LoadError(f"{revision!r} is no number of a revision of {self}; {self._describe_revisions()}")
-            there = range(len(revisions))
+            there: Sequence[int] = range(len(revisions))
+            if revision < 0:
+                there = [one.revision_id for one in revisions if not one.is_thinned]
             number = there[revision] if -len(there) <= revision < len(there) else None
             if number is None:
                 lacks = f"has no revision {revision}" if revision >= 0 else f"does not have {-revision} revisions"
                 raise LoadError(f"{self} {lacks}; {self._describe_revisions()}")
+            if revisions[number].is_thinned:
+                raise LoadError(self._describe_thinned(number))
         else:
             assert moment is not None
             until = moment_of(moment)
@@ -310,7 +316,7 @@ class Dataset(Dumped):
 
     def _until(self, moment: dt.datetime) -> tuple[Revision, ...]:
         count = len(self.revisions)
-        while count and self.revisions[count - 1].created_at > moment:
+        while count and (self.revisions[count - 1].created_at > moment or self.revisions[count - 1].is_thinned):
             count -= 1
         return self.revisions[:count]
 
@@ -346,6 +352,19 @@ class Dataset(Dumped):
         files = today.files
         same = {key for key, file in self.files.items() if key in files and files[key].tag == file.tag}
         return {file_id: feed for file_id, feed in today.feeds.items() if file_id in same}
+
+    def find_before(self, revision: Revision) -> int | None:
+        """Return the number of the revision before another one that was not thinned; None: it is the first one."""
+        before = reversed(self.revisions[: revision.revision_id])
+        return next((one.revision_id for one in before if not one.is_thinned), None)
+
+    def _describe_thinned(self, number: int) -> str:
+        before = self.find_before(self.revisions[number])
+        after = next(one.revision_id for one in self.revisions[number:] if not one.is_thinned)
+        return (
+            f"Revision {number} of {self} was thinned: it was committed while the match was played, and the lake keeps "
+            f"only some of these (retention). The nearest ones are {before} and {after}."
+        )
 
     def _describe_revisions(self) -> str:
         if not self.revisions:

@@ -28,6 +28,7 @@ __all__ = [
     "RevisionRejected",
     "RevisionWarned",
     "RevisionWithdrawn",
+    "RevisionsThinned",
     "SelectorSkipped",
 ]
 
@@ -173,6 +174,17 @@ class RevisionWithdrawn(DatasetEvent):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RevisionsThinned(DatasetEvent):
+    """Provisional revisions of a match lost their files, as `retention` says. The current files are as before.
+
+    Attributes:
+        revision_ids: Their numbers. Their files stay in the storage for a safety age.
+    """
+
+    revision_ids: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class DatasetDeleted(DatasetEvent):
     """A dataset was removed from the lake, with all its revisions and what it had in quarantine.
 
@@ -208,6 +220,7 @@ LOGGED_EVENTS: dict[str, type[DatasetEvent]] = {
         RevisionAccepted,
         RevisionDiscarded,
         RevisionWithdrawn,
+        RevisionsThinned,
         DatasetDeleted,
     )
 }

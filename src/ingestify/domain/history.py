@@ -79,7 +79,10 @@ def _paths_of(dataset: Dataset) -> set[str]:
 def find_conflict(source: Dataset, target: Dataset) -> str | None:
     """Return why the history of `target` is not the beginning of the history of `source`; None: it is."""
     for ours, theirs in zip(source.revisions, target.revisions, strict=False):
-        if _content(ours) != _content(theirs):
+        if ours.is_thinned or theirs.is_thinned:
+            if ours.created_at != theirs.created_at:
+                return f"revision {ours.revision_id} is another one in the target"
+        elif _content(ours) != _content(theirs):
             differing = sorted({file_id for file_id, _ in _content(ours)[0] ^ _content(theirs)[0]})
             what = ", ".join(differing) or "what it removed"
             return f"revision {ours.revision_id} has other content in the target ({what})"

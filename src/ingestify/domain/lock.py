@@ -95,8 +95,10 @@ class LockedDataset:
         taken from several.
         """
         wanted = {file_id: file.sha256 for file_id, file in self.files.items()}
-        for number in reversed(range(len(dataset.revisions))):
-            then = dataset.at(revision=number)
+        for revision in reversed(dataset.revisions):
+            if revision.is_thinned:
+                continue
+            then = dataset.at(revision=revision.revision_id)
             if {file_id: file.tag for file_id, file in then.files.items()} == wanted:
                 return then
         chosen = self._choose(dataset)

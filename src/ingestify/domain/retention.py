@@ -16,11 +16,14 @@ class Retention:
 
     Attributes:
         jobs: The age of job summaries. The last job of each selector is kept.
+        live_revisions: Not an age: the time between two revisions of a match that stay of those that were committed
+            while it was played; see `domain.thinning`.
         events: The age of events. An event that a reader of the event log has not read yet is kept.
     """
 
     jobs: dt.timedelta | None = None
     events: dt.timedelta | None = None
+    live_revisions: dt.timedelta | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

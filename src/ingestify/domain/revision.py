@@ -23,6 +23,8 @@ class RevisionState(enum.StrEnum):
     """A person, or an integrity check, found it wrong: the next run fetches it in full."""
     CONFIRMED = "CONFIRMED"
     """It was VALIDATION_FAILED, and the provider served the same bytes again, so they are right."""
+    THINNED = "THINNED"
+    """It was provisional, as its match was played, and `retention` removed its files. It cannot be read any more."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Revision(Dumped):
     source: Mapping[str, str] = dataclasses.field(default_factory=dict)
     removed_file_ids: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def is_thinned(self) -> bool:
+        """Whether its files were removed, but for those that later revisions have too."""
+        return self.state is RevisionState.THINNED
 
     @property
     def files(self) -> FilesById:

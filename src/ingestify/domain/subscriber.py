@@ -16,6 +16,7 @@ from ingestify.domain.events import (
     RevisionDiscarded,
     RevisionInvalidated,
     RevisionRejected,
+    RevisionsThinned,
     RevisionWarned,
     RevisionWithdrawn,
     SelectorSkipped,
@@ -72,6 +73,9 @@ class Subscriber:
 
     def on_revision_withdrawn(self, event: RevisionWithdrawn) -> None:
         """A bundle in quarantine waits no more: the provider serves something else now."""
+
+    def on_revisions_thinned(self, event: RevisionsThinned) -> None:
+        """Provisional revisions of a match that has settled lost their files; the current ones are as they were."""
 
     def on_dataset_deleted(self, event: DatasetDeleted) -> None:
         """A dataset was removed from the lake; the event has its last state."""

@@ -17,6 +17,7 @@ from ingestify.domain.events import (
     RevisionDiscarded,
     RevisionInvalidated,
     RevisionRejected,
+    RevisionsThinned,
     RevisionWarned,
     RevisionWithdrawn,
 )
@@ -161,6 +162,7 @@ class EventPayload(_EventHead, total=False):
         note: What that person said.
         state: What became of an entry that was withdrawn: `RESOLVED` (the new files are good) or `SUPERSEDED` (they
             failed too).
+        revision_ids: The numbers of the revisions that lost their files.
     """
 
     warnings: Sequence[str]
@@ -170,6 +172,7 @@ class EventPayload(_EventHead, total=False):
     decided_by: str
     note: str
     state: str
+    revision_ids: Sequence[int]
 
 
 OWN_KEYS: dict[str, tuple[str, ...]] = {
@@ -179,6 +182,7 @@ OWN_KEYS: dict[str, tuple[str, ...]] = {
     RevisionAccepted.event_type: ("entry_id", "decided_by", "note"),
     RevisionDiscarded.event_type: ("entry_id", "decided_by", "note"),
     RevisionWithdrawn.event_type: ("entry_id", "state"),
+    RevisionsThinned.event_type: ("revision_ids",),
 }
 """The keys of each type of event beside those of every event."""
 

@@ -134,7 +134,7 @@ def _store_from_settings(settings: Settings, place: Place, bucket: str | None, l
         layout=make_layout(settings),
         compression=main.compression,
         key_types=make_key_types(settings),
-        retention=Retention(jobs=settings.retention.jobs, events=settings.retention.events),
+        retention=Retention(**dict(settings.retention)),
         indexed={
             (one.provider, one.dataset_type): list(one.identifier_keys)
             for one in settings.dataset_types

@@ -12,6 +12,7 @@ from ingestify.domain.events import DatasetEvent, DomainEvent
 from ingestify.domain.history import DatasetHistory
 from ingestify.domain.ports import Catalogue, EventPublisher, HeadMoved, Storage
 from ingestify.domain.quarantine import QuarantineEntry
+from ingestify.domain.thinning import ChooseThinned, Thinned
 from ingestify.errors import SaveError
 from ingestify.failpoints import failpoint
 from ingestify.remedies import remedy
@@ -156,6 +157,11 @@ class Commits:
         """Remove the rows of datasets, then tell subscribers. Returns the paths of objects that are orphaned now."""
         with self._committing():
             return self._catalogue.changes.delete(dataset_ids, self._queue)
+
+    def thin(self, dataset_ids: Sequence[str], choose: ChooseThinned) -> list[Thinned]:
+        """Remove the files of revisions that `choose` returns, then tell subscribers; see `ChangesPort.thin`."""
+        with self._committing():
+            return self._catalogue.changes.thin(dataset_ids, choose, self._queue)
 
     def discard(self, entry_ids: Sequence[str], decided_by: str, note: str) -> Sequence[str]:
         """Mark quarantine entries discarded, then tell subscribers; see `Quarantine.discard`.

@@ -107,7 +107,7 @@ def test_an_event_has_what_happened_and_the_dataset(messages):
     assert event.dataset_id == data["dataset"]["dataset_id"]
     assert event.metadata == {"score": 0, "teams": [{"name": "日本"}]}
     assert [file["file_id"] for file in event.files] == ["events__v1"]
-    assert event.revision["revision_id"] == 0
+    assert event.revision["revision_id"] == 1
     assert event.state == "COMPLETE"
     assert (event.reason, event.reasons, event.entry_id, event.entry_state) == ("", (), "", "")
     assert str(event) == f"revision_added {event.id}: example match match_id=2"

@@ -331,7 +331,7 @@ def _events_of(rows: Sequence[Any], earlier: str | None, epochs: Sequence[Epoch]
             dataset = dataset_from_snapshot(content["dataset"])
         extra = {name: value for name, value in content.items() if name != "dataset"}
         extra.setdefault("schema_version", 1)
-        extra.update((name, tuple(extra[name])) for name in ("reasons", "warnings") if name in extra)
+        extra.update((name, tuple(extra[name])) for name in ("reasons", "revision_ids", "warnings") if name in extra)
         lake_id, epoch = _epoch_of(position, epochs)
         events.append(
             LOGGED_EVENTS[event_type](

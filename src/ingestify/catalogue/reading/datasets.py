@@ -250,6 +250,14 @@ class DatasetReader:
             )
 
     @retried
+    def find_with_revisions(self, least: int) -> list[str]:
+        """Return the ids of the datasets of all buckets that have so many revisions or more."""
+        columns = self._tables.dataset.c
+        statement = sa.select(columns.dataset_id).where(columns.current_revision_id >= least - 1)
+        with self._database.read("look for datasets with many revisions") as connection:
+            return list(connection.scalars(statement.order_by(columns.position)))
+
+    @retried
     def _read_identities(self, statement: sa.Executable) -> Sequence[Any]:
         with self._database.read("list datasets") as connection:
             return connection.execute(statement).all()

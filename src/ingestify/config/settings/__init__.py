@@ -94,7 +94,7 @@ class Settings(Section):
         default=QuarantineSettings(), description="The rules for bundles that failed a check."
     )
     retention: RetentionSettings = Field(
-        default=RetentionSettings(), description="How long the history of jobs and events is kept."
+        default=RetentionSettings(), description="How much history of jobs, events and live matches is kept."
     )
     freshness: FreshnessSettings = Field(
         default=FreshnessSettings(), description="How old the last ingest of a selector may become."

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from ingestify.config.field_types import BucketName, LongTime, Name, Seconds, Url
+from ingestify.config.field_types import Age, BucketName, LongTime, Name, Seconds, Url
 from ingestify.domain.asset_uri import LAKE_NAME
 from ingestify.typed_section import Section
 
@@ -117,7 +117,7 @@ class MainSettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long the catalogue keeps the history of its work. `ingestify gc --yes` removes what is older."""
+    """How much history is kept. `ingestify gc --yes` removes the rest."""
 
     jobs: LongTime | None = Field(
         default=None,
@@ -128,4 +128,9 @@ class RetentionSettings(Section):
         default=None,
         description="How long events are kept: 400d, at least 1d. What a reader of the event log has not read stays. "
         "Left out: for ever.",
+    )
+    live_revisions: Age | None = Field(
+        default=None,
+        description="One of the revisions that a match gets while it is played stays for each such time, and the last "
+        "one: 15m. The others go two days after the match; the revisions after it all stay. Left out: all stay.",
     )

@@ -24,6 +24,7 @@ _EventType = Literal[
     "revision_accepted",
     "revision_discarded",
     "revision_withdrawn",
+    "revisions_thinned",
     "dataset_deleted",
 ]
 

@@ -15,11 +15,13 @@ import contextlib
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
 from ingestify.clock import now
+from ingestify.domain.dataset import Dataset
 from ingestify.domain.ports import Catalogue, Leftovers, Storage, StoredObject
 from ingestify.domain.retention import Forgotten, Retention
+from ingestify.domain.thinning import Thinned, choose_thinned, without_revisions
 from ingestify.errors import StoreError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.store.dataset_store import DatasetStore
@@ -39,6 +41,11 @@ SAFE_BESIDE_A_RUN = dt.timedelta(hours=1)
 
 _AT_ONCE = 1000
 
+_THINNED_AT_ONCE = 100
+
+_LEAST_TO_THIN = 3
+"""Of fewer revisions, the first and the last one stay."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Garbage:
@@ -49,6 +56,8 @@ class Garbage:
         object_bytes: Their size in the storage.
         leftovers: The temporary objects of broken runs.
         forgotten: The history that was older than the lake's retention.
+        thinned: The matches of which provisional revisions went, and which these are. Their files stay for the safety
+            age.
         is_removed: Whether all this is removed; False: it was a dry run.
     """
 
@@ -56,6 +65,7 @@ class Garbage:
     object_bytes: int
     leftovers: Leftovers
     forgotten: Forgotten
+    thinned: Sequence[Thinned]
     is_removed: bool
 
     @property
@@ -104,7 +114,7 @@ def collect_garbage(
     dry_run: bool = False,
     on_object: Callable[[StoredObject], object] = lambda _: None,
 ) -> Garbage:
-    """Remove orphaned objects, of all buckets, and the history that is older than the lake's retention.
+    """Remove orphaned objects, of all buckets, and the history that the lake's retention does not keep.
 
     Leftovers are removed too, unless somebody writes to the lake. Beside a running ingest no row loses its object,
     whatever `older_than` is; the run writes an object again if it was removed before its row came. An object of a
@@ -137,6 +147,7 @@ def collect_garbage(
         )
     if not dry_run:
         store.identity.claim()
+    thinned = list(_iter_thinned(store, dry_run=dry_run))
     objects = size = 0
     with contextlib.closing(_iter_removed(catalogue, storage, written_before, dry_run=dry_run)) as removed:
         for stored in removed:
@@ -150,7 +161,29 @@ def collect_garbage(
     forgotten = catalogue.retention.enforce(store.retention or Retention(), dry_run=dry_run)
     if not dry_run:
         catalogue.maintain()  # and have the room back
-    return Garbage(objects, size, leftovers, forgotten, is_removed=not dry_run)
+    return Garbage(objects, size, leftovers, forgotten, thinned, is_removed=not dry_run)
+
+
+def _iter_thinned(store: DatasetStore, *, dry_run: bool) -> Iterator[Thinned]:
+    """Thin the provisional revisions of matches that have settled, and yield what was thinned, or would be."""
+    spacing = None if store.retention is None else store.retention.live_revisions
+    if spacing is None:
+        return
+    catalogue, moment = store.catalogue, now()
+
+    def choose(dataset: Dataset, kept: Collection[int]) -> Sequence[int]:
+        assert spacing is not None
+        return choose_thinned(dataset, store.zone_of(dataset), spacing, kept, moment)
+
+    ids = iter(catalogue.datasets.find_with_revisions(_LEAST_TO_THIN))
+    while some := list(itertools.islice(ids, _THINNED_AT_ONCE)):
+        kept = catalogue.kept_revisions.find(some)
+        due = [
+            Thinned(one, numbers, without_revisions(one, numbers))
+            for one in catalogue.datasets.get(some)
+            if (numbers := choose(one, kept.get(one.dataset_id, ())))
+        ]
+        yield from due if dry_run or not due else store.commits.thin([one.dataset.dataset_id for one in due], choose)
 
 
 def _iter_removed(

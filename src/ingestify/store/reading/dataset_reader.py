@@ -40,6 +40,8 @@ from ingestify.store.reading.dataset_list import DatasetList
 from ingestify.store.reading.file_cache import FileCache
 from ingestify.store.reading.file_collection import PRELOAD_BYTES, FileCollection, LoadedFile
 from ingestify.store.reading.nothing_found import NamesOfSources, explain_nothing, iter_identifier_keys
+from ingestify.store.reading.provisional import as_of as read_as_of
+from ingestify.store.reading.provisional import iter_kept
 from ingestify.store.reading.stored_content import StoredContent
 
 if TYPE_CHECKING:
@@ -366,10 +368,9 @@ class DatasetReader:
 
     def _read(self, datasets: list[Dataset], wanted: DatasetFilter) -> list[Dataset]:
         """Return datasets as a filter's `as_of` shows them; they know the lake that their files are loaded from."""
-        moment = wanted.as_of
-        if moment is None:
-            return [dataset.read_from(self) for dataset in datasets]
-        return [dataset.read_from(self).as_of(moment) for dataset in datasets]
+        if wanted.as_of is not None:
+            datasets = read_as_of(self.catalogue, datasets, wanted.as_of, self.zone_of)
+        return [dataset.read_from(self) for dataset in datasets]
 
     def get_dataset(self, dataset_id: str | None = None, **filters: Any) -> Dataset:
         """Return the one dataset that has an id, or that the filters name.
@@ -408,7 +409,9 @@ class DatasetReader:
         Raises:
             LockError: The lake lacks some of the locked bytes.
         """
-        return self.iter_in_order(wanted) if lock is None else self._iter_locked(lock, wanted)
+        if lock is not None:
+            return self._iter_locked(lock, wanted)
+        return iter_kept(self.catalogue, self.iter_in_order(wanted), "an export", self.zone_of)
 
     def iter_locked(
         self, lock: Lock, wanted: DatasetFilter, batch_size: int = 1000, *, in_collections: bool = False
@@ -424,7 +427,8 @@ class DatasetReader:
     def _iter_locked(self, lock: Lock, wanted: DatasetFilter) -> Iterator[Dataset]:
         from ingestify.store.reading.locked import iter_locked  # most readers have no lock
 
-        return (dataset.read_from(self) for dataset in iter_locked(self.catalogue, lock, wanted))
+        locked = iter_kept(self.catalogue, iter_locked(self.catalogue, lock, wanted), "a lock", self.zone_of)
+        return (dataset.read_from(self) for dataset in locked)
 
     def lock(self, wanted: DatasetFilter, path: str | Path | None = None) -> Lock:
         """Lock the files of the datasets that a filter names, and write the lock to a file if there is a path.
@@ -434,7 +438,8 @@ class DatasetReader:
         """
         from ingestify.domain.lock import Lock
 
-        datasets = [one for one in self.iter_matching(wanted) if isinstance(one, Dataset)]
+        found = (one for one in self.iter_matching(wanted) if isinstance(one, Dataset))
+        datasets = list(iter_kept(self.catalogue, found, "a lock", self.zone_of))
         if empty := [one for one in datasets if not one.files]:
             logger.warning("Not in the lock, as there are no files: %s.", _some_of(empty))
         made = Lock.of(datasets)
@@ -495,9 +500,11 @@ class DatasetReader:
     def _logged(self, dataset: Dataset, revision: Revision) -> LoggedRevision:
         from ingestify.store.reading.dataset_diff import LoggedRevision
 
-        number = revision.revision_id
-        if number:
-            sentence = self.diff(dataset, number - 1, number).sentence
+        number, before = revision.revision_id, dataset.find_before(revision)
+        if revision.is_thinned:
+            sentence = "Thinned: it cannot be read any more."
+        elif before is not None:
+            sentence = self.diff(dataset, before, number).sentence
         else:
             feeds = sorted({file.data_feed_key for file in revision.modified_files})
             sentence = f"First seen, with {', '.join(feeds)}." if feeds else "First seen, without a file."

@@ -56,11 +56,11 @@ def _sentences(asked: Asked, dataset: Dataset) -> tuple[dict[int, str], list[str
     sentences: dict[int, str] = {}
     lacks = []
     for revision in dataset.revisions[-_SENTENCES:]:
-        number = revision.revision_id
-        if not number:
+        number, before = revision.revision_id, dataset.find_before(revision)
+        if before is None or revision.is_thinned:
             continue
         try:
-            sentences[number] = asked.lake.store.diff(dataset, number - 1, number).sentence
+            sentences[number] = asked.lake.store.diff(dataset, before, number).sentence
         except IngestifyError as error:
             lacks.append(f"What changed in revision {number}: {mask_text(str(error))}")
     return sentences, lacks

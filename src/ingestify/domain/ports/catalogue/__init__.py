@@ -25,6 +25,7 @@ from ingestify.domain.ports.catalogue.jobs import (
     SelectorSync,
     SelectorSyncsPort,
 )
+from ingestify.domain.ports.catalogue.kept_revisions import KeptRevisionsPort
 from ingestify.domain.ports.catalogue.lake import LakePort
 from ingestify.domain.ports.catalogue.leases import LeasesPort, ObjectsInDoubt, RemovalsPort
 from ingestify.domain.ports.catalogue.overview import CompetitionCount, CoveragePort, OverviewPort, StorageTotals
@@ -83,6 +84,7 @@ class Catalogue(Protocol):
         event_readers: How far each reader of the event log is.
         lake: The lake's identity.
         retention: How old jobs and events are forgotten.
+        kept_revisions: Which revisions are never thinned.
         is_adopted: Whether it was a lake of the published package, which was adopted in place: objects of its layout
             are the lake's too.
     """
@@ -110,6 +112,7 @@ class Catalogue(Protocol):
     event_readers: EventReadersPort
     lake: LakePort
     retention: RetentionPort
+    kept_revisions: KeptRevisionsPort
     is_adopted: bool
 
     @property

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ingestify.domain.change import AppliedChange, DatasetChange
 from ingestify.domain.events import DatasetEvent
+from ingestify.domain.thinning import ChooseThinned, Thinned
 
 __all__ = ["ChangesPort", "HeadMoved", "OnEvents"]
 
@@ -59,6 +60,18 @@ class ChangesPort(Protocol):
 
         Returns:
             The paths of the objects that this orphaned. The time of each is kept for `DeletionsPort.find_orphaned`.
+        """
+
+    def thin(self, dataset_ids: Sequence[str], choose: ChooseThinned, on_events: OnEvents) -> list[Thinned]:
+        """Remove the files of revisions, unless another revision needs them. The revisions stay, as THINNED.
+
+        Args:
+            dataset_ids: The datasets.
+            choose: Gets a dataset and the numbers of its revisions that are kept.
+            on_events: Called with the events after the commit.
+
+        Returns:
+            What was thinned. The time at which each object lost its last row is kept.
         """
 
     def discard_quarantine(

@@ -140,6 +140,8 @@ class DatasetsPort(Protocol):
         Returns:
             The datasets, and where the next page begins; None: there is none.
         """
+    def find_with_revisions(self, least: int) -> list[str]:
+        """Return the ids of the datasets of all buckets that have so many revisions or more."""
 
     def iter_identities(self, dataset_filter: DatasetFilter) -> Iterator[tuple[str, str, DatasetState]]:
         """Yield (dataset id, canonical identifier, state) of datasets. Each page is read at one moment."""
