@@ -231,10 +231,11 @@ class DatasetWriter:
         thinned: list[Thinned] = []
 
         def write(connection: sa.Connection, moment: dt.datetime) -> list[DatasetEvent]:
-            self._log.lock(connection)  # nobody keeps a revision meanwhile
+            datasets = self._load_to_change(connection, dataset_ids)
+            self._log.lock(connection)  # after the rows, as in each commit; nobody keeps a revision meanwhile
             kept = self._kept.read(connection, dataset_ids)
             thinned.clear()
-            for dataset in self._load_to_change(connection, dataset_ids):
+            for dataset in datasets:
                 if numbers := choose(dataset, kept.get(dataset.dataset_id, ())):
                     gone = without_revisions(dataset, numbers)
                     self._thin(connection, dataset, numbers, gone)

@@ -22,6 +22,7 @@ from tests.contracts.catalogue.test_reading import *  # noqa: F403
 from tests.contracts.catalogue.test_removals import *  # noqa: F403
 from tests.contracts.catalogue.test_retention import *  # noqa: F403
 from tests.contracts.catalogue.test_state_for_metrics import *  # noqa: F403
+from tests.contracts.catalogue.test_thinning import *  # noqa: F403
 from tests.contracts.catalogue.test_warnings import *  # noqa: F403
 
 pytestmark = pytest.mark.sampled(2)  # one of the servers by turns

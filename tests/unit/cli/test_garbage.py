@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from ingestify import IngestionPlan, get_engine
 from ingestify.main import get_datastore
+from tests.support.growing_match import KICK_OFF, GrowingMatch
+from tests.support.simulated_time import simulated_time
 
 
 def objects(lake: Any) -> list[Path]:
@@ -116,3 +119,27 @@ def test_a_retention_is_a_length_of_time(lake):
         config.write_text(text + f"\nretention: {{jobs: {wrong}}}\n")
         lake("gc", code=1)
         assert "must be a length of time of at least 1d, such as 90d" in lake.err
+
+
+def test_provisional_revisions_of_a_live_match_are_thinned_as_the_settings_say(command):
+    command.configure("sources:", "retention: {live_revisions: 15m}\nsources:")
+    provider = GrowingMatch()
+    with simulated_time(KICK_OFF) as time:
+        with get_engine(command.config) as engine:
+            engine.add_ingestion_plan(IngestionPlan(provider, "match"))
+            for number in range(8):
+                provider.change([{"id": "e", "minute": number}], "live")
+                engine.load(provider="statsbomb")
+                time.sleep(300)
+        assert "0 provisional revisions of 0 matches with 0 files: 0 bytes" in command("gc")
+        time.sleep(3 * 24 * 3600)
+        shown = command("gc").splitlines()
+        assert shown[-2].endswith("statsbomb/match/match_id=1: revision 1-2, 4-5")
+        assert shown[-1].startswith("4 provisional revisions of 1 match with 8 files: ")
+        assert command.err == "Nothing was removed; --yes removes it.\n"
+        totals = json.loads(command("gc", "--yes", "--json"))
+        assert (totals["thinned_revisions"], totals["thinned_files"], totals["removed"]) == (4, 8, True)
+        assert command("gc", "--yes").endswith("0 bytes thinned; the files go when they are this old\n")
+        assert command("log", "match_id=1").count("THINNED") == 4
+        command("diff", "match_id=1", "1", "3", code=1)
+        assert "The nearest ones are 0 and 3." in command.err

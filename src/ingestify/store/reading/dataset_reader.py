@@ -620,6 +620,12 @@ class DatasetReader:
             try:
                 raw = self.storage.open(file.storage_path)
             except IntegrityError as error:
+                if not self.catalogue.integrity_check.find_file_records([file.storage_path]):
+                    raise IntegrityError(
+                        f"The file {file.file_id} that came with revision {file.revision_id} is no longer in the lake: "
+                        f"the revision was thinned (retention), or its dataset was deleted, and then the file was "
+                        f"removed ({file.storage_path})."
+                    ) from error
                 self.identity.explain(error)
                 raise
             return open_decompressed(file.storage_compression_method, raw, file.storage_path)

@@ -16,7 +16,7 @@ from ingestify.domain.identifier import Identifier
 from ingestify.domain.retention import Retention
 from ingestify.domain.revision import Revision, RevisionState
 from ingestify.domain.thinning import Thinned, choose_thinned, without_revisions
-from ingestify.errors import SaveError
+from ingestify.errors import IntegrityError, SaveError
 from tests.support.growing_match import KICK_OFF, GrowingMatch
 from tests.support.lake_in_memory import Recorder
 from tests.support.simulated_time import SimulatedTime, simulated_time
@@ -266,3 +266,38 @@ def test_the_setting_is_a_length_of_time(tmp_path):
     store = get_datastore(tmp_path / "config.yaml")
     assert store.retention == Retention(live_revisions=QUARTER)
     store.close()
+
+
+# ---- copies, tables, and readers of the event log --------------------------------------------------------------------
+
+
+def states(engine: IngestionEngine) -> list[int]:
+    return [one.revision_id for one in engine.get_dataset(match_id=1).revisions if one.is_thinned]
+
+
+@pytest.mark.parametrize("which", ["source", "target"])
+def test_a_copy_goes_on_whichever_lake_thinned(which, engine, provider, time, tmp_path):
+    with get_dev_engine(GrowingMatch(), "match", dev_dir=tmp_path) as other:
+        end(engine, provider, time)
+        assert engine.copy_to(other).progress.new == 1
+        thinning = engine if which == "source" else other
+        thinning.store.retention = Retention(live_revisions=QUARTER)
+        assert collect(thinning) == [(2, 3, 5, 6, 8, 9)]
+        assert engine.copy_to(other).progress.unchanged == 1, "nothing is copied because of it"
+        provider.change([{"id": "e0", "minute": 8}])
+        engine.run()
+        assert engine.copy_to(other).progress.updated == 1
+        assert len(other.get_dataset(match_id=1).revisions) == 14
+        assert states(other) == states(engine), "the copy is as the source is"
+        assert other.verify().damages == engine.verify().damages == []
+
+
+def test_a_reader_of_the_event_log_that_is_late_is_told_what_it_cannot_read(engine, provider, time):
+    end(engine, provider, time)
+    engine.collect_garbage()
+    wait_until(time, KICK_OFF + 5 * DAY)
+    engine.collect_garbage()
+    log = engine.store.catalogue.event_log.read(0, 100)
+    late = next(one for one in log if one.event_type == "revision_added" and one.dataset.revisions[-1].revision_id == 5)
+    with pytest.raises(IntegrityError, match="was thinned"):
+        engine.store.load_files(late.dataset)

@@ -140,6 +140,7 @@ class DatasetsPort(Protocol):
         Returns:
             The datasets, and where the next page begins; None: there is none.
         """
+
     def find_with_revisions(self, least: int) -> list[str]:
         """Return the ids of the datasets of all buckets that have so many revisions or more."""
 
