@@ -33,7 +33,7 @@ __all__ = [
     "prepare_schema",
 ]
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration. Written down here so that opening a lake need not import alembic; a test compares."""
 
 READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
