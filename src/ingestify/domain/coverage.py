@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingestify.domain.file import File
-from ingestify.domain.overview import CompetitionCoverage
 from ingestify.pictures.coverage import CoverageCell, CoverageRow, coverage_matrix
 from ingestify.pictures.picture import shown_in_notebook
 
 if TYPE_CHECKING:
     from ingestify.pictures.picture import Picture
 
-__all__ = ["coverage_of", "coverage_of_competitions", "coverage_preview"]
+__all__ = ["coverage_of", "coverage_preview"]
 
 _OF_A_MATCH = ("match_id", "game_id", "matchweek", "match_week")
 """The keys of an identifier that say which match it is, and not of what."""
@@ -75,27 +74,6 @@ def coverage_of(datasets: Iterable[Covered]) -> Picture:
             for key, feeds in counts.items()
         ]
     )
-
-
-def coverage_of_competitions(found: Iterable[CompetitionCoverage]) -> Picture:
-    """Return the same as the catalogue counts it, which also knows what failed, and what the provider listed.
-
-    A dataset that the lake has and that lacks a feed is missing in it, also if the feed is optional.
-    """
-    return coverage_matrix([_row_of(one) for one in found])
-
-
-def _row_of(one: CompetitionCoverage) -> CoverageRow:
-    keys = (("competition_id", one.competition_id), ("season_id", one.season_id))
-    key = "/".join([one.provider, one.dataset_type, *(f"{name}={value}" for name, value in keys if value)])
-    away = one.only_quarantined + one.never_stored
-    total = one.stored + away + one.not_fetched
-    cells = {
-        feed: CoverageCell(there, one.only_quarantined, one.never_stored, max(0, total - away - there))
-        for feed, there in one.feeds.items()
-        if there
-    }
-    return CoverageRow(f"{one.name} ({one.provider} {one.dataset_type})" if one.name else key, cells, key)
 
 
 def coverage_preview(datasets: Collection[Covered]) -> str:

@@ -929,7 +929,8 @@ class IngestionEngine:
 
             return run_history([job.bar for job in self.store.catalogue.jobs.load(_JOBS_DRAWN, with_tasks=False)])
         if kind == "coverage":
-            from ingestify.domain.coverage import coverage_of, coverage_of_competitions
+            from ingestify.domain.coverage import coverage_of
+            from ingestify.domain.lake_coverage import coverage_of_competitions
 
             given = {name: value for name, value in filters.items() if value is not None}
             if given.keys() <= {"provider", "dataset_type"}:  # counted by the database

@@ -11,7 +11,7 @@ import pytest
 
 from ingestify import Dataset, DatasetResource, DatasetState, get_dev_engine
 from ingestify.domain import coverage
-from ingestify.domain.coverage import coverage_of_competitions
+from ingestify.domain.lake_coverage import coverage_of_competitions
 from ingestify.domain.overview import CompetitionCoverage
 from ingestify.errors import ConfigurationError, IntegrityError, LoadError
 from ingestify.pictures import picture
