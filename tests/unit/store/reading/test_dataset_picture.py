@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ingestify import Dataset, DatasetResource, DatasetState, get_dev_engine
+from ingestify import Dataset, DatasetResource, DatasetState, DraftFile, get_dev_engine
 from ingestify.domain import coverage
 from ingestify.domain.lake_coverage import coverage_of_competitions
 from ingestify.domain.overview import CompetitionCoverage
@@ -244,3 +244,49 @@ def test_the_coverage_of_a_lake_knows_what_is_not_there():
     name = "Cup (p match)"
     assert drawn.rows == [(name, "events", 12, 2, 3, 3), (name, "360-frames", 5, 2, 3, 10)]
     assert drawn.row_ids == ["p/match/competition_id=43"] * 2
+
+
+# ---- by kloppy ---------------------------------------------------------------------------------------------------
+
+
+def lake_of_files(provider, dataset_type, files, metadata=None):
+    class OfFiles(FunctionSource):
+        def find_datasets(self, dataset_type, **_):
+            resource = DatasetResource({"match_id": 1}, dataset_type, name="it", metadata=metadata or {})
+            for feed, (path, kind) in files.items():
+                resource.add_file(
+                    None,
+                    feed,
+                    data_serialization_format=kind,
+                    file_loader=lambda file, _, path=path, kind=kind: DraftFile.from_input(
+                        path.read_bytes(), file.data_feed_key, "v1", kind
+                    ),
+                )
+            yield resource
+
+    OfFiles.provider = provider
+    engine = get_dev_engine(OfFiles(lambda: None), dataset_type)
+    assert engine.load().totals.new == 1
+    return engine.list_datasets()[0]
+
+
+def test_a_match_of_another_provider_is_drawn_by_kloppy_with_the_result_of_the_lake(excerpts):
+    (path,) = (excerpts / "wyscout/processed-v2/files").glob("*.json")
+    dataset = lake_of_files("wyscout", "match", {"events": (path, "json")}, {"home_score": 9, "away_score": 8})
+    drawn = dataset.plot("shots")
+    assert " 9–8 " in drawn.title
+    assert drawn.rows
+    assert "The events do not have the same goals as the result." in drawn.svg
+    assert "plot() reads wyscout's matches with kloppy" in dataset._repr_html_()
+
+
+def test_a_frame_of_tracking_data_is_drawn_by_its_number(provider_data):
+    samples = provider_data / "_samples/kloppy"
+    files = {"metadata": (samples / "tracab_meta.xml", "xml"), "frames": (samples / "tracab_raw.dat", "txt")}
+    dataset = lake_of_files("tracab", "tracking", files)
+    assert len(dataset.plot("frame", frame=1).rows) > 10
+    for number in (-1, 10**6):
+        with pytest.raises(LoadError, match=f"has no frame {number}"):
+            dataset.plot("frame", frame=number)
+    with pytest.raises(LoadError, match="it is tracking data"):
+        dataset.plot("shots")
