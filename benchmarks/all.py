@@ -27,6 +27,7 @@ ALL = (
     "publishers.py",
     "live.py",
     "follow.py",
+    "pages.py",
     "pictures.py",
 )
 
