@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from ingestify.config.locations import local_path
 from ingestify.config.settings import FileOptions, Settings, SourceSettings
+from ingestify.domain.delivery import OpenInbox
 from ingestify.domain.expression import Expression
 from ingestify.domain.key_types import KeyTypes
 from ingestify.domain.plan import IngestionPlan, LeftOutPlan
@@ -52,6 +53,7 @@ __all__ = [
     "cloud_options",
     "concurrency",
     "http_options",
+    "inbox_of",
     "make_budgets",
     "make_engine",
     "make_storage",
@@ -244,7 +246,7 @@ def open_store(
         load_with_kloppy=load_with_kloppy,
         name=name,
     )
-    store.open_inbox = functools.cache(lambda: make_storage(_inbox_url(file_url, bucket), file_options, options_folder))
+    store.open_inbox = inbox_of(file_url, bucket, file_options, options_folder)
     store.names_of_sources = NamesOfSources(providers=OPEN_DATA.keys)
     store.record_keys_of = lambda dataset: find_record_keys(dataset, source_types or {})
     store.export_layout_of = lambda dataset: find_export_layout(dataset, source_types or {})
@@ -253,10 +255,14 @@ def open_store(
     return store
 
 
-def _inbox_url(file_url: str, bucket: str) -> str:
-    """Return where a bucket's pushes are: in a folder that begins with a dot, into which a lake does not look."""
+def inbox_of(file_url: str, bucket: str, options: FileOptions | None, folder: Path | None) -> OpenInbox:
+    """Return what opens the storage of what is pushed to a bucket; for the arguments see `make_storage`.
+
+    It is in a folder whose name begins with a dot, into which a lake does not look.
+    """
     name = urllib.parse.quote(bucket, safe="").replace(".", "%2E")
-    return f"{file_url}{'' if file_url.endswith('/') else '/'}.inbox/{name}"
+    url = f"{file_url}{'' if file_url.endswith('/') else '/'}.inbox/{name}"
+    return functools.cache(lambda: make_storage(url, options, folder))
 
 
 def memory_store(bucket: str = "main", layout: Layout | None = None) -> DatasetStore:

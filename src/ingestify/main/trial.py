@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestify.config.reader import read_settings
-from ingestify.config.secrets import with_secrets
+from ingestify.config.secrets import resolve_lake_url, with_secrets
 from ingestify.config.settings import IngestionPlanSettings, Settings
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.plan import IngestionPlan
@@ -20,7 +20,7 @@ from ingestify.domain.run import RunReport
 from ingestify.domain.selector import identifier_matches
 from ingestify.domain.source import Source, collecting
 from ingestify.errors import ConfigurationError
-from ingestify.main.adapters import make_engine, memory_store
+from ingestify.main.adapters import inbox_of, make_engine, memory_store
 from ingestify.main.opening import lake_that_counts
 from ingestify.main.parts import make_layout, make_source
 from ingestify.sources.own_modules import make_importable
@@ -94,17 +94,20 @@ def try_source(
         listed = ", ".join(settings.sources) or "none"
         hint = did_you_mean(name, settings.sources) or f"; there are {listed}."
         raise ConfigurationError(f"{path}: there is no source '{name}'{hint}")
-    settings = with_secrets(settings, SecretLookup())
-    make_importable(str(path.absolute().parent))
+    lookup, folder = SecretLookup(), path.absolute().parent
+    settings = with_secrets(settings, lookup)
+    make_importable(str(folder))
     source = make_source(name, settings.sources[name])
     if collecting(source) is not None:
         raise ConfigurationError(f"The source '{name}' submits work and collects it later; run it to try it out.")
     plan = _make_plan(settings, source, name, dataset_type)
     first = _First(source)
-    store = memory_store(layout=make_layout(settings))
+    store, main = memory_store(layout=make_layout(settings)), settings.main
+    file_url = resolve_lake_url(main.file_url, "file_url", folder, lookup)
+    store.open_inbox = inbox_of(file_url, main.default_bucket, main.file_options, folder)  # it is only read
     with (
         lake_that_counts(path, settings.sources[name]) as lake,
-        make_engine(store, settings.sources, [plan], settings, path.absolute().parent, counted_in=lake) as engine,
+        make_engine(store, settings.sources, [plan], settings, folder, counted_in=lake) as engine,
     ):
         report = engine.run_report(**(filters or {}))
         found = next(iter(engine.list_datasets() if report.totals.new else ()), None)

@@ -23,6 +23,7 @@ from ingestify.failpoints import installed, parse
 from ingestify.receiving.app import make_app
 from ingestify.receiving.endpoint import Endpoint
 from ingestify.sources.push.source import PushSource
+from tests.support.simulated_time import simulated_time
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"o" * 32).decode()
@@ -216,7 +217,15 @@ def test_a_compressed_or_empty_body_is_refused(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failing", "status"), [("staging.written=error:ENOSPC", 507), ("staging.synced=error:EIO", 503)]
+    ("failing", "status"),
+    [
+        ("staging.written=error:ENOSPC", 507),
+        ("staging.written=error:EDQUOT@2", 507),
+        ("staging.synced=error:EIO", 503),
+        ("staging.synced=error:ENOSPC@2", 507),
+        ("publish.folder_made=error:ENOSPC", 507),
+        ("publish.renamed=error:EIO", 503),
+    ],
 )
 def test_a_disk_that_refuses_keeps_nothing_half(
     receiver: Receiver, failing: str, status: int, caplog: pytest.LogCaptureFixture
@@ -226,6 +235,14 @@ def test_a_disk_that_refuses_keeps_nothing_half(
     assert receiver.received == []
     assert "nothing of it was kept" in caplog.text
     assert receiver.post()[1]["is_new"]
+
+
+def test_what_a_killed_process_left_unfinished_is_removed_after_a_day(receiver: Receiver) -> None:
+    receiver.source.inbox.begin().write(b"half of")
+    (path,) = (receiver.folder / "lake/files/.inbox").rglob(".staging/*")
+    with simulated_time(dt.datetime.now(dt.UTC) + dt.timedelta(hours=25)):
+        receiver.post()
+    assert not path.exists()
 
 
 def test_what_was_durable_before_the_answer_was_lost_is_not_doubled(receiver: Receiver) -> None:

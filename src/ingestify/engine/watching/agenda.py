@@ -95,6 +95,8 @@ class Agenda:
     def find_selectors(self, plan: IngestionPlan, filters: Mapping[str, Any], moment: dt.datetime) -> list[Selector]:
         """Return the selectors that have the datasets with these values; none: the lake does not know.
 
+        Of a source whose only selector has no attributes, that one is narrowed to these values.
+
         Args:
             plan: Their plan.
             filters: Keys of identifiers and their values.
@@ -111,7 +113,11 @@ class Agenda:
             known = watch(lambda _: self._load_jobs(moment), [WatchedPlan.of(plan)], self._parse, moment)
         except LakeNotFound:
             return []
-        selectors = [_selector_of(one) for one in known if one.selector]
+        if [dict(one.selector) for one in known] == [{}]:
+            keys = plan.source.identifier_keys_of(plan.dataset_type)
+            # With the same name, it is known as a part of the whole.
+            return [Selector({**filters, "_name": known[0].name})] if filters.keys() <= set(keys) else []
+        selectors = [_selector_of(one) for one in known]
         return [
             _as_planned(plan, one)
             for one in selectors
@@ -145,6 +151,11 @@ class Agenda:
             self._note((mark, _WHOLE), began, has_failed=is_to_repeat and not report.goes_on_at)
             if not is_to_repeat:
                 self._store.catalogue.watch_marks.save(mark, began)
+
+    def failures_of(self, look: Look) -> int:
+        """Return how often in a row a look has failed, as far as `note` has seen it."""
+        mark = next(mark for plan, mark in self._plans if plan is look.plan)
+        return self._failures[(mark, _WHOLE if look.selector is None else look.selector.canonical)]
 
     def _note(self, key: tuple[str, str], began: dt.datetime, *, has_failed: bool) -> None:
         self._tried_at[key] = began

@@ -32,11 +32,13 @@ class _Open:
     """A notice, and the plans that were not looked at because of it yet.
 
     Attributes:
-        selectors: What is looked at of each of these plans; none: all of it.
+        plans: What is looked at of each of these plans, once that is known; nothing: all of it.
+        rests_until: When to look again after a look that failed, in UTC.
     """
 
     notice: ChangeNotice
     plans: dict[int, Sequence[Selector] | None]
+    rests_until: dt.datetime | None = None
 
 
 class Told:
@@ -51,7 +53,7 @@ class Told:
         self._lock = threading.Lock()
         self._open: list[_Open] = []
         self._unknown: set[str] = set()
-        self._rests_until: dict[str, dt.datetime] = {}
+        self._rests_until: dict[tuple[int, str | None], dt.datetime] = {}
 
     @contextlib.contextmanager
     def listening(self, wake: Callable[[], object]) -> Iterator[None]:
@@ -99,31 +101,42 @@ class Told:
         """
         with self._lock:
             waiting = list(self._open)
-        merged = {(id(look.plan), look.selector and look.selector.canonical): look for look in looks}
+        merged = {_key_of(look.plan, look.selector): look for look in looks}
         for look in [look for look in looks if look.selector is None]:
             of_plan = [one for one in waiting if id(look.plan) in one.plans]
             about_parts = sum(bool(one.notice.filters) for one in of_plan) <= _MOST_SELECTORS
             for one in of_plan:
                 for selector in self._selectors_of(one, look.plan, find_selectors) if about_parts else [None]:
-                    key = (id(look.plan), selector and selector.canonical)
+                    key = _key_of(look.plan, selector)
                     there = merged.get(key)
-                    told = look._replace(selector=selector, due=self._due(look.plan, one.notice), told=())
+                    told = look._replace(selector=selector, due=self._due(look.plan, selector, one), told=())
                     sooner = told if there is None or told.due.at < there.due.at else there
                     merged[key] = sooner._replace(told=(*(there.told if there else ()), one))
         return sorted(merged.values(), key=lambda look: (look.due.at, look.selector is None))
 
-    def answer(self, looks: Sequence[Look], began: dt.datetime, ended: dt.datetime) -> None:
+    def answer(
+        self, looks: Sequence[Look], began: dt.datetime, ended: dt.datetime, failures_of: Callable[[Look], int]
+    ) -> None:
         """Forget the notices that looks have answered, and tell those who gave them.
 
         Files that arrive without an end get half of the time at most: the next look because of a notice is as long
-        after these as they took.
+        after these as they took. A notice whose look failed stays, and is looked at again as the schedule says.
+
+        Args:
+            looks: What one run looked at.
+            began: When it began, in UTC.
+            ended: When it ended, in UTC.
+            failures_of: Says how often in a row a look has failed by now.
         """
         answered: list[ChangeNotice] = []
         with self._lock:
             for look in looks:
-                self._rests_until[look.plan.source.name] = ended + (ended - began)
+                self._rests_until[_key_of(look.plan, look.selector)] = ended + (ended - began)
+                failures = failures_of(look)
                 for one in look.told:
-                    if one.notice.at <= began:
+                    if one.notice.at <= began and failures:
+                        one.rests_until = look.plan.schedule.next_retry(failures, began).at
+                    elif one.notice.at <= began:
                         one.plans.pop(id(look.plan), None)
             answered += [one.notice for one in self._open if not one.plans]
             self._open = [one for one in self._open if one.plans]
@@ -140,6 +153,12 @@ class Told:
             found = one.plans[id(plan)] = find_selectors(plan, one.notice.filters)
         return found or [None]
 
-    def _due(self, plan: IngestionPlan, notice: ChangeNotice) -> Due:
-        at = max(notice.at, self._rests_until.get(notice.source, notice.at))
+    def _due(self, plan: IngestionPlan, selector: Selector | None, one: _Open) -> Due:
+        notice = one.notice
+        rested_at = self._rests_until.get(_key_of(plan, selector), notice.at)
+        at = max(notice.at, rested_at, one.rests_until or notice.at)
         return plan.schedule.next_told_look(Due(at, notice.why))
+
+
+def _key_of(plan: IngestionPlan, selector: Selector | None) -> tuple[int, str | None]:
+    return id(plan), None if selector is None else selector.canonical

@@ -157,7 +157,7 @@ class Watching:
             raise report.error
         self._troubles.tell(report)
         self._agenda.note(looks, report, began)
-        self._told.answer(looks, began, now())
+        self._told.answer(looks, began, now(), self._agenda.failures_of)
         following = self._read(now())
         return Looked(looks, report, following[0] if following else None)
 

@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
-from ingestify.clock import now
+from ingestify.clock import monotonic, now
 from ingestify.domain.ports import Storage, TemporaryObject
 from ingestify.errors import StoreError
 from ingestify.failpoints import failpoint
@@ -38,7 +38,11 @@ KEPT_FOR = dt.timedelta(days=7)
 LONGEST_VALUE = 60
 """Characters of one value of an identity."""
 
+_UNFINISHED_FOR = dt.timedelta(days=1)
+"""Nothing is received for longer."""
+
 _LOCKS = 64
+_TIDY_SECONDS = 3600.0
 _NAME = re.compile(r"(\d{20})-([0-9a-f]{32})-([0-9a-f]{32})\.(.+)", re.ASCII)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
@@ -84,12 +88,14 @@ class StoredNotice:
     Attributes:
         path: Of the object.
         what: What it is about, for people.
-        filters: Keys of identifiers and their values; None: a file was pushed.
+        identity: Of a pushed file: the values of its identity; None: nothing was pushed.
+        filters: Of a notice about another source: keys of identifiers and their values.
     """
 
     path: str
     what: str
-    filters: Mapping[str, str | int] | None
+    identity: tuple[str, ...] | None
+    filters: Mapping[str, str | int]
 
 
 class KeyUsed(Exception):
@@ -109,6 +115,7 @@ class Inbox:
         self._files = f"{_encoded(source)}/files"
         self._notices = f"{_encoded(source)}/notices"
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        self._tidied_at = -_TIDY_SECONDS
 
     def begin(self) -> TemporaryObject:
         """Begin to receive a file."""
@@ -134,17 +141,25 @@ class Inbox:
         with self._locks[hash(folder) % _LOCKS]:
             there = sorted(self._iter_pushed(folder), key=lambda one: one.path)
             is_new = _is_new(there, None if key is None else key_hash, digest[:32])
+            moment = max([now(), *(one.received_at + _MICROSECOND for one in there)])
+            path = f"{folder}/{_stamp(moment)}-{key_hash}-{digest[:32]}.{_encoded(file.format)}"
+            try:
+                if is_new:
+                    self._storage.publish([(content, path)])
+                    self._storage.settle()
+                failpoint("push.stored")
+                # Also of a push that came before: the process may have ended before it wrote the notice.
+                what = f"{file.feed} of {'/'.join(file.identity)}"
+                self._write_notice({"what": what, "identity": file.identity}, key_hash)
+            except StoreError:
+                if is_new:
+                    with contextlib.suppress(StoreError):  # else the sender's next try finds it
+                        self._storage.delete([path])
+                raise
+            failpoint("push.announced")
             if is_new:
-                moment = max([now(), *(one.received_at + _MICROSECOND for one in there)])
-                path = f"{folder}/{_stamp(moment)}-{key_hash}-{digest[:32]}.{_encoded(file.format)}"
-                self._storage.publish([(content, path)])
-                self._storage.settle()
-        failpoint("push.stored")
-        # Also of a push that came before: the process may have ended before it wrote the notice.
-        self._write_notice(f"{file.feed} of {'/'.join(file.identity)}", None, key_hash)
-        failpoint("push.announced")
-        if is_new:
-            self._remove_replaced(there)
+                self._remove_replaced(there)
+        self._tidy()
         return is_new
 
     def keep_notice(self, what: str, filters: Mapping[str, str | int], key: str | None) -> None:
@@ -155,13 +170,19 @@ class Inbox:
             filters: Keys of identifiers and their values.
             key: The idempotency key; None: there is none.
         """
-        self._write_notice(what, filters, hashlib.sha256((key or uuid.uuid4().hex).encode()).hexdigest()[:32])
+        key_hash = hashlib.sha256((key or uuid.uuid4().hex).encode()).hexdigest()[:32]
+        self._write_notice({"what": what, "filters": filters}, key_hash)
         failpoint("push.announced")
+        self._tidy()
 
-    def iter_files(self) -> Iterator[Pushed]:
-        """Yield the newest file of each feed and version of each identity."""
+    def iter_files(self, identity: Sequence[str] = ()) -> Iterator[Pushed]:
+        """Yield the newest file of each feed and version.
+
+        Args:
+            identity: The first values of the identity; empty: of each identity.
+        """
         newest: dict[tuple[Any, ...], Pushed] = {}
-        for one in self._iter_pushed(self._files):
+        for one in self._iter_pushed("/".join((self._files, *map(_encoded, identity)))):
             place = (one.file.identity, one.file.feed, one.file.version)
             if place not in newest or one.path > newest[place].path:
                 newest[place] = one
@@ -179,21 +200,19 @@ class Inbox:
         """Read a notice."""
         with self._storage.open(path) as stream:
             said = json.loads(stream.read())
-        return StoredNotice(path, str(said["what"]), said["filters"])
+        identity = said.get("identity")
+        return StoredNotice(
+            path, str(said["what"]), None if identity is None else tuple(identity), said.get("filters", {})
+        )
 
     def remove_notices(self, paths: Sequence[str]) -> None:
         """Remove notices; those that are not there count as removed."""
         self._storage.delete(paths)
 
-    def remove_old_notices(self) -> None:
-        """Remove the notices that nobody has looked at for `KEPT_FOR`."""
-        before = f"{self._notices}/{_stamp(now() - KEPT_FOR)}"
-        self.remove_notices([path for path in self.list_notice_paths() if path < before])
-
-    def _write_notice(self, what: str, filters: Mapping[str, str | int] | None, key_hash: str) -> None:
+    def _write_notice(self, said: Mapping[str, object], key_hash: str) -> None:
         notice = self._storage.create_temporary()
         try:
-            notice.write(json.dumps({"what": what, "filters": filters}).encode())
+            notice.write(json.dumps(said).encode())
             notice.finish()
             self._storage.publish([(notice, f"{self._notices}/{_stamp(now())}-{key_hash}.json")])
             self._storage.settle()
@@ -208,6 +227,16 @@ class Inbox:
                 *identity, feed, version, _ = parts
                 file = PushedFile(tuple(identity), feed, version, found[4])
                 yield Pushed(file, _EPOCH + int(found[1]) * _MICROSECOND, found[2], found[3], one.path)
+
+    def _tidy(self) -> None:
+        """Remove old notices, and what killed processes left unfinished; at most once an hour."""
+        if monotonic() < self._tidied_at + _TIDY_SECONDS:
+            return
+        self._tidied_at = monotonic()
+        before = f"{self._notices}/{_stamp(now() - KEPT_FOR)}"
+        with contextlib.suppress(StoreError):  # the next push removes them
+            self.remove_notices([path for path in self.list_notice_paths() if path < before])
+            self._storage.remove_leftovers(now() - _UNFINISHED_FOR)
 
     def _remove_replaced(self, there: Sequence[Pushed]) -> None:
         """Remove what newer files replaced a while ago. Its keys are forgotten."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.file import DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.resource import DatasetResource, FileResource
 from ingestify.domain.source import Source
-from ingestify.errors import ConfigurationError, IngestifyError
+from ingestify.errors import ConfigurationError, IntegrityError, StoreError
 from ingestify.progress.printable import PrintableLogger
 from ingestify.provider_formats.built_in import find_bundle_types
 from ingestify.sources.declaration import read_declaration
@@ -107,10 +108,9 @@ class PushSource(Source):
             StoreError: The inbox cannot be read.
         """
         self._check_type(dataset_type)
-        inbox = self.inbox
-        inbox.remove_old_notices()
         datasets: dict[tuple[str, ...], list[Pushed]] = {}
-        for pushed in inbox.iter_files():
+        known = itertools.takewhile(lambda key: key in selector, self.settings.identity)
+        for pushed in self.inbox.iter_files([str(selector[key]) for key in known]):
             if data_spec_versions.versions_of(pushed.file.feed):
                 datasets.setdefault(pushed.file.identity, []).append(pushed)
 
@@ -203,25 +203,39 @@ class PushSource(Source):
                 paths = self.inbox.list_notice_paths()
                 for path in paths:
                     if path not in seen:
-                        tell(self._notice(self.inbox.read_notice(path)))
+                        self._tell_of(path, tell)
                         seen.add(path)
                 seen.intersection_update(paths)
                 problem = ""
-            except (IngestifyError, ValueError, KeyError) as error:
+            except StoreError as error:
                 if str(error) != problem:
                     problem = str(error)
                     logger.warning("%s: the inbox cannot be read at the moment: %s", self.name, error)
+
+    def _tell_of(self, path: str, tell: TellNotice) -> None:
+        try:
+            notice = self._notice(self.inbox.read_notice(path))
+        except IntegrityError:
+            return  # another watch has just removed it
+        except (ValueError, KeyError, TypeError) as error:
+            logger.warning(
+                "%s: a notice in the inbox makes no sense, so it waits for the schedule: %s", self.name, error
+            )
+            return
+        tell(notice)
 
     def _notice(self, stored: StoredNotice) -> ChangeNotice:
         def done() -> None:
             try:
                 self.inbox.remove_notices([stored.path])
-            except IngestifyError as error:
+            except StoreError as error:
                 logger.debug("%s: a notice stays in the inbox: %s", self.name, error)
 
-        notices = self.settings.notices
-        if stored.filters is None:
-            return ChangeNotice(self.name, now(), f"pushed: {stored.what}", done=done)
+        notices, keys = self.settings.notices, self.settings.identity
+        if stored.identity is not None:
+            pairs = zip(keys, stored.identity, strict=False)
+            filters = {key: self.settings.typed(key, text) for key, text in pairs}
+            return ChangeNotice(self.name, now(), f"pushed: {stored.what}", filters, done)
         source = self.name if notices is None else notices.source
         return ChangeNotice(source, now(), f"notice: {stored.what}", stored.filters, done)
 

@@ -37,7 +37,7 @@ def find_no_events(root: Path) -> str:
     try:
         import watchfiles  # noqa: F401 - an extra
     except ImportError:
-        return str(MissingExtraError("watch", "To see files as they land"))
+        return str(MissingExtraError("watch", "Seeing files as they land"))
     kind = _network_of(root)
     return f"{root} is on a network disk ({kind}), which tells nothing of what other computers write" if kind else ""
 
@@ -117,12 +117,13 @@ class _Follower:
                 is_first, self._told = False, ""
                 self._tell(why)
             paths = {path for _, path in batch if self._is_worth_it(real, path)}
+            what = "1 change" if len(paths) == 1 else f"{len(paths):,} changes"
+            if len(batch) >= _MANY:
+                return what  # it is told of when the folder is followed again: one look
             if paths:
-                self._tell("1 change" if len(paths) == 1 else f"{len(paths):,} changes")
+                self._tell(what)
             if _identity(self._root) != identity:
                 return f"{self._root} is another folder now"
-            if len(batch) >= _MANY:
-                return "many files landed at once"
         return ""
 
     def _is_worth_it(self, real: str, path: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingestify import Schedule, StoreError, get_dev_engine
+from ingestify import Schedule, SourceError, StoreError, get_dev_engine
 from ingestify.domain.change_notice import ChangeNotice, TellNotice
 from ingestify.domain.schedule import QuietHours
 from ingestify.engine.run.run import IngestionRun
@@ -36,8 +36,9 @@ class Telling(FunctionSource):
         yield
         self.tell = None
 
-    def tell_at(self, time: SimulatedTime, moment: dt.datetime, why: str = "a file landed") -> None:
-        time.at(moment, lambda: self.tell is not None and self.tell(ChangeNotice("fake", moment, why)))
+    def tell_at(self, time: SimulatedTime, moment: dt.datetime, why: str = "a file landed", **notice: Any) -> None:
+        given = {"source": "fake", "at": moment, "why": why, **notice}
+        time.at(moment, lambda: self.tell is not None and self.tell(ChangeNotice(**given)))
 
 
 @pytest.fixture
@@ -108,3 +109,86 @@ def test_a_source_that_tells_for_ever_has_half_of_the_time(time: SimulatedTime) 
     assert [one[:5] for one in looks_until(source, MORNING + 5 * HOUR, time)] == [
         *("09:00", "09:20", "09:40", "10:00", "10:20", "10:40")
     ]
+
+
+def match_of(competition_id: int) -> Any:
+    resource = match(competition_id * 10)
+    return type(resource)(
+        {"competition_id": competition_id, **resource.dataset_resource_id}, "match", name=f"match of {competition_id}"
+    ).add_file(MORNING, "events", json_content={})
+
+
+@pytest.mark.parametrize(
+    ("filters", "asked"),
+    [
+        ({"match_id": 20}, [2]),
+        ({"competition_id": 3}, [3]),
+        ({"match_id": 99}, [1, 2, 3]),
+        ({"match_id": "20"}, [2]),
+        ({"team": "Ajax"}, [1, 2, 3]),
+    ],
+    ids=["a known match", "the keys of a selector", "a new match", "as text", "another key"],
+)
+def test_a_notice_of_a_match_is_a_look_at_its_selector(
+    time: SimulatedTime, filters: dict[str, str | int], asked: list[int]
+) -> None:
+    done: list[int] = []
+    source = Telling(lambda competition_id: [match_of(competition_id)], [{"competition_id": one} for one in (1, 2, 3)])
+    moment = MORNING + 2 * HOUR
+    source.tell_at(time, moment, "notice", filters=filters, done=lambda: done.append(len(source.calls)))
+    assert looks_until(source, MORNING + 5 * HOUR, time)[1:] == ["11:00 notice"]
+    assert sorted(call["competition_id"] for call in source.calls[3:]) == asked
+    assert done == [len(source.calls)], "once, after the look"
+
+
+def test_notices_of_many_matches_are_one_look_at_the_plan(time: SimulatedTime) -> None:
+    source = Telling(lambda competition_id: [match_of(competition_id)], [{"competition_id": one} for one in (1, 2)])
+    done: list[int] = []
+    for number in range(60):
+        moment = MORNING + 2 * HOUR + dt.timedelta(microseconds=number)
+        source.tell_at(time, moment, filters={"match_id": number}, done=lambda number=number: done.append(number))
+    assert looks_until(source, MORNING + 5 * HOUR, time)[1:] == ["11:00 a file landed"]
+    assert len(source.calls) == 4
+    assert sorted(done) == list(range(60))
+
+
+def test_a_notice_about_a_source_that_is_not_watched_is_told_once_and_not_done(
+    time: SimulatedTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = Telling(lambda competition_id: [match(1)])
+    for hour in (1, 2):
+        source.tell_at(time, MORNING + hour * HOUR, source="other", done=lambda: pytest.fail("it was not looked at"))
+    assert len(looks_until(source, MORNING + 5 * HOUR, time)) == 1
+    assert caplog.messages == [
+        "Nothing of the source 'other' is watched here, so a notice about it changes nothing: a file landed"
+    ]
+
+
+def test_of_a_source_that_is_listed_as_a_whole_only_that_match_is_looked_at(time: SimulatedTime) -> None:
+    def find(match_id: int | None = None) -> Any:
+        return [match(one) for one in (1, 2) if match_id in (None, one)]
+
+    source = Telling(find, [{}])
+    source.identifier_keys = ("match_id",)
+    for hour, key in enumerate(("match_id", "team"), 1):
+        source.tell_at(time, MORNING + hour * HOUR, key, filters={key: 2})
+    assert looks_until(source, MORNING + 5 * HOUR, time)[1:] == ["10:00 match_id", "11:00 team"]
+    assert source.calls == [{}, {"match_id": 2}, {}]
+
+
+def test_a_notice_whose_look_fails_stays_and_is_looked_at_less_and_less_often(
+    time: SimulatedTime, caplog: pytest.LogCaptureFixture
+) -> None:
+    def find(match_id: int | None = None) -> Any:
+        if match_id is not None and len(source.calls) < 5:
+            raise SourceError("it cannot be read")
+        return [match(1)]
+
+    done: list[str] = []
+    source = Telling(find, [{}])
+    source.identifier_keys = ("match_id",)
+    source.tell_at(time, MORNING + HOUR, filters={"match_id": 1}, done=lambda: done.append("done"))
+    looks = looks_until(source, MORNING + 5 * HOUR, time)[1:]
+    assert [look[:5] for look in looks] == ["10:00", "10:01", "10:03", "10:07"]
+    assert done == ["done"]
+    assert len(caplog.messages) == 2, "that it fails, and that it works again"
