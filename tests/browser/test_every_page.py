@@ -25,6 +25,8 @@ PAGES = (
     "/datasets/{match}/diff/0..1",
     "/storage",
     "/freshness",
+    "/tables",
+    "/tables?query=select+home_team%2C+name+from+matches",
     "/changes",
     "/runs",
     "/runs/{run}",

@@ -60,7 +60,7 @@ def serve_pages(
             lake.place,
             is_read_only=is_read_only,
             person="" if allowed_hosts else user_name(),
-            open_to_decide=lake.open_engine,
+            open_engine=lake.open_engine,
         )
         try:
             serve(

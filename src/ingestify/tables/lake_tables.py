@@ -21,7 +21,7 @@ from ingestify.tables.problems import Problems, TableProblem
 from ingestify.tables.reading import MATCHES, filtered, read_matches, scan_table
 from ingestify.tables.registry import STANDARD, get_definition, installed_definitions
 from ingestify.tables.report import TableFault, TablesBuilt, TableState, TableStates, TablesVerified
-from ingestify.tables.sql import SqlParameters, run_sql
+from ingestify.tables.sql import SqlLimits, SqlParameters, run_sql
 from ingestify.tables.verifying import verify_tables
 from ingestify.tables.work import LoaderOf
 
@@ -110,9 +110,9 @@ class LakeTables:
             raise self._not_built(name, [MATCHES, *self.place.names()])
         return filtered(frame, name, filters)
 
-    def sql(self, query: str, parameters: SqlParameters | None = None) -> pl.DataFrame:
+    def sql(self, query: str, parameters: SqlParameters | None = None, limits: SqlLimits | None = None) -> pl.DataFrame:
         """Return the result of a query over the tables; see `sql.run_sql`."""
-        return run_sql(query, parameters, self._store, self.place, self._find_feeds)
+        return run_sql(query, parameters, self._store, self.place, self._find_feeds, limits)
 
     def build(
         self,

@@ -7,6 +7,7 @@ of the provider's files. Only what the query names is opened. It can read nothin
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import re
 import shutil
@@ -17,6 +18,7 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingestify.clock import monotonic
 from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
 from ingestify.locked_file import LockedFile
 from ingestify.remedies import remedy
@@ -30,9 +32,23 @@ if TYPE_CHECKING:
     import polars as pl
     from deltalake import DeltaTable
 
-__all__ = ["SqlParameters", "run_sql"]
+__all__ = ["SqlLimits", "SqlParameters", "run_sql"]
 
 SqlParameters = Sequence[Any] | Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SqlLimits:
+    """How much a query may take.
+
+    Attributes:
+        rows: The most rows of the result; further ones are left out.
+        seconds: When the query is stopped.
+    """
+
+    rows: int
+    seconds: float
+
 
 _SPILL = "ingestify-sql-"
 _CLAIM = ".claim"
@@ -48,6 +64,7 @@ def run_sql(
     store: DatasetStore,
     place: TablePlace,
     find_feeds: Callable[[], Sequence[tuple[str, str]]],
+    limits: SqlLimits | None = None,
 ) -> pl.DataFrame:
     """Return the result of a query.
 
@@ -57,11 +74,12 @@ def run_sql(
         store: The lake.
         place: Where the built tables are.
         find_feeds: Returns provider and feed of the files in the lake; called only if a query may name one.
+        limits: How much it may take; None: as much as it needs.
 
     Raises:
         MissingExtraError: duckdb, or what it needs, is not installed.
         ConfigurationError: The query is not one SELECT, or DuckDB refuses it.
-        LoadError: DuckDB cannot execute the query, or a feed that it names makes no frame.
+        LoadError: DuckDB cannot execute the query, it takes too long, or a feed that it names makes no frame.
         StoreError: The lake or a table cannot be read.
     """
     duckdb = _duckdb()
@@ -81,7 +99,7 @@ def run_sql(
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         try:
-            result = _interruptible(connection, lambda: connection.sql(query, params=parameters or None).pl())
+            result = _interruptible(connection, lambda: _read(connection, query, parameters, limits), limits)
         except duckdb.Error as error:
             raise _translated(duckdb, error, offered) from error
         except library("polars").exceptions.PolarsError as error:
@@ -121,8 +139,14 @@ def _hearing_ctrl_c() -> Iterator[None]:
         raise
 
 
-def _interruptible(connection: Any, read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+def _read(connection: Any, query: str, parameters: SqlParameters | None, limits: SqlLimits | None) -> pl.DataFrame:
+    found = connection.sql(query, params=parameters or None)
+    return (found if limits is None else found.limit(limits.rows)).pl()  # type: ignore[no-any-return]
+
+
+def _interruptible(connection: Any, read: Callable[[], pl.DataFrame], limits: SqlLimits | None) -> pl.DataFrame:
     """Return what `read` returns. Ctrl-C interrupts its query at once; DuckDB itself looks for it seldom."""
+    end = None if limits is None else monotonic() + limits.seconds
     future: Future[pl.DataFrame] = Future()
 
     def work() -> None:
@@ -136,6 +160,11 @@ def _interruptible(connection: Any, read: Callable[[], pl.DataFrame]) -> pl.Data
         thread.start()
         while not future.done():
             wait([future], timeout=0.1)  # without a time-out, Windows delivers no Ctrl-C
+            if limits is not None and end is not None and monotonic() > end:
+                raise LoadError(
+                    f"The query took longer than {limits.seconds:g} s, so it was stopped. Let it read less, or use "
+                    f"{remedy('sql')}, which takes its time."
+                )
     except BaseException:
         while thread.ident is not None and not future.done():  # once is not enough: the query may not have begun
             connection.interrupt()

@@ -27,8 +27,8 @@ class WebLake:
         opening: The arguments of `get_engine` that open it, as Python text without secrets.
         is_read_only: Whether the pages change nothing.
         person: Who decides, unless the form has another name; empty: it is not known.
-        open_to_decide: Opens the lake with the subscribers and the rules of its settings, for a decision; None: `store`
-            decides.
+        open_engine: Opens the lake with its settings: its subscribers hear of decisions, and it knows its tables; None:
+            `store` decides, and there are no tables.
         recordings: The tracking that was played last.
     """
 
@@ -37,7 +37,7 @@ class WebLake:
     opening: str = ""
     is_read_only: bool = False
     person: str = ""
-    open_to_decide: Callable[[], AbstractContextManager[IngestionEngine]] | None = None
+    open_engine: Callable[[], AbstractContextManager[IngestionEngine]] | None = None
     recordings: Recordings = dataclasses.field(default_factory=Recordings)
 
     @classmethod
@@ -54,8 +54,8 @@ class WebLake:
     @contextlib.contextmanager
     def deciding(self) -> Iterator[DatasetStore]:
         """Yield the store in which a person's decision is carried out."""
-        if self.open_to_decide is None:
+        if self.open_engine is None:
             yield self.store
         else:
-            with self.open_to_decide() as engine:
+            with self.open_engine() as engine:
                 yield engine.store

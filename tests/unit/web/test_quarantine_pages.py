@@ -198,6 +198,6 @@ def test_the_engine_of_the_settings_decides_so_that_its_subscribers_hear_of_it(e
         def __exit__(self, *_):
             pass
 
-    client = client_of(engine, open_to_decide=Opened)
+    client = client_of(engine, open_engine=Opened)
     assert decide(client, "accept", ids[0]).status_code == 303
     assert opened == [engine]

@@ -19,6 +19,7 @@ from ingestify.web.pages import (
     runs,
     shot,
     storage,
+    tables,
     tracking,
 )
 
@@ -39,6 +40,7 @@ ROUTES: Sequence[Page | Action | Attachment] = (
     *runs.ROUTES,
     *quarantine.ROUTES,
     storage.PAGE,
+    tables.PAGE,
     freshness.PAGE,
     changes.PAGE,
 )
