@@ -144,7 +144,7 @@ def _read(connection: Any, query: str, parameters: SqlParameters | None, limits:
     return (found if limits is None else found.limit(limits.rows)).pl()  # type: ignore[no-any-return]
 
 
-def _interruptible(connection: Any, read: Callable[[], pl.DataFrame], limits: SqlLimits | None) -> pl.DataFrame:
+def _interruptible(connection: Any, read: Callable[[], pl.DataFrame], limits: SqlLimits | None = None) -> pl.DataFrame:
     """Return what `read` returns. Ctrl-C interrupts its query at once; DuckDB itself looks for it seldom."""
     end = None if limits is None else monotonic() + limits.seconds
     future: Future[pl.DataFrame] = Future()

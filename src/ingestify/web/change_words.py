@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from ingestify.domain.events import DatasetEvent
 
-__all__ = ["WORDS", "change_in_words", "revision_of"]
+__all__ = ["change_in_words", "kind_in_words", "revision_of"]
 
-WORDS: Mapping[str, str] = {
+_WORDS: Mapping[str, str] = {
     "dataset_created": "new",
     "dataset_deleted": "deleted",
     "metadata_updated": "described anew",
@@ -19,6 +19,7 @@ WORDS: Mapping[str, str] = {
     "revision_rejected": "into quarantine",
     "revision_warned": "with warnings",
     "revision_withdrawn": "out of quarantine",
+    "revisions_thinned": "old revisions thinned out",
 }
 """The type of a logged event to what it is for people."""
 
@@ -28,7 +29,12 @@ def change_in_words(event: DatasetEvent) -> str:
     number = revision_of(event)
     if number is not None:
         return f"revision {number}" if number else "new"
-    return WORDS.get(event.event_type, event.event_type.replace("_", " "))
+    return kind_in_words(event.event_type)
+
+
+def kind_in_words(event_type: str) -> str:
+    """Return what events of a type are."""
+    return _WORDS.get(event_type, event_type.replace("_", " "))
 
 
 def revision_of(event: DatasetEvent) -> int | None:

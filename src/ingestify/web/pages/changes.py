@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from ingestify.documents.datasets import EventDocument, event_document
 from ingestify.domain.events import LOGGED_EVENTS, DatasetEvent
-from ingestify.web.change_words import WORDS, change_in_words, revision_of
+from ingestify.web.change_words import change_in_words, kind_in_words, revision_of
 from ingestify.web.page import Asked, NotShown, Page, Shown
 
 __all__ = ["PAGE"]
@@ -36,7 +36,7 @@ def read(asked: Asked) -> Shown:
         "changes": [event_document(event) for event in page.items],
         "after": page.after or None,
     }
-    kinds = [(one, WORDS[one]) for one in LOGGED_EVENTS]
+    kinds = [(one, kind_in_words(one)) for one in LOGGED_EVENTS]
     rows = list(zip(document["changes"], map(_what, page.items), strict=True))
     return Shown("Changes", document, {"kind": kind, "kinds": kinds, "rows": rows})
 
