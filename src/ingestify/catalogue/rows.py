@@ -380,7 +380,7 @@ def snapshot_of(dataset: Dataset) -> dict[str, Any]:
 
     Other revisions are left out, and so are files that a later revision replaced: with them, the log of a dataset that
     is refreshed during a match would grow with the square of its revisions. `EventLog.read` reads them from the
-    dataset's rows as long as the lake has the dataset: only the last revision of a dataset ever changes.
+    dataset's rows as long as the lake has the dataset: earlier revisions do not change, unless they are thinned.
     """
     current = set(dataset.files.values())
     kept = {file.revision_id for file in current} | {revision.revision_id for revision in dataset.revisions[-1:]}

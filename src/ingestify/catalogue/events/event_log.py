@@ -245,7 +245,7 @@ class EventLog:
     def _complete(self, connection: sa.Connection, events: Sequence[DatasetEvent]) -> list[DatasetEvent]:
         """Add the earlier revisions of the datasets that the lake still has.
 
-        They are as they were at the event: only the last revision of a dataset ever changes.
+        They are as they were at the event, unless they were thinned: else only the last revision of a dataset changes.
         """
         lacking = {event.dataset.dataset_id for event in events if _lacks_revisions(event.dataset)}
         there = self._datasets.load_revisions(connection, sorted(lacking))
