@@ -41,7 +41,9 @@ def as_of(catalogue: Catalogue, datasets: Sequence[Dataset], moment: dt.datetime
         for place, (one, dataset) in enumerate(zip(then, datasets, strict=True))
         if not (has_passed and one is dataset) and _is_live(dataset, moment, zone_of)
     ]
-    if live and _keep(catalogue, [then[place] for place in live], f"as_of {moment:%Y-%m-%d %H:%M:%S} UTC", zone_of):
+    if live and _keep(
+        catalogue, [then[place] for place in live], f"a reading as of {moment:%Y-%m-%d %H:%M:%S} UTC", zone_of
+    ):
         # They may have been thinned meanwhile.
         again = {one.dataset_id: one for one in catalogue.datasets.get([datasets[place].dataset_id for place in live])}
         datasets = [again.get(dataset.dataset_id, dataset) for dataset in datasets]
@@ -104,10 +106,10 @@ def _keep(catalogue: Catalogue, named: Sequence[Dataset], why: str, zone_of: Zon
         catalogue.kept_revisions.keep(new, why)
     except SaveError as error:
         logger.warning(
-            "%s of live matches are named by %s, and the catalogue cannot note it: %s %s may thin them in two days, if "
-            "the settings say so (retention: live_revisions).",
-            counted(len(new), "provisional revision"),
+            "There is %s of %s, and the catalogue cannot note it: %s %s may thin such revisions in two days, if the "
+            "settings say so (retention: live_revisions).",
             why,
+            counted(len(new), "provisional revision"),
             error,
             remedy("gc"),
         )

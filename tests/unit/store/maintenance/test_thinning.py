@@ -179,7 +179,7 @@ def test_who_may_only_read_is_told_that_it_cannot_be_kept(engine, monkeypatch, c
     monkeypatch.setattr(engine.store.catalogue.kept_revisions, "keep", refuse)
     with caplog.at_level(logging.WARNING, logger="ingestify"):
         engine.lock()
-    assert "provisional revision of live matches are named by a lock, and the catalogue cannot note it" in caplog.text
+    assert "There is a lock of 1 provisional revision, and the catalogue cannot note it: The database" in caplog.text
 
 
 def test_without_the_setting_or_a_kick_off_all_stay(engine, provider, time):
