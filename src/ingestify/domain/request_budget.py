@@ -139,15 +139,15 @@ class BudgetLimits:
         now = use.as_of(clock)
         left = self.left(now, now.at)
         day_ends = _midnight_after(now.at)
-        waits: list[dt.datetime] = []
-        if self.per_day is not None and (left.per_day == 0 or day_ends - now.at <= _GUARD):
-            waits.append(day_ends + _GUARD)
-        elif self.per_day is not None and now.at < day_ends - dt.timedelta(days=1) + _GUARD:
-            waits.append(day_ends - dt.timedelta(days=1) + _GUARD)
-        if self.per_minute is not None and left.per_minute == 0:
-            waits.append(self._minute_goes_on(now.of_seconds))
-        if waits:
-            return Reservation(0, now.at, 0.0, max(waits), is_of_day=left.per_day == 0), now
+        goes_on_at = now.at
+        if left.per_day == 0:
+            goes_on_at = day_ends
+        if left.per_minute == 0:
+            goes_on_at = max(goes_on_at, self._minute_goes_on(now.of_seconds))
+        if self.per_day is not None:
+            goes_on_at = _away_from_midnight(goes_on_at)
+        if goes_on_at > now.at:
+            return Reservation(0, now.at, 0.0, goes_on_at, is_of_day=left.per_day == 0), now
         count = min(one for one in (wanted, left.per_minute, left.per_day) if one is not None)
         valid = (day_ends - _GUARD - now.at).total_seconds() if self.per_day is not None else 86_400.0
         if self.per_minute is not None:
@@ -198,3 +198,11 @@ def _end(second: int) -> int:
 
 def _midnight_after(moment: dt.datetime) -> dt.datetime:
     return moment.replace(hour=0, minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
+
+
+def _away_from_midnight(moment: dt.datetime) -> dt.datetime:
+    """Return a moment, or the first one behind it at which the day is the same by all clocks."""
+    day_ends = _midnight_after(moment)
+    if day_ends - moment <= _GUARD:
+        return day_ends + _GUARD
+    return max(moment, day_ends - dt.timedelta(days=1) + _GUARD)

@@ -77,6 +77,13 @@ def test_what_others_used_of_the_same_account_counts():
     assert limits.left(use.at_least(of_minute=0, of_day=95), T0) == BudgetLimits(8, 5)
 
 
+def test_a_minute_that_would_go_on_at_midnight_goes_on_behind_it():
+    limits = BudgetLimits(per_minute=1, per_day=2)
+    use = reserve_one_by_one(limits, NOTHING_USED, MIDNIGHT - seconds(68), 1)
+    reservation, _ = limits.reserve(use, MIDNIGHT - seconds(30), 1)
+    assert reservation.goes_on_at == MIDNIGHT + seconds(5)
+
+
 @given(
     per_minute=st.none() | st.integers(1, 12),
     per_day=st.integers(1, 60),
