@@ -25,6 +25,7 @@ PAGES = (
     "/datasets/{match}/diff/0..1",
     "/storage",
     "/freshness",
+    "/publishers",
     "/tables",
     "/tables?query=select+home_team%2C+name+from+matches",
     "/changes",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Sequence
 
@@ -46,7 +47,8 @@ def serve_pages(
         ConfigurationError: The address is not this machine's, or is taken.
     """
     require_web()
-    from ingestify.web.lake import WebLake  # heavy, and not for --help
+    from ingestify.main.publishing import Publishing  # heavy, and not for --help
+    from ingestify.web.lake import WebLake
     from ingestify.web.server import has_desktop, serve
 
     def tell(address: str) -> None:
@@ -61,6 +63,7 @@ def serve_pages(
             is_read_only=is_read_only,
             person="" if allowed_hosts else user_name(),
             open_engine=lake.open_engine,
+            open_publishing=functools.partial(Publishing, lake.place) if lake.place.config else None,
         )
         try:
             serve(

@@ -10,6 +10,7 @@ from typing import Any
 
 from ingestify.engine.engine import IngestionEngine
 from ingestify.main.place import Place
+from ingestify.main.publishing import Publishing
 from ingestify.masking import mask_url
 from ingestify.replay.reading import Recordings
 from ingestify.store.dataset_store import DatasetStore
@@ -29,6 +30,7 @@ class WebLake:
         person: Who decides, unless the form has another name; empty: it is not known.
         open_engine: Opens the lake with its settings: its subscribers hear of decisions, and it knows its tables; None:
             `store` decides, and there are no tables.
+        open_publishing: Opens the publishers of the settings; None: there are no settings.
         recordings: The tracking that was played last.
     """
 
@@ -38,6 +40,7 @@ class WebLake:
     is_read_only: bool = False
     person: str = ""
     open_engine: Callable[[], AbstractContextManager[IngestionEngine]] | None = None
+    open_publishing: Callable[[], Publishing] | None = None
     recordings: Recordings = dataclasses.field(default_factory=Recordings)
 
     @classmethod

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from ingestify.errors import StoreError
+from ingestify.main.publishing import PublisherState
 from tests.support.lake_in_memory import FunctionSource, Lake
 
 from .conftest import client_of
@@ -57,3 +59,53 @@ def test_the_next_page_goes_on_where_the_first_one_ended(client, monkeypatch):
     assert second["changes"][0]["position"] < first["changes"][0]["position"]
     assert "Older changes" in client.get("/changes").text
     assert client.get("/changes", params={"after": "nonsense"}).status_code in (400, 503)
+
+
+STATE = PublisherState(
+    name="<queue>",
+    type="ingestify.rabbitmq",
+    is_enabled=True,
+    position=1,
+    behind=3,
+    lag_seconds=90,
+    dead_letters=2,
+    error="",
+    failures=0,
+    switched_off="",
+    holder="",
+)
+
+
+class Publishers:
+    """Stands for the publishers of the settings."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def status(self):
+        return [STATE]
+
+
+class NoPublishers(Publishers):
+    def status(self):
+        raise StoreError("The catalogue is away.")
+
+
+def test_the_page_of_publishers_says_how_far_each_is_behind(engine):
+    engine.store.catalogue.event_readers.set_position("mine", 1)
+    client = client_of(engine, open_publishing=Publishers)
+    text = client.get("/publishers").text
+    assert "&lt;queue&gt;" in text
+    assert "1:30" in text
+    assert "mine" in text
+    document = client.get("/publishers.json").json()
+    assert document["publishers"][0]["behind"] == 3
+    assert [one["name"] for one in document["readers"]] == ["mine"]
+
+
+def test_publishers_that_cannot_be_asked_are_said_to_be_missing(engine):
+    assert "The catalogue is away" in client_of(engine, open_publishing=NoPublishers).get("/publishers").text
+    assert "name no event_publishers" in client_of(engine).get("/publishers").text

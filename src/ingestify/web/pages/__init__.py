@@ -15,6 +15,7 @@ from ingestify.web.pages import (
     freshness,
     home,
     picture,
+    publishers,
     quarantine,
     runs,
     shot,
@@ -43,4 +44,5 @@ ROUTES: Sequence[Page | Action | Attachment] = (
     tables.PAGE,
     freshness.PAGE,
     changes.PAGE,
+    publishers.PAGE,
 )
