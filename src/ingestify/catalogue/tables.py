@@ -23,7 +23,9 @@ __all__ = [
     "LONGEST_HOST",
     "LONGEST_NAME",
     "OBJECT_COLUMNS",
+    "REPAIRED",
     "WITH_WARNINGS",
+    "WITH_WATCH_MARKS",
     "Tables",
     "adopted_prefix",
     "build_adopted_tables",
@@ -40,6 +42,12 @@ LONGEST_NAME = 63
 
 WITH_WARNINGS = "0011"
 """The version of the tables from which on revisions can have warnings."""
+
+WITH_WATCH_MARKS = "0012"
+"""The version of the tables that has all that shows a change."""
+
+REPAIRED = "repaired"
+"""The mark of the last repair of rows, among those of a `watch`."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9_]{0,255}\Z")
 

@@ -85,6 +85,7 @@ CHANGES: dict[str, Callable[[Catalogue], object]] = {
     "a selector that counts no more": lambda catalogue: catalogue.selector_syncs.save(
         IDENTITY, SelectorSync(None, False, T0)
     ),
+    "a repair": lambda catalogue: catalogue.row_repair.correct_sizes("a path", "a tag", 1, 1),
     "a host": lambda catalogue: catalogue.host_waits.save(HostWait("example.com", minutes(1), minutes(2), 429, False)),
 }
 

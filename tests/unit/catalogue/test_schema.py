@@ -343,11 +343,13 @@ with contextlib.closing(SqlCatalogue.open({f"sqlite:///{tmp_path}/catalog.db"!r}
     for has_warnings in (False, True):
         print(catalogue.datasets.read_metadata(DatasetFilter("main", has_warnings=has_warnings)).row_count)
     print(list(catalogue.integrity_check.iter_row_damages()), catalogue.jobs.load(), catalogue.event_log.read(0, 9))
+    (covered,) = catalogue.coverage.read("main")
+    print(covered.feeds, catalogue.overview.count_all("main")["files"], catalogue.overview.read_mark().settled)
 """
     )
     out, _ = process.communicate(timeout=60)
     open_for_writing(tmp_path)
-    assert out == "() ['events__v1']\n1\n0\n[] [] []\n"
+    assert out == "() ['events__v1']\n1\n0\n[] [] []\n{'events': 1} 1 \n"
 
 
 @pytest.mark.parametrize(("chosen", "is_told"), [(logging.NOTSET, False), (logging.INFO, True)])

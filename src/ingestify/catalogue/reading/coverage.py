@@ -16,7 +16,7 @@ from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.reading.datasets import DatasetReader
 from ingestify.catalogue.rows import DATASET_STATES, json_value, moment_from_text, to_moment
 from ingestify.catalogue.selection import chunks, conditions
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import WITH_WATCH_MARKS, Tables
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.identifier import Identifier, canonical_value
 from ingestify.domain.overview import CompetitionCoverage, SelectorFreshness
@@ -165,6 +165,8 @@ class Coverage:
 
     def _find_selectors(self, connection: sa.Connection, bucket: str) -> list[_Selector]:
         """Return the selectors of a bucket that runs remember, each with its last job that has ended."""
+        if self._dialect.is_older_than(WITH_WATCH_MARKS):
+            return []  # of an archive of older tables, only what is in it counts
         sync, repeat, job = self._tables.selector_sync.c, self._tables.job_repeat.c, self._tables.job.c
         newest = sa.select(repeat.key_hash, sa.func.max(repeat.started_at).label("at")).group_by(repeat.key_hash)
         last = newest.subquery().c

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import datetime as dt
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from ingestify.catalogue.databases.connection import Database
 from ingestify.catalogue.databases.retries import retried
 from ingestify.catalogue.rows import json_value, moment_to_text
-from ingestify.catalogue.tables import Tables
+from ingestify.catalogue.tables import REPAIRED, WITH_WATCH_MARKS, Tables
 from ingestify.domain.overview import ChangeMark, FeedStorage, RequestDay
 from ingestify.domain.ports import StorageTotals
 from ingestify.domain.run import RunState
@@ -29,11 +30,11 @@ class Overview:
         self._database = database
         self._dialect = database.dialect
         self._tables = tables
-        self._mark = self._mark_statement()
 
     # ---- the mark --------------------------------------------------------------------------------------
 
-    def _mark_statement(self) -> sa.Select[Any]:
+    @functools.cached_property
+    def _mark(self) -> sa.Select[Any]:
         tables = self._tables
         log, job, entry, sync = tables.event_log.c, tables.job.c, tables.quarantine.c, tables.selector_sync.c
         is_running = job.state == RunState.RUNNING.value
@@ -52,14 +53,17 @@ class Overview:
             sa.func.max(sync.finished_at),
             sa.func.max(tables.host_wait.c.asked_at),
         )
+        repair = sa.select(tables.watch_mark.c.at).where(tables.watch_mark.c.name == REPAIRED)
         retries = sa.select(sa.func.count()).where(entry.retry_requested_at.is_not(None))
         running = sa.select(self._dialect.gather([job.job_id, job.updated_at])).where(is_running)
-        parts = [*(sa.select(one) for one in alone), retries, running]
+        parts = [*(sa.select(one) for one in alone), retries, repair, running]
         return sa.select(*(one.scalar_subquery().label(f"part_{number}") for number, one in enumerate(parts)))
 
     @retried
     def read_mark(self) -> ChangeMark:
-        """Return two texts that stay the same until something changes."""
+        """Return two texts that stay the same until something changes; nothing does in an archive of older tables."""
+        if self._dialect.is_older_than(WITH_WATCH_MARKS):
+            return ChangeMark("", "")
         with self._database.read("see whether something changed") as connection:
             *settled, running = connection.execute(self._mark).one()
         jobs = sorted(json_value(running or "[]"))
