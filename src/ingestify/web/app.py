@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from ingestify._version import __version__
 from ingestify.documents.document import as_json
-from ingestify.errors import DatasetNotFound, IngestifyError
+from ingestify.errors import ConfigurationError, DatasetNotFound, IngestifyError, MissingExtraError
 from ingestify.masking import mask_text
 from ingestify.web.guard import Guard, Rules
 from ingestify.web.lake import WebLake
@@ -135,6 +135,8 @@ class _Pages:
         except DatasetNotFound as error:
             return self.error(404, str(error), is_json=is_json)
         except IngestifyError as error:
+            if isinstance(error, ConfigurationError) and not isinstance(error, MissingExtraError):
+                return self.error(400, str(error), is_json=is_json)  # the address has what cannot be asked for
             logger.warning("%s", error)
             return self.error(503, str(error), is_json=is_json)
         # A page that fails is a page, and the others go on.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -25,6 +26,14 @@ def client_of(engine: IngestionEngine, *, is_read_only: bool = False, **more: An
     return TestClient(app, f"http://{HOST}", headers=headers, raise_server_exceptions=False)
 
 
+@functools.cache
+def _match() -> tuple[bytes | str, bytes, bytes]:
+    """Return the index entry, the events and the line-ups of a match."""
+    season = Season(matches=4, seed=1)
+    entry = season.index_entries()[0]
+    return json.dumps(entry), season.events(entry["match_id"]), season.lineups(entry["match_id"])
+
+
 class MatchSource(FunctionSource):
     """One match of a simulated season in StatsBomb's shape, whose events a test may correct."""
 
@@ -32,11 +41,7 @@ class MatchSource(FunctionSource):
 
     def __init__(self) -> None:
         super().__init__(lambda **_: [self.resource()])
-        season = Season(matches=4, seed=1)
-        self.entry = season.index_entries()[0]
-        match_id = self.entry["match_id"]
-        self.events = json.loads(season.events(match_id))
-        self.lineups = json.loads(season.lineups(match_id))
+        self.entry, self.events, self.lineups = map(json.loads, _match())
         self.revised = 0
 
     def resource(self) -> DatasetResource:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.documents.datasets import listed_dataset
-from ingestify.errors import ConfigurationError
 from ingestify.web.listing import newest_datasets
 from ingestify.web.match_line import match_line
 from ingestify.web.page import Asked, NotShown, Page, Shown
@@ -16,18 +15,26 @@ __all__ = ["PAGE"]
 
 _ON_A_PAGE = 50
 
+_MOST_WORDS = 20
+
+_OPTIONS = ("provider", "dataset_type", "state")
+"""What a query may have besides keys of identifiers."""
+
 
 def read(asked: Asked) -> Shown:
     """Return one page of the datasets that the filters name."""
     store = asked.lake.store
     given = {name: asked.first(name) for name in asked.query if name != "after" and asked.first(name)}
     search = given.get("q", "")
-    filters: dict[str, Any] = {name: value for name, value in given.items() if name != "q"}
+    if len(search.split()) > _MOST_WORDS:
+        raise NotShown(400, f"The name is looked for by at most {_MOST_WORDS} words.")
+    filters: dict[str, Any] = {name: given.get(name) for name in _OPTIONS}
+    filters["selector"] = {name: value for name, value in given.items() if name not in (*_OPTIONS, "q")}
     try:
         facets = store.overview.facets(search, **filters)
         count = sum(facets["state"].values())
         page = newest_datasets(store, count, _ON_A_PAGE, asked.first("after"), search, **filters)
-    except (ValueError, ConfigurationError) as error:
+    except ValueError as error:
         raise NotShown(400, str(error)) from error
     waiting = collections.defaultdict(list)
     ids = [one.dataset_id for one in page.datasets]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
@@ -10,9 +11,11 @@ from ingestify.documents.datasets import event_document
 from ingestify.documents.runs import status_document
 from ingestify.domain.events import DatasetEvent
 from ingestify.domain.overview import SelectorFreshness
-from ingestify.domain.run import JobSummary
+from ingestify.domain.run import Counters, JobSummary, TaskOutcome
+from ingestify.masking import mask_text
 from ingestify.progress.formatting import clock, what_was_done
 from ingestify.store.leases import runs_that_are_gone
+from ingestify.store.reading.overview import kind_of_reason
 from ingestify.web.change_words import change_in_words, revision_of
 from ingestify.web.listing import newest_datasets
 from ingestify.web.match_line import match_line
@@ -27,6 +30,9 @@ _NEWEST = 12
 _STALE_AFTER = dt.timedelta(days=3)
 
 _MOST_STALE = 5
+
+_MOST_TASKS = 2_000
+"""Of a run with more, its own page says why datasets failed."""
 
 
 def read(asked: Asked) -> Shown:
@@ -50,7 +56,7 @@ def read(asked: Asked) -> Shown:
     newest = newest_datasets(asked.lake.store, status["datasets"], _NEWEST).datasets
     view = {
         "newest": [match_line(one) for one in newest],
-        "run": _run_in_words(jobs, gone) if jobs else {},
+        "run": _run_in_words(jobs, gone, _failures(asked, jobs)) if jobs else {},
         "changes": _changes_in_words(changes),
     }
     return Shown("Home", document, view)
@@ -63,7 +69,9 @@ def _changes_in_words(changes: Sequence[DatasetEvent]) -> list[tuple[DatasetEven
     return [(one, change_in_words(one)) for one in shown]
 
 
-def _run_in_words(jobs: Sequence[JobSummary], gone: set[str]) -> Mapping[str, object]:
+def _run_in_words(
+    jobs: Sequence[JobSummary], gone: set[str], failures: Sequence[tuple[str, int]]
+) -> Mapping[str, object]:
     ended = [job.ended_at for job in jobs if job.ended_at is not None]
     began = min(job.started_at for job in jobs)
     is_running = len(ended) < len(jobs)
@@ -74,8 +82,19 @@ def _run_in_words(jobs: Sequence[JobSummary], gone: set[str]) -> Mapping[str, ob
         "took": "" if is_running else _length(max(ended) - began),
         "state": state,
         "done": what_was_done(jobs),
-        "errors": list(dict.fromkeys(job.error for job in jobs if job.error))[:3],
+        "failures": failures,
     }
+
+
+def _failures(asked: Asked, jobs: Sequence[JobSummary]) -> list[tuple[str, int]]:
+    """Return why selectors and datasets failed in a run, and how many did, most first."""
+    counts = collections.Counter(kind_of_reason(mask_text(job.error)) for job in jobs if job.error)
+    totals = sum((job.counters for job in jobs), Counters())
+    if totals.failed and totals.new + totals.revised + totals.failed <= _MOST_TASKS:
+        tasks = (task for job in asked.lake.store.overview.jobs_of(jobs[0].run_id) for task in job.tasks)
+        failed = (task for task in tasks if task.outcome is TaskOutcome.FAILED)
+        counts.update(kind_of_reason(mask_text(task.error)) for task in failed)
+    return counts.most_common(_MOST_STALE)
 
 
 def _length(time: dt.timedelta) -> str:
