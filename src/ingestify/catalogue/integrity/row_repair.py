@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
@@ -32,19 +31,17 @@ class RowRepair:
         self._quarantine = quarantine
         self._deletions = Deletions(database, tables)
 
-    @contextlib.contextmanager
-    def _repairing(self, doing: str) -> Iterator[sa.Connection]:
-        """Yield a connection in a transaction that writes, and note when: a repair has no event."""
+    def _note(self, connection: sa.Connection) -> None:
+        """Note when rows were repaired: a repair has no event."""
         mark = self._tables.watch_mark
-        with self._database.write(doing, SaveError) as connection:
-            yield connection
-            connection.execute(mark.delete().where(mark.c.name == REPAIRED))
-            connection.execute(mark.insert(), {"name": REPAIRED, "at": moment_to_text(now())})
+        connection.execute(mark.delete().where(mark.c.name == REPAIRED))
+        connection.execute(mark.insert(), {"name": REPAIRED, "at": moment_to_text(now())})
 
     @retried
     def restore_revisions(self, dataset_ids: Sequence[str]) -> None:
         """Restore lost revisions from their files' rows, and make each dataset's newest revision current."""
-        with self._repairing("repair revisions") as connection:
+        with self._database.write("repair revisions", SaveError) as connection:
+            self._note(connection)
             for ids in chunks(dict.fromkeys(dataset_ids)):
                 self._rebuild_revisions(connection, ids)
                 for dataset_id in ids:
@@ -92,7 +89,8 @@ class RowRepair:
     def request_full_fetch(self, dataset_ids: Sequence[str]) -> None:
         """Let the next run fetch invalidated datasets in full; others stay."""
         dataset = self._tables.dataset
-        with self._repairing("request full fetches") as connection:
+        with self._database.write("request full fetches", SaveError) as connection:
+            self._note(connection)
             for ids in chunks(dict.fromkeys(dataset_ids)):
                 marked = (
                     self._dialect.any_of(dataset.c.dataset_id, ids),
@@ -109,7 +107,8 @@ class RowRepair:
         valid = RevisionState.VALID.value
         marked = (RevisionState.VALIDATION_FAILED.value, RevisionState.CONFIRMED.value)
         count = 0
-        with self._repairing("confirm revisions") as connection:
+        with self._database.write("confirm revisions", SaveError) as connection:
+            self._note(connection)
             for dataset_id in dict.fromkeys(dataset_ids):
                 current = sa.select(dataset.c.current_revision_id).where(dataset.c.dataset_id == dataset_id)
                 confirmed = connection.execute(
@@ -132,7 +131,8 @@ class RowRepair:
     @retried
     def correct_sizes(self, path: str, tag: str, size: int, storage_size: int) -> None:
         """Write the true sizes of an object into the rows that name it with these bytes."""
-        with self._repairing("correct sizes") as connection:
+        with self._database.write("correct sizes", SaveError) as connection:
+            self._note(connection)
             for table in (self._tables.file, self._tables.quarantine_file):
                 connection.execute(
                     table.update()
@@ -155,7 +155,8 @@ class RowRepair:
             (tables.file_profile, tables.file_profile.c.dataset_id, tables.dataset.c.dataset_id),
             (tables.quarantine_file, tables.quarantine_file.c.entry_id, tables.quarantine.c.entry_id),
         )
-        with self._repairing("remove rows without a dataset") as connection:
+        with self._database.write("remove rows without a dataset", SaveError) as connection:
+            self._note(connection)
             paths: list[str] = []
             count = 0
             for table, child, parent in links:
