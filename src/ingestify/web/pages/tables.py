@@ -10,6 +10,7 @@ from ingestify.documents.tables import TableDocument, table_document
 from ingestify.domain.json_value import JsonValue
 from ingestify.errors import IngestifyError
 from ingestify.masking import mask_text
+from ingestify.remedies import remedy
 from ingestify.tables.sql import SqlLimits
 from ingestify.web.page import Asked, NotShown, Page, Shown
 
@@ -40,7 +41,7 @@ class TablesDocument(TypedDict):
 def read(asked: Asked) -> Shown:
     """Return the tables, and the result of the SELECT in `?query=`: at most 1,000 rows, and after 10 s an error."""
     if asked.lake.open_engine is None:
-        raise NotShown(404, "The tables need the lake's settings: start the page with `ingestify web`.")
+        raise NotShown(404, f"The tables need the lake's settings: start the page with {remedy('web')}.")
     document: TablesDocument = {
         "tables": [],
         "query": asked.first("query"),
