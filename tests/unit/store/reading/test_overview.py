@@ -22,7 +22,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.reading.overview import Listed
+from ingestify.store.reading.overview import Listed, kind_of_reason
 from tests.support.catalogue_data import apply_one, change, job, minutes, new_file, task, with_file
 
 
@@ -198,3 +198,10 @@ def test_the_requests_of_the_last_days_are_counted(store: DatasetStore) -> None:
     assert [one.requests for one in store.overview.requests(days=3)] == [7]
     assert len(store.overview.requests()) == 2
     assert store.overview.read_mark() == store.overview.read_mark()
+
+
+def test_files_that_a_provider_does_not_have_are_one_kind_of_reason():
+    reason = "GET https://provider.example:81/data/events/{}.json: status {}; the provider does not have it."
+    kinds = {kind_of_reason(reason.format(number, 404)) for number in (3857288, 12)}
+    assert kinds == {"GET https://provider.example:81/data/events/N.json: status 404; the provider does not have it."}
+    assert kind_of_reason(reason.format(12, 500)) not in kinds
