@@ -71,7 +71,8 @@ class ShownEntry(EntryDocument):
 
 def read_list(asked: Asked) -> Shown:
     """Return a page of the bundles that wait, by reason."""
-    overview = asked.lake.store.overview
+    store = asked.lake.store
+    overview = store.overview
     page = overview.entries(_AT_ONCE, asked.first("after"))
     counts: Counter[str] = Counter()
     for one in overview.reasons():
@@ -80,7 +81,7 @@ def read_list(asked: Asked) -> Shown:
     for entry in page.items:
         groups.setdefault(_kinds(entry)[0], []).append(entry)
     document: QuarantineDocument = {
-        "waiting": len(asked.lake.store.quarantine),
+        "waiting": sum(store.catalogue.quarantine.count_open(store.bucket).values()),
         "groups": [
             {"reason": kind, "count": counts[kind], "entries": [entry_document(one) for one in groups[kind]]}
             for kind in sorted(groups, key=lambda kind: -counts[kind])
