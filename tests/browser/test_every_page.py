@@ -14,6 +14,8 @@ from ingestify import Dataset, IngestionEngine
 
 from .conftest import let_in
 
+pytestmark = pytest.mark.slow
+
 PAGES = (
     "/",
     "/coverage",

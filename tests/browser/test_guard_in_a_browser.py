@@ -15,6 +15,8 @@ from ingestify import Dataset
 
 from .conftest import let_in, serving
 
+pytestmark = pytest.mark.slow
+
 ATTACK = """<!doctype html><form method="post" action="{origin}/"><button>win</button></form>
 <iframe src="{origin}/datasets"></iframe>
 <img src="{origin}/static/icon.svg"><script src="{origin}/home.json"></script>"""

@@ -16,6 +16,8 @@ from ingestify.testing.simulator import Simulator
 
 from .conftest import let_in, serving
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -14,6 +14,8 @@ from ingestify import Dataset
 
 from .conftest import let_in
 
+pytestmark = pytest.mark.slow
+
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 SHOTS = {"web-matches.png": ("/datasets", 560), "web-match.png": ("/datasets/{match}", 900)}

@@ -17,6 +17,8 @@ from ingestify.web.rendering import static_files
 
 from .conftest import COMMAND, let_in
 
+pytestmark = pytest.mark.slow
+
 SHOWN = "document.querySelector('canvas').shown"
 
 
