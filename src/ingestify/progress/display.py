@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ingestify.background_thread import in_background
 from ingestify.progress.audience import in_notebook, is_watched
-from ingestify.progress.line import REFRESH_SECONDS, ProgressLine, shown_by
+from ingestify.progress.line import REFRESH_SECONDS, THREAD_NAME, ProgressLine
 from ingestify.progress.printable import printable
 
 __all__ = ["Display"]
@@ -65,13 +67,12 @@ class _Cell:
     def __init__(self) -> None:
         self._lines: list[str] = []
         self._handle: Any = None
-        self._ended = threading.Event()
 
     @contextlib.contextmanager
     def moving(self, text: Callable[[], str | None]) -> Iterator[None]:
         self._put("starting")  # by the caller's thread, whose cell it is
         try:
-            with shown_by(self._move, text, self._ended):
+            with in_background(functools.partial(self._move, text), THREAD_NAME):
                 yield
         finally:
             self._put("")
@@ -80,9 +81,9 @@ class _Cell:
         self._lines.append(line)
         self._put("\n".join(self._lines))
 
-    def _move(self, text: Callable[[], str | None]) -> None:
+    def _move(self, text: Callable[[], str | None], ended: threading.Event) -> None:
         shown = None
-        while not self._ended.wait(REFRESH_SECONDS):
+        while not ended.wait(REFRESH_SECONDS):
             line = text()
             if line is not None and line != shown:
                 self._put(printable(line))

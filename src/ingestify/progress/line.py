@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import logging
 import os
 import sys
@@ -12,16 +13,18 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, TextIO
 
+from ingestify.background_thread import in_background
 from ingestify.progress.audience import is_terminal, may_move_cursor
 from ingestify.progress.printable import printable
 
-__all__ = ["ProgressLine", "ShowProgress", "shown_by", "unshown"]
+__all__ = ["ProgressLine", "ShowProgress", "unshown"]
 
 ShowProgress = Callable[[Callable[[], str | None]], AbstractContextManager[None]]
 """Shows the current result of a function while a block runs; None: nothing yet."""
 
 LINE_SECONDS = 5.0
 REFRESH_SECONDS = 0.25
+THREAD_NAME = "ingestify-progress"
 
 _CLEAR_LINE_AND_SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
 
@@ -40,7 +43,6 @@ class ProgressLine:
 
     def __init__(self, write_line: Callable[[str], None]) -> None:
         self._write_line = write_line
-        self._ended = threading.Event()
         self._hides_cursor = False
 
     def restore_terminal(self) -> None:
@@ -56,21 +58,20 @@ class ProgressLine:
             yield
             return
         show = self._show_live if may_move_cursor(sys.stderr) else self._show_lines
-        self._ended.clear()
         try:
-            with shown_by(show, text, self._ended):
+            with in_background(functools.partial(show, text), THREAD_NAME):
                 yield
         finally:
             _one_at_a_time.release()
 
-    def _show_lines(self, text: Callable[[], str | None]) -> None:
+    def _show_lines(self, text: Callable[[], str | None], ended: threading.Event) -> None:
         """Write a line every few seconds: for logs and cron."""
-        while not self._ended.wait(LINE_SECONDS):
+        while not ended.wait(LINE_SECONDS):
             if (line := text()) is not None:
                 self._write_line(line)
 
-    def _show_live(self, text: Callable[[], str | None]) -> None:
-        if self._ended.wait(REFRESH_SECONDS):
+    def _show_live(self, text: Callable[[], str | None], ended: threading.Event) -> None:
+        if ended.wait(REFRESH_SECONDS):
             return  # a short block needs no line, nor rich
         self._hides_cursor = True
         atexit.register(self.restore_terminal)
@@ -80,25 +81,11 @@ class ProgressLine:
                 while True:
                     if (line := text()) is not None:
                         moving.show(line)
-                    if self._ended.wait(REFRESH_SECONDS):
+                    if ended.wait(REFRESH_SECONDS):
                         return
         finally:
             self._hides_cursor = False
             atexit.unregister(self.restore_terminal)
-
-
-@contextlib.contextmanager
-def shown_by(
-    show: Callable[[Callable[[], str | None]], None], text: Callable[[], str | None], ended: threading.Event
-) -> Iterator[None]:
-    """Call `show` with `text` in a thread of its own while the block runs; it returns once `ended` is set."""
-    thread = threading.Thread(target=show, args=(text,), name="ingestify-progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def unshown(text: Callable[[], str | None]) -> contextlib.nullcontext[None]:  # noqa: ARG001 - as `shown`

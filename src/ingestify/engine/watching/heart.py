@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 
+from ingestify.background_thread import in_background
 from ingestify.clock import now
 from ingestify.domain.ports import HEARTBEAT
 from ingestify.engine.report.report import one_line
@@ -32,14 +34,10 @@ def beating(store: DatasetStore, is_alive: Callable[[], bool]) -> Iterator[None]
         store: The lake.
         is_alive: Whether the loop goes on.
     """
-    ended = threading.Event()
-    thread = threading.Thread(target=_beat, args=(store, is_alive, ended), name="ingestify-heart", daemon=True)
-    thread.start()
     try:
-        yield
+        with in_background(functools.partial(_beat, store, is_alive), "ingestify-heart"):
+            yield
     finally:
-        ended.set()
-        thread.join()
         try:
             store.catalogue.watch_marks.forget(HEARTBEAT)
         except LakeNotFound:

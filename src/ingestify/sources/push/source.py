@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ingestify.background_thread import in_background
 from ingestify.clock import now
 from ingestify.domain.bundle import BundleType
 from ingestify.domain.change_notice import ChangeNotice, TellNotice
@@ -184,15 +186,9 @@ class PushSource(Source):
     @contextlib.contextmanager
     def listening(self, tell: TellNotice) -> Iterator[None]:
         """Tell of what comes into the inbox while the block runs; see `TellsOfChanges`."""
-        ended = threading.Event()
         tell(ChangeNotice(self.name, now(), "what was pushed while nobody watched"))
-        thread = threading.Thread(target=self._listen, args=(tell, ended), name="ingestify-inbox", daemon=True)
-        thread.start()
-        try:
+        with in_background(functools.partial(self._listen, tell), "ingestify-inbox"):
             yield
-        finally:
-            ended.set()
-            thread.join()
 
     def _listen(self, tell: TellNotice, ended: threading.Event) -> None:
         seen: set[str] = set()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ingestify.background_thread import in_background
 from ingestify.domain.delivery import QUIET_SECONDS
 from ingestify.errors import MissingExtraError
 from ingestify.progress.printable import PrintableLogger
@@ -54,14 +55,8 @@ def following(root: Path, is_wanted: Callable[[str], bool], tell: Callable[[str]
         is_wanted: Whether a path below the folder, with `/`, is worth telling of. A folder is always.
         tell: Called by a thread of its own with what happened, such as `3 changes`.
     """
-    ended = threading.Event()
-    thread = threading.Thread(target=_Follower(root, is_wanted, tell, ended).run, name="ingestify-files", daemon=True)
-    thread.start()
-    try:
+    with in_background(lambda ended: _Follower(root, is_wanted, tell, ended).run(), "ingestify-files"):
         yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 class _Follower:
