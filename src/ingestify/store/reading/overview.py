@@ -208,13 +208,15 @@ class LakeOverview:
 
 
 _PATH_OF_URL = re.compile(r"(https?://[^\s/]+)(/\S*)")
-_DETAILS = re.compile(r"'[^']*'|\"[^\"]*\"|(?<![\w.])(?<!status )[-+]?\d[\d,.]*(?:e[-+]?\d+)?(?![\w])")
+_DETAILS = re.compile(r"'[^']*'|\"[^\"]*\"|(?<![\w.])(?<!status )[-+]?\d[\d,.]*(?:e[-+]?\d+)?(?!-?\w)")
 
 
 def kind_of_reason(reason: str) -> str:
-    """Return a reason without what differs from match to match; the file that it begins with stays."""
+    """Return a reason without what differs from match to match; the file or request that it begins with stays."""
     reason = _PATH_OF_URL.sub(lambda found: found[1] + re.sub(r"\d+", "N", found[2]), reason)
-    file_id, colon, problem = reason.rpartition(": ") if reason.count(": ") == 1 else reason.partition(": ")
+    file_id, colon, problem = reason.partition(": ")
+    if " " in file_id and "://" not in file_id:  # it is neither a file nor a request, but a sentence with a colon
+        file_id, colon, problem = "", "", reason
     return file_id + colon + _DETAILS.sub(lambda found: "…" if found[0][0] in "'\"" else "N", problem)
 
 

@@ -200,6 +200,11 @@ def test_the_requests_of_the_last_days_are_counted(store: DatasetStore) -> None:
     assert store.overview.read_mark() == store.overview.read_mark()
 
 
+def test_the_numbers_before_a_colon_in_a_sentence_are_details():
+    reason = "{0} of {0} freeze frames of 360-frames belong to no event: the two are of different exports"
+    assert kind_of_reason(reason.format("1,073")) == kind_of_reason(reason.format(12)) == reason.format("N")
+
+
 def test_files_that_a_provider_does_not_have_are_one_kind_of_reason():
     reason = "GET https://provider.example:81/data/events/{}.json: status {}; the provider does not have it."
     kinds = {kind_of_reason(reason.format(number, 404)) for number in (3857288, 12)}
