@@ -20,7 +20,8 @@ The providers' APIs and open data:
 - iso_time: parses times.
 
 Sources without code:
-- files, rest: deliveries, and REST APIs by a description.
+- files, push, rest: deliveries, what is pushed to us, and REST APIs by a description.
+- one_type: what files and push have in common.
 - declaration: reads their typed configuration.
 - placeholders, template: texts with placeholders.
 """

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from ingestify.domain import formats
 from ingestify.errors import ConfigurationError
-from ingestify.provider_formats.built_in import check_loader
 from ingestify.sources.declaration import KeyName
 from ingestify.sources.files.pattern import FEED, FORMAT, RESERVED, VERSION, KeyType, PathPattern
+from ingestify.sources.one_type import OneTypeDeclaration
 from ingestify.typed_section import Section, Text, wrong
 
 __all__ = ["FilesDeclaration", "MemberPattern", "NamedPattern"]
@@ -72,10 +72,9 @@ class NamedPattern(Section):
         return tuple(_FIELD.findall(self.data_feed_key or ""))
 
 
-class FilesDeclaration(Section):
+class FilesDeclaration(OneTypeDeclaration):
     """The configuration of `ingestify.files`."""
 
-    provider: Text = Field(description="The provider's name.")
     location: Text = Field(
         description="Where the files are: a folder or file://, s3://, gs:// or az://, or sftp://user@host/folder. A "
         "relative path is below the folder of the config file."
@@ -93,13 +92,6 @@ class FilesDeclaration(Section):
     )
     patterns: tuple[Annotated[NamedPattern, BeforeValidator(_pattern_or_text), _or_text("pattern")], ...] = Field(
         default=(), description="Several patterns, each text or a mapping. The first that a path matches counts."
-    )
-    dataset_type: Text = Field(default="match", description="The type of the datasets.")
-    loader: Text | None = Field(
-        default=None,
-        description="The format of the files, such as opta or tracab (ingestify sources list): it says which feeds a "
-        "complete dataset has, how they are checked, and how kloppy loads them. Left out: that of the provider's name, "
-        "for kloppy alone.",
     )
     identity: tuple[KeyName, ...] = Field(
         default=(), description="The fields that identify a dataset, in this order. Left out: as the pattern has them."
@@ -131,14 +123,6 @@ class FilesDeclaration(Section):
         default_factory=dict,
         description="Of ZIP archives: feeds that are in them. For pattern; patterns have their own.",
     )
-    requires: tuple[Text, ...] | None = Field(
-        default=None,
-        description="The feeds that a complete dataset has. Left out: those of loader, else what is built in for the "
-        "type.",
-    )
-    optional: tuple[Text, ...] = Field(default=(), description="With requires: the feeds that some have besides.")
-    licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
-    attribution: Text | None = Field(default=None, description="How users of the data must name its source.")
 
     @model_validator(mode="after")
     def _check(self) -> FilesDeclaration:
@@ -148,10 +132,6 @@ class FilesDeclaration(Section):
             raise wrong("members: with patterns, each has its own.")
         if reserved := [name for name in self.identity if name in RESERVED]:
             raise wrong(f"identity: {reserved[0]} says what a file is, and not of which dataset it is.")
-        try:
-            check_loader(self.loader or "", self.dataset_type)
-        except ConfigurationError as error:
-            raise wrong(f"loader: {error}") from error
         try:
             patterns = [self.parse(one.pattern) for one in self.all_patterns]
             marker = None if self.complete_when is None else self.parse(self.complete_when)

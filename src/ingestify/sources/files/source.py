@@ -5,29 +5,26 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.clock import now
 from ingestify.domain import formats
-from ingestify.domain.bundle import BundleType
 from ingestify.domain.change_notice import ChangeNotice, TellNotice
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.delivery import QUIET_SECONDS, Delivery, DeliveryWithEvents, OpenDelivery
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.resource import DatasetResource, FileLoader
-from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, MissingExtraError, SourceError
 from ingestify.masking import mask_url
 from ingestify.progress.printable import PrintableLogger
-from ingestify.provider_formats.built_in import find_bundle_types
 from ingestify.sources.base_url import origin_of
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import Found, read_each
 from ingestify.sources.files.listing import DeliveredDataset, Listing, Matched, Reader
 from ingestify.sources.files.loader import load_file, load_member, version_of
 from ingestify.sources.files.settings import FilesDeclaration
+from ingestify.sources.one_type import OneTypeSource
 from ingestify.sources.template import Scope, Template
 
 __all__ = ["FilesSource"]
@@ -42,7 +39,7 @@ _TRUSTED_FUTURE = dt.timedelta(hours=1)
 """Clocks differ by less. A file with a time farther ahead is not waited for: that is no time of writing."""
 
 
-class FilesSource(Source):
+class FilesSource(OneTypeSource):
     """Datasets of files that are delivered to a folder, a bucket or an SFTP server (docs/files.md).
 
     The source only reads: it moves, marks and removes nothing.
@@ -56,30 +53,20 @@ class FilesSource(Source):
         ConfigurationError: The configuration is wrong. The message names each key by its path.
     """
 
-    concurrent_discovery = True
     lists_everything = True
-    expects_usual_feeds = True
     change_signal = "the time and size of each file, or its ETag in an object store"
     declaration = FilesDeclaration
 
     def __init__(self, name: str, **configuration: Any) -> None:
-        super().__init__(name, **configuration)
         self._settings = settings = read_declaration(FilesDeclaration, configuration, name)
-        self.provider = settings.provider
+        super().__init__(name, configuration, settings)
         self.origin = origin_of(settings.location)
-        self.licence = settings.licence or ""
-        self.attribution = settings.attribution or ""
-        self.loader = settings.loader or ""
-        if settings.requires is not None:
-            self.bundle_types = (BundleType(settings.dataset_type, settings.requires, settings.optional),)
         self._reader = Reader(settings)
         self.identifier_keys = self._reader.keys
         self._name_template = None if settings.dataset_name is None else self._read_name(settings.dataset_name)
         self._open_delivery: OpenDelivery | None = None
         self._delivery: Delivery | None = None
-        self._warned: set[str] = set()
         self._tell: TellNotice | None = None
-        self._lock = threading.Lock()
 
     def attach_deliveries(self, open_delivery: OpenDelivery) -> None:
         """Remember how deliveries are opened; the engine calls this."""
@@ -120,11 +107,6 @@ class FilesSource(Source):
                 yield
         finally:
             self._tell = None
-
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
-        """Return one selector without attributes: a location is listed as a whole."""
-        self._check_type(dataset_type)
-        return [{}]
 
     def find_datasets(
         self,
@@ -276,7 +258,7 @@ class FilesSource(Source):
         again = dataset.modified_at + wanted
         if self._tell is not None and self._settings.settle_seconds is None:
             is_written = self._is_being_written(dataset, moment - wanted)
-            if is_written is False and not self._lacks_feeds(dataset):
+            if is_written is False and not self._lacking(one.feed for one in dataset.files):
                 if age >= _QUIET:
                     return None
                 again = dataset.modified_at + _QUIET
@@ -291,13 +273,6 @@ class FilesSource(Source):
         assert isinstance(delivery, DeliveryWithEvents)  # it tells of changes
         answers = {delivery.is_being_written(one.file) for one in dataset.files if one.file.modified_at > since}
         return True if True in answers else None if None in answers else False
-
-    def _lacks_feeds(self, dataset: DeliveredDataset) -> bool:
-        """Return whether a feed that a complete dataset has is not there yet, as far as it is known here."""
-        feeds = {one.feed for one in dataset.files}
-        settings = self._settings
-        declared = self.bundle_types or find_bundle_types(settings.loader or "", settings.dataset_type, feeds)
-        return any(one.lacking(feeds) for one in declared)
 
     # ---- the location ----------------------------------------------------------------------------------
 
@@ -320,20 +295,9 @@ class FilesSource(Source):
     def _warn(self, listing: Listing) -> None:
         """Log each warning once in this process, and not again in its later runs."""
         for warning in listing.warnings:
-            with self._lock:
-                is_new = warning not in self._warned
-                self._warned.add(warning)
-            if is_new:
-                logger.warning("%s: %s: %s", self.name, mask_url(self._settings.location), warning)
+            self._warn_once(f"{self.name}: {mask_url(self._settings.location)}: {warning}")
 
     # ---- the description -------------------------------------------------------------------------------
-
-    def _check_type(self, dataset_type: str) -> None:
-        if dataset_type != self._settings.dataset_type:
-            raise ConfigurationError(
-                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has "
-                f"'{self._settings.dataset_type}'."
-            )
 
     def _read_name(self, text: str) -> Template:
         template = Template.parse(text)

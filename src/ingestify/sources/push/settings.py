@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from ingestify.domain.json_path import EACH, JsonPath
 from ingestify.errors import ConfigurationError
-from ingestify.provider_formats.built_in import check_loader
 from ingestify.sources.declaration import KeyName
+from ingestify.sources.one_type import OneTypeDeclaration
 from ingestify.sources.push.inbox import LONGEST_VALUE
 from ingestify.typed_section import Section, Text, wrong
 
@@ -34,17 +34,15 @@ class NoticesDeclaration(Section):
         return {key: JsonPath.parse(path) for key, path in self.keys.items()}
 
 
-class PushDeclaration(Section):
+class PushDeclaration(OneTypeDeclaration):
     """The configuration of `ingestify.push`."""
 
-    provider: Text = Field(description="The provider's name.")
     identity: tuple[KeyName, ...] = Field(
         min_length=1, description="The keys that identify a dataset, each of which a push names: [season_id, match_id]."
     )
     types: dict[KeyName, Literal["int", "str"]] = Field(
         default_factory=dict, description="The type of a key: int or str. Left out: str."
     )
-    dataset_type: Text = Field(default="match", description="The type of the datasets.")
     secret: Text | tuple[Text, ...] | None = Field(
         default=None,
         repr=False,
@@ -62,11 +60,6 @@ class PushDeclaration(Section):
     optional: tuple[Text, ...] = Field(
         default=(), description="With requires: the feeds that some have besides. No others are taken."
     )
-    loader: Text | None = Field(
-        default=None,
-        description="The format of the files, such as opta or tracab (ingestify sources list). Left out: that of the "
-        "provider's name, for kloppy alone.",
-    )
     max_file_bytes: Annotated[int, Field(gt=0)] = Field(default=256 << 20, description="The most bytes of a file.")
     notices: NoticesDeclaration | None = Field(
         default=None, description="What a notice is about. Left out: no notices are taken."
@@ -75,8 +68,6 @@ class PushDeclaration(Section):
         default=1.0,
         description="How often ingestify watch looks whether something came; a request each time in an object store.",
     )
-    licence: Text | None = Field(default=None, description="The licence of the data, kept with each revision.")
-    attribution: Text | None = Field(default=None, description="How users of the data must name its source.")
 
     @model_validator(mode="after")
     def _check(self) -> PushDeclaration:
@@ -89,7 +80,6 @@ class PushDeclaration(Section):
         if unknown := [key for key in self.types if key not in self.identity]:
             raise wrong(f"types: {unknown[0]} is none of the keys of identity ({', '.join(self.identity)}).")
         try:
-            check_loader(self.loader or "", self.dataset_type)
             several = None if self.notices is None else _find_several(self.notices.paths)
         except ConfigurationError as error:
             raise wrong(str(error)) from error

@@ -12,19 +12,17 @@ from typing import Any
 
 from ingestify.background_thread import in_background
 from ingestify.clock import now
-from ingestify.domain.bundle import BundleType
 from ingestify.domain.change_notice import ChangeNotice, TellNotice
 from ingestify.domain.dataset import CollectionMetadata
 from ingestify.domain.delivery import OpenInbox
 from ingestify.domain.feeds import DataSpecVersionCollection
 from ingestify.domain.file import DraftFile, File, NotModifiedFile, Validators
 from ingestify.domain.resource import DatasetResource, FileResource
-from ingestify.domain.source import Source
 from ingestify.errors import ConfigurationError, IntegrityError, StoreError
 from ingestify.progress.printable import PrintableLogger
-from ingestify.provider_formats.built_in import find_bundle_types
 from ingestify.sources.declaration import read_declaration
 from ingestify.sources.entries import Found, read_each
+from ingestify.sources.one_type import OneTypeSource
 from ingestify.sources.push.inbox import Inbox, Pushed, StoredNotice
 from ingestify.sources.push.settings import PushDeclaration
 
@@ -36,7 +34,7 @@ _LONG_WAIT = dt.timedelta(hours=1)
 """After this time without a feed that it needs, a dataset is worth a warning."""
 
 
-class PushSource(Source):
+class PushSource(OneTypeSource):
     """Datasets of files that a provider pushes (docs/push.md).
 
     `ingestify receive` takes them into an inbox beside the lake's files; this source reads the inbox. A dataset comes
@@ -51,25 +49,15 @@ class PushSource(Source):
         ConfigurationError: The configuration is wrong. The message names each key by its path.
     """
 
-    concurrent_discovery = True
-    expects_usual_feeds = True
     change_signal = "a hash of the bytes that were pushed"
     declaration = PushDeclaration
 
     def __init__(self, name: str, **configuration: Any) -> None:
-        super().__init__(name, **configuration)
-        self.settings = settings = read_declaration(PushDeclaration, configuration, name)
-        self.provider = settings.provider
-        self.identifier_keys = settings.identity
-        self.licence = settings.licence or ""
-        self.attribution = settings.attribution or ""
-        self.loader = settings.loader or ""
-        if settings.requires is not None:
-            self.bundle_types = (BundleType(settings.dataset_type, settings.requires, settings.optional),)
+        self.settings = read_declaration(PushDeclaration, configuration, name)
+        super().__init__(name, configuration, self.settings)
+        self.identifier_keys = self.settings.identity
         self._open_inbox: OpenInbox | None = None
         self._inbox: Inbox | None = None
-        self._warned: set[str] = set()
-        self._lock = threading.Lock()
 
     def attach_inbox(self, open_inbox: OpenInbox) -> None:
         """Remember how the inbox is opened; the engine calls this."""
@@ -91,11 +79,6 @@ class PushSource(Source):
                     )
                 self._inbox = Inbox(self._open_inbox(), self.name)
             return self._inbox
-
-    def discover_selectors(self, dataset_type: str) -> list[dict[str, Any]]:
-        """Return one selector without attributes: an inbox is listed as a whole."""
-        self._check_type(dataset_type)
-        return [{}]
 
     def find_datasets(
         self,
@@ -152,30 +135,12 @@ class PushSource(Source):
             )
         if not resource.files:
             return None
-        feeds = {one.data_feed_key for one in resource.files.values()}
-        declared = self.bundle_types or find_bundle_types(settings.loader or "", settings.dataset_type, feeds)
-        if lacking := [feed for one in declared for feed in one.lacking(feeds)]:
+        if lacking := self._lacking(one.data_feed_key for one in resource.files.values()):
             why = f"{', '.join(lacking)} {'was' if len(lacking) == 1 else 'were'} not pushed yet"
-            self._warn_of_long_wait(resource, files, why)
+            if now() - max(one.received_at for one in files) >= _LONG_WAIT:
+                self._warn_once(f"{self.name}: {resource} waits: {why}.")
             return resource.postpone(why)
         return resource
-
-    def _warn_of_long_wait(self, resource: DatasetResource, files: list[Pushed], why: str) -> None:
-        text = f"{self.name}: {resource} waits: {why}."
-        if now() - max(one.received_at for one in files) < _LONG_WAIT:
-            return
-        with self._lock:
-            is_new = text not in self._warned
-            self._warned.add(text)
-        if is_new:
-            logger.warning("%s", text)
-
-    def _check_type(self, dataset_type: str) -> None:
-        if dataset_type != self.settings.dataset_type:
-            raise ConfigurationError(
-                f"The source '{self.name}' has no datasets of the type '{dataset_type}'; it has "
-                f"'{self.settings.dataset_type}'."
-            )
 
     # ---- while it is watched ---------------------------------------------------------------------------
 
