@@ -33,6 +33,7 @@ def test_each_change_is_in_the_lake_within_the_interval_of_its_schedule(
         assert [states[POSTPONED], states[ABANDONED], states.count("available")] == ["available", "abandoned", 9]
         assert not engine.verify().damages
         assert week.requests <= week.requests_of_cron / 10
+        assert 0 < week.requests_of_weekend <= week.requests_of_weekend_of_cron / 10
 
 
 def matches_of(engine: IngestionEngine) -> list[Dataset]:

@@ -52,6 +52,7 @@ class Week:
     Attributes:
         looks: How many runs there were.
         requests: How many requests they made.
+        requests_of_weekend: How many of them on Saturday and Sunday.
         requests_of_an_idle_run: How many requests `ingestify run` makes if nothing has changed.
         seconds: How long the simulation took.
     """
@@ -59,6 +60,7 @@ class Week:
     changes: Sequence[Change]
     looks: int
     requests: int
+    requests_of_weekend: int
     requests_of_an_idle_run: int
     seconds: float
 
@@ -66,6 +68,11 @@ class Week:
     def requests_of_cron(self) -> int:
         """How many requests a run each minute makes at least."""
         return DAYS * 24 * 60 * self.requests_of_an_idle_run
+
+    @property
+    def requests_of_weekend_of_cron(self) -> int:
+        """How many of these on Saturday and Sunday, which have an hour more this year."""
+        return (2 * 24 + 1) * 60 * self.requests_of_an_idle_run
 
     def delays(self, spacing: str) -> list[dt.timedelta]:
         """Return the delays of the changes at which a time of the schedule counted."""
@@ -101,6 +108,9 @@ def play_week(
         engine.add_ingestion_plan(IngestionPlan(source, "match", schedule=schedule))
         watching = engine.watching()
         time.at(BEGIN + dt.timedelta(days=DAYS), watching.stop)
+        counts: list[int] = []
+        for day in (24, 26):
+            time.at(local(day, "00:00"), lambda: counts.append(len(provider.requests)))
         began, looks = real_time.perf_counter(), 0
         for _ in watching.iterate():
             looks += 1
@@ -111,7 +121,9 @@ def play_week(
         engine.run()
         for change in changes:
             change.delay = seen.delay_of(matches[change.match], change.at)
-        return Week(changes, looks, requests, len(provider.requests), real_time.perf_counter() - began)
+        return Week(
+            changes, looks, requests, counts[1] - counts[0], len(provider.requests), real_time.perf_counter() - began
+        )
 
 
 class _Seen(Subscriber):
