@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ingestify.match_periods import FIRST_MINUTES
 from ingestify.pictures.match_values import (
     Goal,
     MatchValues,
@@ -30,7 +31,6 @@ _OUTCOMES = {
     "BLOCKED": Outcome.BLOCKED,
     "POST": Outcome.POST,
 }
-_FIRST_MINUTES = {1: 0, 2: 45, 3: 90, 4: 105, 5: 120}
 _SET_PIECES = {"PENALTY": "penalty", "FREE_KICK": "free kick", "CORNER_KICK": "corner"}
 
 
@@ -113,7 +113,7 @@ def _place(point: Any) -> tuple[float, float] | None:
 def _minute(event: Any) -> tuple[int, float]:
     """Return the minute of the match, and the seconds since the beginning of the period."""
     seconds = seconds_of_period(event.timestamp.total_seconds())
-    return _FIRST_MINUTES.get(event.period.id, 0) + int(seconds // 60), seconds
+    return FIRST_MINUTES.get(event.period.id, 0) + int(seconds // 60), seconds
 
 
 def _shot(event: Any, side: Side) -> Shot:

@@ -7,6 +7,8 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 
+from ingestify.match_periods import LAST_MINUTES
+
 __all__ = [
     "SHOOT_OUT",
     "FramePlayer",
@@ -26,9 +28,6 @@ SHOOT_OUT = 5
 
 _LONGEST_SECONDS = 36_000
 """No period takes ten hours."""
-
-_FULL_MINUTES = {1: 45, 2: 90, 3: 105, 4: 120}
-"""Period to the minute after which its stoppage time begins."""
 
 
 class Side(enum.IntEnum):
@@ -282,7 +281,7 @@ def seconds_of_period(seconds: float) -> float:
 
 def minute_text(period: int, minute: int) -> str:
     """Return a minute as people count it: the first one is 1′, and the first after the full time is 45+1′."""
-    full = _FULL_MINUTES.get(period)
+    full = LAST_MINUTES.get(period)
     if full is not None and minute >= full:
         return f"{full}+{minute - full + 1}′"
     return f"{minute + 1}′"

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
+from ingestify.match_periods import FIRST_MINUTES, LAST_MINUTES
 from ingestify.pictures.match_parts import EDGE, HEAD_HEIGHT, goal_list, heading, sentences
 from ingestify.pictures.match_values import SHOOT_OUT, Goal, MatchValues, Side
 from ingestify.pictures.palette import colour
@@ -19,9 +20,6 @@ _LEFT, _RIGHT = 40.0, PLAIN_WIDTH - EDGE - 4
 _TOP, _HEIGHT = HEAD_HEIGHT + 16, 170.0
 _BOTTOM = _TOP + _HEIGHT
 _DOT = 4.5
-
-_PERIODS = {1: (0, 45), 2: (45, 45), 3: (90, 15), 4: (105, 15)}
-"""Period to the minute in which it begins, and its minutes without stoppage time."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,13 +50,17 @@ class MatchClock:
         begins, played = {}, 0.0
         for period in sorted(known):
             begins[period] = played
-            usual = _PERIODS.get(period, (0, 0))[1] * 60.0
-            played += max([usual, *(seconds for of, seconds in moments if of == period)])
+            played += max([60.0 * _usual_minutes(period), *(seconds for of, seconds in moments if of == period)])
         return cls(begins, played)
 
     def at(self, period: int, seconds: float) -> float:
         """Return how many seconds were played at a moment."""
         return self.begins[period] + seconds
+
+
+def _usual_minutes(period: int) -> int:
+    """Return the minutes of a period without stoppage time; 0: that is unknown."""
+    return LAST_MINUTES[period] - FIRST_MINUTES[period] if period in LAST_MINUTES else 0
 
 
 def xg_race(match: MatchValues) -> Picture:
@@ -135,7 +137,7 @@ def _axes(clock: MatchClock, most: float) -> list[str]:
         parts.append(label(f"{number * step:g}", _LEFT - 5, y + 4.5, ink="muted", text_anchor="end"))
     parts.append(label("xG", _LEFT - 5, _TOP - 6, ink="muted", text_anchor="end"))
     for period, begins in clock.begins.items():
-        first, minutes = _PERIODS.get(period, (0, 0))
+        first = FIRST_MINUTES.get(period, 0)
         x = _x(begins, clock.end)
         parts.append(
             element(
@@ -143,7 +145,7 @@ def _axes(clock: MatchClock, most: float) -> list[str]:
             )
         )
         # The last minute of the last period has a label; that of the others is the first one of the next.
-        to_label = range(0, minutes + (period == max(clock.begins)), 15)
+        to_label = range(0, _usual_minutes(period) + (period == max(clock.begins)), 15)
         parts += [_minute(first + minute, _x(begins + minute * 60, clock.end)) for minute in to_label]
     return parts
 

@@ -10,6 +10,8 @@ from array import array
 from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
+from ingestify.match_periods import FIRST_MINUTES
+
 __all__ = ["MISSING", "ChunkHead", "PeriodHead", "Place", "Player", "Recording", "RecordingHead", "TrackHead"]
 
 MISSING = -32768
@@ -18,7 +20,6 @@ MISSING = -32768
 BALL = ""
 """The id of the ball, which no player has."""
 
-_CLOCK_STARTS = {1: 0, 2: 45, 3: 90, 4: 105, 5: 120}
 _GZIP_LEVEL = 6
 
 
@@ -162,7 +163,7 @@ class Recording:
             "teams": list(self.teams),
             "tracks": tracks,
             "periods": [
-                {"number": number, "clock_seconds": 60 * _CLOCK_STARTS.get(number, 0), "frames": frames}
+                {"number": number, "clock_seconds": 60 * FIRST_MINUTES.get(number, 0), "frames": frames}
                 for number, frames in self.periods.items()
             ],
             "chunks": self.chunks,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ingestify.errors import LoadError
+from ingestify.match_periods import FIRST_MINUTES
 from ingestify.replay.json_frames import iter_json_frames
 from ingestify.replay.recording import BALL, Player, Recording
 from ingestify.replay.tape import Tape
@@ -20,7 +21,6 @@ from ingestify.tables.table_input import TableInput
 __all__ = ["read_skillcorner"]
 
 _RATE = 10
-_CLOCK_STARTS = {1: 0, 2: 45 * 60, 3: 90 * 60, 4: 105 * 60, 5: 120 * 60}
 _SIDES = {"home team": 0, "away team": 1}
 _OTHERS = frozenset({"referee"})
 
@@ -45,7 +45,7 @@ def _read(given: TableInput) -> Recording:
         period, time = frame["period"], frame.get("time", frame.get("timestamp"))
         if period is None or time is None:
             continue  # before the match, or between the halves
-        number = round((_seconds(time) - _CLOCK_STARTS.get(period, 0)) * _RATE)
+        number = round((_seconds(time) - 60 * FIRST_MINUTES.get(period, 0)) * _RATE)
         if tape.is_kept(number):
             for key, one in sheet.iter_objects(frame):
                 tape.put(period, number, key, one["x"], one["y"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["minute_text"]
+from ingestify.match_periods import LAST_MINUTES
 
-_LAST_MINUTES = {1: 45, 2: 90, 3: 105, 4: 120}
+__all__ = ["minute_text"]
 
 _MOST_DIGITS = 4
 
@@ -21,7 +21,7 @@ def minute_text(minute: Any, period: Any) -> str | None:
     number, half = _number(minute), _number(period)
     if number is None:
         return None
-    last = None if half is None else _LAST_MINUTES.get(half)
+    last = None if half is None else LAST_MINUTES.get(half)
     return f"{last}+{number - last}" if last is not None and number >= last else str(number)
 
 

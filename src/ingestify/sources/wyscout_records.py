@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestify.domain.record_key import RecordKey, RecordKeys
+from ingestify.match_periods import FIRST_MINUTES
 from ingestify.sources.match_minute import minute_text
 
 __all__ = ["RECORD_KEYS"]
 
-_PERIODS = {"1H": (1, 0), "2H": (2, 45), "E1": (3, 90), "E2": (4, 105)}
-"""The name of a period, to its number and the minute with which it begins."""
+_PERIODS = {"1H": 1, "2H": 2, "E1": 3, "E2": 4}
 
 
 def _minute(event: Mapping[str, Any]) -> str | None:
-    period, start = _PERIODS.get(str(event.get("matchPeriod")), (None, 0))
+    period = _PERIODS.get(str(event.get("matchPeriod")))
     seconds = event.get("eventSec")  # of version 2: since the period began
     if isinstance(seconds, (int, float)) and math.isfinite(seconds):
-        return minute_text(start + int(seconds // 60), period)
+        return minute_text((0 if period is None else FIRST_MINUTES[period]) + int(seconds // 60), period)
     return minute_text(event.get("minute"), period)
 
 
