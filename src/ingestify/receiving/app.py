@@ -55,7 +55,13 @@ def make_app(endpoints: Sequence[Endpoint]) -> ASGIApp:
             Route("/push/{source}/notices", receiving.take_notice, methods=["POST"]),
             Route("/healthz", receiving.tell_health, methods=["GET"]),
         ],
-        exception_handlers={Refused: _refuse, StoreError: _excuse, HTTPException: _no_such, Exception: _fail},
+        exception_handlers={
+            Refused: _refuse,
+            StoreError: _excuse,
+            HTTPException: _no_such,
+            ClientDisconnect: _forget,
+            Exception: _fail,
+        },
     )
 
 
@@ -183,9 +189,12 @@ async def _no_such(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": f"{error.detail}."}, error.status_code, error.headers)
 
 
+async def _forget(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    logger.info("%s: the sender left before the end of the body; nothing of it was kept", _shown(request))
+    return Response(status_code=400)  # nobody reads it
+
+
 async def _fail(request: Request, error: Exception) -> Response:
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)  # nobody reads it
     logger.error("%s: %s: %s", _shown(request), type(error).__name__, error)
     return JSONResponse({"error": "It failed. Send it again later."}, 500)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator, Sequence
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from ingestify.errors import ConfigurationError
 from ingestify.receiving.app import make_app
@@ -16,6 +18,9 @@ __all__ = ["PushServer"]
 
 _DRAIN_SECONDS = 30
 _CONNECTIONS = 128
+"""More of them are told to come again later, and above twice as many are not taken at all."""
+_HEAD_SECONDS = 30.0
+"""How long a connection may be open without a request on it."""
 _LONGEST_HEAD = 32 << 10
 
 
@@ -47,7 +52,7 @@ class PushServer:
         self._server = _Server(
             uvicorn.Config(
                 make_app(endpoints),
-                http="h11",
+                http=_Connection,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -75,3 +80,26 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to the command."""
         yield
+
+
+class _Connection(H11Protocol):
+    """A connection. Those of senders that are gone without a word, as after a loss of power, do not stay for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._look_later()
+        if len(self.connections) > 2 * _CONNECTIONS:
+            transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._look.cancel()
+        super().connection_lost(exc)
+
+    def _look_later(self) -> None:
+        self._look = self.loop.call_later(_HEAD_SECONDS, self._close_if_nothing_comes, self.cycle)
+
+    def _close_if_nothing_comes(self, before: RequestResponseCycle | None) -> None:
+        if self.cycle is before and (before is None or before.response_complete):
+            self.transport.close()
+        else:
+            self._look_later()

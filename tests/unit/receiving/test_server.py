@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def talk(port: int, sent: bytes) -> bytes:
             connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(65536):
                 answer += piece
-        except ConnectionError:
+        except OSError:
             pass  # it does not read what it has refused
         return answer
 
@@ -80,6 +81,28 @@ def test_it_still_answers_and_a_head_has_a_limit(port: int) -> None:
     assert status(talk(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")) == b"200"
     assert status(talk(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: " + b"x" * 100_000)) in (b"", b"400", b"431")
     assert b"server:" not in talk(port, b"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n").lower()
+
+
+def test_a_sender_that_leaves_is_no_error(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert talk(port, HEAD + b"Content-Length: 99\r\n\r\n[1") == b""
+        assert status(talk(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")) == b"200"
+    assert "left before the end of the body" in caplog.text
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING or one.exc_info] == []
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /heal", b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /heal"])
+def test_a_connection_without_a_request_is_closed(monkeypatch: pytest.MonkeyPatch, port: int, sent: bytes) -> None:
+    monkeypatch.setattr("ingestify.receiving.server._HEAD_SECONDS", 0.05)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(sent)
+        while connection.recv(65536):
+            pass
+
+
+def test_there_is_an_end_of_connections(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+    monkeypatch.setattr("ingestify.receiving.server._CONNECTIONS", 0)
+    assert talk(port, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n") == b""
 
 
 def test_an_address_that_is_taken_is_an_error(port: int) -> None:

@@ -28,7 +28,16 @@ from ingestify.errors import StoreError
 from ingestify.failpoints import failpoint
 from ingestify.progress.printable import PrintableLogger
 
-__all__ = ["KEPT_FOR", "LONGEST_VALUE", "Inbox", "KeyUsed", "Pushed", "PushedFile", "StoredNotice"]
+__all__ = [
+    "KEPT_FOR",
+    "LONGEST_VALUE",
+    "LONGEST_VALUE_BYTES",
+    "Inbox",
+    "KeyUsed",
+    "Pushed",
+    "PushedFile",
+    "StoredNotice",
+]
 
 logger = PrintableLogger(__name__)
 
@@ -37,6 +46,9 @@ KEPT_FOR = dt.timedelta(days=7)
 
 LONGEST_VALUE = 60
 """Characters of one value of an identity."""
+
+LONGEST_VALUE_BYTES = 85
+"""Its bytes in UTF-8: each may be three characters of a path, and no part of a path has more than 255."""
 
 _UNFINISHED_FOR = dt.timedelta(days=1)
 """Nothing is received for longer."""

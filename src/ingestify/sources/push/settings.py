@@ -11,10 +11,13 @@ from ingestify.domain.json_path import EACH, JsonPath
 from ingestify.errors import ConfigurationError
 from ingestify.sources.declaration import KeyName
 from ingestify.sources.one_type import OneTypeDeclaration
-from ingestify.sources.push.inbox import LONGEST_VALUE
+from ingestify.sources.push.inbox import LONGEST_VALUE, LONGEST_VALUE_BYTES
 from ingestify.typed_section import Section, Text, wrong
 
 __all__ = ["NoticesDeclaration", "PushDeclaration"]
+
+_NO_TEXT = "\N{REPLACEMENT CHARACTER}"
+"""What an address is read as where it is no UTF-8."""
 
 _WORDS = ("data_feed_key", "data_spec_version", "data_serialization_format")
 
@@ -95,6 +98,10 @@ class PushDeclaration(OneTypeDeclaration):
         """
         if not text or len(text) > LONGEST_VALUE or not text.isprintable():
             raise ValueError(f"{key} must be 1 to {LONGEST_VALUE} printable characters.")
+        if len(text.encode()) > LONGEST_VALUE_BYTES:
+            raise ValueError(f"{key} must be up to {LONGEST_VALUE_BYTES} bytes in UTF-8.")
+        if _NO_TEXT in text:
+            raise ValueError(f"{key} is not encoded in UTF-8.")
         if self.types.get(key) != "int":
             return text
         if not (text.isascii() and text.isdigit() and str(int(text)) == text and len(text) < 19):
