@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingestify.errors import ConfigurationError
+from ingestify.errors import ConfigurationError, LoadError
+from ingestify.progress.formatting import size
+from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.data_frame import library, polars_of
 from ingestify.store.reading.dataset_list import DatasetList
@@ -51,11 +53,26 @@ def read_matches(store: DatasetStore) -> pl.DataFrame:
     return own.select(*first, *last).rename(taken).hstack(rows)
 
 
-def read_feed(store: DatasetStore, provider: str, feed: str) -> pl.DataFrame:
-    """Return the records of a provider's feed in all datasets; see `IngestionEngine.to_polars`."""
+def read_feed(store: DatasetStore, provider: str, feed: str, most_bytes: int | None = None) -> pl.DataFrame:
+    """Return the records of a provider's feed in all datasets; see `IngestionEngine.to_polars`.
+
+    Raises:
+        LoadError: The files have more than `most_bytes`, or make no frame.
+    """
     wanted = store.dataset_filter(provider=provider)
     datasets: Iterator[Any] = store.iter_matching(wanted, explains=False)
-    with_feed = (one for one in datasets if any(file.data_feed_key == feed for file in one.files.values()))
+    with_feed: list[Any] = []
+    found = 0
+    for dataset in datasets:
+        sizes = [file.size for file in dataset.files.values() if file.data_feed_key == feed]
+        found += sum(sizes)
+        if most_bytes is not None and found > most_bytes:
+            raise LoadError(
+                f"The files of {provider}'s {feed} have more than {size(most_bytes)}, which is too much for this "
+                f"query. Use {remedy('sql')}, or a built table ({remedy('tables build')})."
+            )
+        if sizes:
+            with_feed.append(dataset)
     return DatasetList(with_feed).to_polars(feed, progress=False)
 
 

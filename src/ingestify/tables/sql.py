@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ingestify.clock import monotonic
 from ingestify.errors import ConfigurationError, LoadError, MissingExtraError
 from ingestify.locked_file import LockedFile
+from ingestify.progress.formatting import size
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
 from ingestify.store.reading.data_frame import library
@@ -44,10 +45,16 @@ class SqlLimits:
     Attributes:
         rows: The most rows of the result; further ones are left out.
         seconds: When the query is stopped.
+        result_bytes: The most bytes of the result.
+        feed_bytes: The most bytes of the files that it reads of a feed, as the provider sent them.
+        memory_bytes: The most memory of DuckDB; what does not fit goes to the disk.
     """
 
     rows: int
     seconds: float
+    result_bytes: int = 8 << 20
+    feed_bytes: int = 64 << 20
+    memory_bytes: int = 1 << 30
 
 
 _SPILL = "ingestify-sql-"
@@ -89,7 +96,9 @@ def run_sql(
         with contextlib.suppress(duckdb.InvalidInputException):  # in a notebook without ipywidgets, which has no bar
             connection.execute("set enable_progress_bar = false")  # it writes to stdout
         connection.execute(f"set temp_directory = {_quoted(spill)}")
-        offered = _Offered(connection, store, place, find_feeds)
+        if limits is not None:
+            connection.execute(f"set memory_limit = '{limits.memory_bytes >> 20}MiB'")
+        offered = _Offered(connection, store, place, find_feeds, None if limits is None else limits.feed_bytes)
         try:
             files = list(offered.offer(query))
         except duckdb.Error as error:  # DuckDB reads the ends of the files
@@ -141,7 +150,15 @@ def _hearing_ctrl_c() -> Iterator[None]:
 
 def _read(connection: Any, query: str, parameters: SqlParameters | None, limits: SqlLimits | None) -> pl.DataFrame:
     found = connection.sql(query, params=parameters or None)
-    return (found if limits is None else found.limit(limits.rows)).pl()  # type: ignore[no-any-return]
+    if limits is None:
+        return found.pl()  # type: ignore[no-any-return]
+    frame: pl.DataFrame = found.limit(limits.rows).pl()
+    if frame.estimated_size() > limits.result_bytes:
+        raise LoadError(
+            f"The result has {size(frame.estimated_size())}, and at most {size(limits.result_bytes)} are shown. "
+            f"Let it have fewer columns or shorter values, or use {remedy('sql')}."
+        )
+    return frame
 
 
 def _interruptible(connection: Any, read: Callable[[], pl.DataFrame], limits: SqlLimits | None = None) -> pl.DataFrame:
@@ -190,12 +207,14 @@ class _Offered:
         store: DatasetStore,
         place: TablePlace,
         find_feeds: Callable[[], Sequence[tuple[str, str]]],
+        feed_bytes: int | None,
     ) -> None:
         self._connection = connection
         self._store = store
         self._place = place
         self._built = [name for name in place.names() if name != MATCHES]
         self._find_feeds = find_feeds
+        self._feed_bytes = feed_bytes
         self._files: dict[str, list[str]] = {}
 
     @functools.cached_property
@@ -210,7 +229,8 @@ class _Offered:
         self._connection.execute(f"create schema {_SCHEMA}")
         raw = {found.lower() for found in _RAW.findall(query)}
         for name in raw & self._feeds.keys() if raw else ():
-            self._connection.register(f"raw_feed_{name}", read_feed(self._store, *self._feeds[name]))
+            records = read_feed(self._store, *self._feeds[name], most_bytes=self._feed_bytes)
+            self._connection.register(f"raw_feed_{name}", records)
             content = f'select * from "raw_feed_{name}"'  # noqa: S608 - a name has only letters, digits and _
             self._connection.execute(f'create view {_SCHEMA}."{name}" as {content}')
         for name in self._built:

@@ -57,7 +57,11 @@ def make_app(lake: WebLake, rules: Rules) -> ASGIApp:
             case Attachment():
                 routes.append(Route(route.path, pages.attachment(route)))
     app = Starlette(routes=routes, exception_handlers={HTTPException: pages.not_found})
-    return Guard(app, rules, pages.error)
+
+    def refuse(path: str, status: int, text: str) -> Response:
+        return pages.error(status, text, is_json=path.endswith(".json"))
+
+    return Guard(app, rules, refuse)
 
 
 class _Pages:
@@ -119,8 +123,13 @@ class _Pages:
     async def not_found(self, request: Request, error: Exception) -> Response:
         """Return the page for an address that does not exist."""
         assert isinstance(error, HTTPException)
-        text = f"There is no page {request.url.path}." if error.status_code == 404 else error.detail
-        return self.error(error.status_code, text, is_json=request.url.path.endswith(".json"))
+        path = request.url.path
+        text = f"There is no page {path}." if error.status_code == 404 else error.detail
+        if error.status_code == 405:
+            text = f"{path} cannot be asked by {request.method}."
+        response = self.error(error.status_code, text, is_json=path.endswith(".json"))
+        response.headers.update(error.headers or {})
+        return response
 
     def _asked(self, request: Request, form: Mapping[str, Sequence[str]] | None = None) -> Asked:
         query = urllib.parse.parse_qs(request.scope["query_string"].decode("latin-1"))

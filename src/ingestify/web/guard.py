@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hmac
-import http.cookies
 import urllib.parse
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,7 +35,7 @@ _READING = ("GET", "HEAD")
 _OURS = ("same-origin", "none")
 """Sec-Fetch-Site of a request that no other page caused. `same-site` is another port of this machine."""
 
-Refuse = Callable[[int, str], Response]
+Refuse = Callable[[str, int, str], Response]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Guard:
     Args:
         app: Gets what the rules allow.
         rules: Whom it lets through.
-        refuse: Makes the response for a status and a sentence.
+        refuse: Makes the response for a path, a status and a sentence.
     """
 
     def __init__(self, app: ASGIApp, rules: Rules, refuse: Refuse) -> None:
@@ -82,40 +82,37 @@ class Guard:
     def _answer(self, scope: Scope) -> Response | None:
         """Return the answer of the guard itself; None: the request may go on."""
         headers = Headers(scope=scope)
-        rules = self._rules
+        rules, path = self._rules, scope["path"]
         if headers.getlist("host") not in [[host] for host in rules.hosts]:
-            return self._refuse(421, "This server does not have that name. Another name is allowed with --allow-host.")
+            return self._refuse(
+                path, 421, "This server does not have that name. Another name is allowed with --allow-host."
+            )
         is_reading = scope["method"] in _READING
         if not _is_of_ours(headers, is_reading=is_reading):
-            return self._refuse(403, "Another web page sent this request. Open the page itself, and do it there.")
-        if scope["path"].startswith("/static/"):
+            return self._refuse(path, 403, "Another web page sent this request. Open the page itself, and do it there.")
+        if path.startswith("/static/"):
             return None
         if is_reading and (given := _token_of_query(scope)) is not None:
-            return self._let_in(scope) if self._is_token(given) else self._who_are_you()
+            return self._let_in(scope) if self._is_token(given) else self._who_are_you(path)
         if not self._is_known(headers):
-            return self._who_are_you()
+            return self._who_are_you(path)
         if not is_reading and rules.is_read_only:
-            return self._refuse(403, "This page is read-only: it was started with --read-only.")
+            return self._refuse(path, 403, "This page is read-only: it was started with --read-only.")
         return None
 
     def _is_known(self, headers: Headers) -> bool:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self._is_token(given.strip())
-        cookie = http.cookies.SimpleCookie()
-        try:
-            cookie.load(headers.get("cookie", ""))
-        except http.cookies.CookieError:
-            return False
-        found = cookie.get(self._rules.cookie)
-        return found is not None and self._is_token(found.value)
+        # As browsers write them: a cookie of another program on this machine may have JSON in it.
+        return self._is_token(cookie_parser(headers.get("cookie", "")).get(self._rules.cookie, ""))
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode("utf-8", "replace"), self._rules.token.encode())
 
-    def _who_are_you(self) -> Response:
+    def _who_are_you(self, path: str) -> Response:
         response = self._refuse(
-            401, "Open the address that the terminal shows: its token lets you in. Each start makes a new one."
+            path, 401, "Open the address that the terminal shows: its token lets you in. Each start makes a new one."
         )
         response.headers["WWW-Authenticate"] = "Bearer"
         return response

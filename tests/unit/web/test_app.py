@@ -42,6 +42,18 @@ def test_an_address_that_does_not_exist_is_a_page(engine):
     assert "<main" in answer.text
 
 
+def test_what_refuses_a_program_is_json_too(engine):
+    client = client_of(engine)
+    answers = [
+        client.get("/home.json", headers={"Authorization": "Bearer x"}),
+        client.get("/home.json", headers={"Host": "evil.example"}),
+        client.post("/home.json"),
+    ]
+    assert [answer.status_code for answer in answers] == [401, 421, 405]
+    assert all(answer.json()["error"] for answer in answers)
+    assert "GET" in answers[2].headers["allow"]
+
+
 def test_a_catalogue_that_is_away_is_a_page_that_says_so(engine, monkeypatch):
     def is_away(*_, **__):
         raise StoreError("The catalogue cannot be reached: try again later.")

@@ -22,7 +22,7 @@ def make_client(*, is_read_only: bool = False, cookie: str | None = None) -> Tes
 
     app = Starlette(routes=[Route("/", answer, methods=["GET", "POST"]), Route("/static/x", answer)])
     rules = Rules(frozenset([HOST, "lake.example.org"]), TOKEN, "cookie", is_read_only)
-    guard = Guard(app, rules, lambda status, text: Response(text, status))
+    guard = Guard(app, rules, lambda _, status, text: Response(text, status))
     cookies = {} if cookie is None else {"cookie": cookie}
     return TestClient(guard, f"http://{HOST}", cookies=cookies, follow_redirects=False)
 
@@ -60,6 +60,12 @@ def test_the_token_of_the_address_becomes_a_cookie_and_leaves_the_address():
     assert "samesite=strict" in cookie
     assert client.get("/").text == "the lake"
     assert client.get("/", params={"token": "another"}).status_code == 401
+
+
+@pytest.mark.parametrize("others", ['open={"side": [1, 2]}', 'a="; b', "a:b=1", "=x; ; y", 'x="'])
+def test_cookies_of_other_programs_on_this_machine_are_in_nobodys_way(others):
+    for cookies in (f"{others}; cookie={TOKEN}", f"cookie={TOKEN}; {others}"):
+        assert make_client().get("/", headers={"Cookie": cookies}).status_code == 200
 
 
 def test_the_redirect_stays_on_this_server():

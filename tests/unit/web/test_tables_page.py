@@ -60,5 +60,18 @@ def test_a_query_that_takes_too_long_is_stopped(client, monkeypatch):
     assert "took longer than 0.2 s" in ask(client, endless)["error"]
 
 
+@pytest.mark.parametrize(
+    ("limits", "query", "said"),
+    [
+        (SqlLimits(10, 10, result_bytes=1000), "select repeat('x', 2000)", "The result has 2.0 kB, and at most 1.0 kB"),
+        (SqlLimits(10, 10, feed_bytes=1000), "select * from raw.statsbomb_events", "events have more than 1.0 kB"),
+        (SqlLimits(10, 10, memory_bytes=8 << 20), "select list(range) from range(9000000)", "Out of Memory"),
+    ],
+)
+def test_a_query_that_takes_too_much_is_refused(client, monkeypatch, limits, query, said):
+    monkeypatch.setattr("ingestify.web.pages.tables._LIMITS", limits)
+    assert said in ask(client, query)["error"]
+
+
 def test_a_lake_without_settings_has_no_tables(engine):
     assert client_of(engine).get("/tables").status_code == 404
