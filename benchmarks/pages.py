@@ -34,7 +34,6 @@ def main() -> None:
         fill_catalogue(catalogue, arguments.datasets, arguments.jobs)
         datasets, jobs = catalogue.datasets, catalogue.jobs
         runs = [run_id for _, run_id in jobs.find_newest_runs(20)]
-        (newest,), _ = datasets.find_newest(EVERYTHING, 1)
         missing = DatasetFilter("main", states=(DatasetState.MISSING,))
         asked: dict[str, Callable[[], object]] = {
             "one look at each dataset: count by provider, type and state": lambda: datasets.count_by_kind(EVERYTHING),
@@ -51,7 +50,6 @@ def main() -> None:
             "a word that no name has": lambda: datasets.find_newest(DatasetFilter("main", words=("zzz",)), 50),
             "20 runs of 240 jobs each": lambda: (jobs.find_newest_runs(20), jobs.load_runs(runs)),
             "the jobs of a run, with tasks": lambda: jobs.load_runs(runs[-1:], with_tasks=True),
-            "what jobs did with a dataset": lambda: jobs.find_tasks(newest.dataset_id, 50),
             "50 events": lambda: catalogue.event_log.find_newest(50),
             "50 entries of the quarantine": lambda: catalogue.quarantine.find_newest(EVERYTHING, 50),
         }

@@ -563,5 +563,4 @@ def _task(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("revision_id", sa.Integer(), nullable=True),
         _text("error"),
         sa.ForeignKeyConstraint(["job_id"], [f"{prefix}job.job_id"], name=f"{prefix}task_job"),
-        sa.Index(f"{prefix}task_dataset", "dataset_id"),
     )

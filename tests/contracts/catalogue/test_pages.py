@@ -9,7 +9,7 @@ import pytest
 from ingestify.domain.dataset import DatasetState
 from ingestify.domain.ports import Catalogue
 from ingestify.domain.quarantine import QuarantineState
-from ingestify.domain.run import Counters, JobEnd, JobSummary, RunState, TaskOutcome
+from ingestify.domain.run import Counters, JobEnd, JobSummary, RunState
 from tests.support.catalogue_data import apply_one, change, everything, job, minutes, task, with_file
 
 NAMES = ["Málaga - Köln", "MÁLAGA - köln", "100 % FC", "100 x FC", "AC_Milan", "AC-Milan", "[a-z] * ?", r"a\b^c]"]
@@ -118,16 +118,3 @@ def test_runs_are_listed_with_their_jobs_and_those_that_counted_as_a_repetition(
 
 def _with_end(one: JobSummary, identity: str) -> JobSummary:
     return dataclasses.replace(one, end=JobEnd.of(one, identity))
-
-
-def test_what_jobs_did_with_a_dataset_is_found(catalogue: Catalogue) -> None:
-    for number in range(3):
-        at = minutes(number)
-        tasks = [task(1, dataset_id="d1", started_at=at, outcome=TaskOutcome.REVISED), task(2, dataset_id="d2")]
-        catalogue.jobs.save(job(f"j{number}", started_at=at, tasks=tasks))
-    found = catalogue.jobs.find_tasks("d1", 2)
-    assert [(one.job_id, of.outcome, of.started_at) for one, of in found] == [
-        ("j2", TaskOutcome.REVISED, minutes(2)),
-        ("j1", TaskOutcome.REVISED, minutes(1)),
-    ]
-    assert catalogue.jobs.find_tasks("d3", 2) == []

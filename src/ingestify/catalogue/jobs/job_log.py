@@ -191,22 +191,6 @@ class JobLog:
                 found += self._load(connection, own, counted, with_tasks=with_tasks)
         return found
 
-    @retried
-    def find_tasks(self, dataset_id: str, limit: int) -> list[tuple[JobSummary, TaskSummary]]:
-        """Return what jobs did with a dataset, newest first, each with its job without tasks."""
-        task, job = self._task.c, self._job.c
-        statement = (
-            self._with_warnings()
-            .where(task.dataset_id == dataset_id)
-            .order_by(task.started_at.desc(), task.job_id, task.task_number.desc())
-            .limit(limit)
-        )
-        with self._database.read("read jobs") as connection:
-            rows = connection.execute(statement).mappings().all()
-            theirs = sa.select(self._job).where(job.job_id.in_({row["job_id"] for row in rows}))
-            jobs = {row["job_id"]: _job_from({**row}, ()) for row in connection.execute(theirs).mappings()}
-        return [(jobs[row["job_id"]], _task_from(row)) for row in rows]
-
     @property
     def _last_run(self) -> sa.ColumnElement[Any]:
         """The run of the last repetition of a job."""

@@ -17,7 +17,7 @@ from ingestify.domain.events import DatasetEvent
 from ingestify.domain.overview import ChangeMark, FeedStorage, RequestDay, RunSummary
 from ingestify.domain.ports import DatasetFilter, StorageTotals
 from ingestify.domain.quarantine import QuarantineEntry, QuarantineState
-from ingestify.domain.run import Counters, JobSummary, TaskSummary
+from ingestify.domain.run import Counters, JobSummary
 from ingestify.errors import ConfigurationError
 from ingestify.store.reading.coverage_list import CoverageList, FreshnessList
 
@@ -161,10 +161,6 @@ class LakeOverview:
     def jobs_of(self, run_id: str, *, with_tasks: bool = True) -> list[JobSummary]:
         """Return the jobs of a run, newest first; none: there is no such run, or a later one had the same result."""
         return self._catalogue.jobs.load_runs([run_id], with_tasks=with_tasks)
-
-    def tasks_of(self, dataset_id: str, limit: int = 50) -> list[tuple[JobSummary, TaskSummary]]:
-        """Return what jobs did with a dataset, newest first, each with its job without tasks."""
-        return self._catalogue.jobs.find_tasks(dataset_id, limit)
 
     # ---- changes and quarantine ------------------------------------------------------------------------
 

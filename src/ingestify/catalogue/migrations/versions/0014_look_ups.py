@@ -1,4 +1,4 @@
-"""Indexes for the jobs of a run, the tasks of a dataset, and what changed last in the quarantine."""
+"""Indexes for the jobs of a run, and for what changed last in the quarantine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ down_revision = "0013"
 
 _INDEXES = {
     "job_run": ("job", ["run_id", "started_at"]),
-    "task_dataset": ("task", ["dataset_id"]),
     "quarantine_checked": ("quarantine", ["checked_at"]),
     "quarantine_retry": ("quarantine", ["retry_requested_at"]),
 }

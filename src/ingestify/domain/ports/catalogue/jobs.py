@@ -7,7 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
-from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity, TaskSummary
+from ingestify.domain.run import JobHolder, JobSummary, ProcessIdentity
 from ingestify.domain.selector import Selector
 
 __all__ = ["DiscoveredSelector", "JobLock", "JobLocksPort", "JobsPort", "SelectorSync", "SelectorSyncsPort"]
@@ -95,9 +95,6 @@ class JobsPort(Protocol):
 
     def load_runs(self, run_ids: Collection[str], *, with_tasks: bool = False) -> list[JobSummary]:
         """Return the jobs of runs, newest first. A job that a later run repeated with the same result is not there."""
-
-    def find_tasks(self, dataset_id: str, limit: int) -> list[tuple[JobSummary, TaskSummary]]:
-        """Return what jobs did with a dataset, newest first, each with its job without tasks."""
 
     def find_last_done(self) -> Mapping[tuple[str, str, str], dt.datetime]:
         """Return when a job last finished, by (source, provider, dataset type), also if single datasets failed."""
