@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import http.server
 import os
 import socket
@@ -15,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, Self
 
 from ingestify.clock import monotonic
-from ingestify.errors import ConfigurationError
+from ingestify.listening import address_text, cannot_listen
 from ingestify.progress.printable import PrintableLogger
 
 __all__ = ["PLAIN_TEXT", "Answer", "Listener"]
@@ -71,12 +70,11 @@ class Listener:
         answers: Mapping[str, Callable[[], Answer]],
         patience: float = _PATIENCE_SECONDS,
     ) -> None:
-        shown = f"[{host}]" if ":" in host else host
         try:
             self._server = _Server(host, port, answers, patience)
         except OSError as error:
-            raise ConfigurationError(f"Cannot listen on {shown}:{port}: {_reason(error)}") from error
-        self.url = f"http://{shown}:{self._server.server_address[1]}"
+            raise cannot_listen(host, port, error) from error
+        self.url = f"http://{address_text(host, int(self._server.server_address[1]))}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="ingestify-listen", daemon=True
         )
@@ -93,14 +91,6 @@ class Listener:
         self._thread.join()
         self._server.end_requests()
         self._server.server_close()
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "another program uses this port. Name another one, or end that program."
-    if error.errno == errno.EACCES:
-        return "this user may not use this port. Name one above 1023."
-    return f"{error.strerror or 'the address cannot be used'}."
 
 
 class _Server(http.server.ThreadingHTTPServer):

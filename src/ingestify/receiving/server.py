@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Iterator, Sequence
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from ingestify.errors import ConfigurationError
+from ingestify.listening import address_text, listen
 from ingestify.receiving.app import make_app
 from ingestify.receiving.endpoint import Endpoint
 
@@ -40,15 +39,8 @@ class PushServer:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], host: str, port: int) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._socket = socket.create_server((host, port), family=family)
-        except OSError as error:
-            raise ConfigurationError(
-                f"{host}:{port} cannot be listened on: {error.strerror or error}. Name another one with --listen."
-            ) from error
-        shown = f"[{host}]" if family is socket.AF_INET6 else host
-        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
+        self._socket = listen(host, port)
+        self.url = f"http://{address_text(host, self._socket.getsockname()[1])}"
         self._server = _Server(
             uvicorn.Config(
                 make_app(endpoints),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import uvicorn
 
 from ingestify.errors import ConfigurationError
+from ingestify.listening import listen
 from ingestify.web.app import make_app
 from ingestify.web.guard import Rules
 from ingestify.web.lake import WebLake
@@ -53,7 +54,7 @@ def serve(
             f"--host {host} lets other machines in. Say with --allow-host by which name browsers reach this server, "
             f"such as --allow-host lake.example.org:{port or USUAL_PORT}."
         )
-    listening = _listen(host, port)
+    listening = _listen_at(host, port)
     port = listening.getsockname()[1]
     names = [*(f"{name}:{port}" for name in _LOOPBACK.values() if is_local), *allowed_hosts]
     rules = Rules(frozenset(names), secrets.token_urlsafe(24), f"ingestify_{port}", lake.is_read_only)
@@ -82,13 +83,8 @@ def has_desktop() -> bool:
     return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _listen(host: str, port: int | None) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    for number in (USUAL_PORT, 0) if port is None else (port,):
-        try:
-            return socket.create_server((host, number), family=family)
-        except OSError as error:
-            problem = error
-    raise ConfigurationError(
-        f"{host}:{port} cannot be listened on: {problem.strerror or problem}. Name another with --host or --port."
-    ) from problem
+def _listen_at(host: str, port: int | None) -> socket.socket:
+    if port is None:
+        with contextlib.suppress(ConfigurationError):  # another program has it
+            return listen(host, USUAL_PORT)
+    return listen(host, port or 0)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypedDict
 
 from ingestify.clock import now
-from ingestify.documents.document import filled
-from ingestify.domain.json_value import JsonValue
+from ingestify.documents.coverage import FreshnessDocument, freshness_document
 from ingestify.domain.overview import SelectorFreshness
-from ingestify.domain.run import RunState
 from ingestify.web.page import Asked, Page, Shown
 
 __all__ = ["PAGE"]
@@ -25,34 +22,11 @@ _ORDERS: Mapping[str, Callable[[SelectorFreshness], tuple[object, ...]]] = {
 }
 
 
-class FreshnessDocument(TypedDict):
-    """How old the lake is for one selector.
-
-    Attributes:
-        name: For people; empty: no job of it is in the log any more.
-        complete_at: When its last job ended in which nothing failed and nothing is in quarantine; null: unknown.
-        newest_at: The newest time of the provider of one of its competition's datasets; null: none is known.
-        state: Of its last job; null: it is not known.
-    """
-
-    source: str
-    provider: str
-    dataset_type: str
-    selector: Mapping[str, JsonValue]
-    name: str
-    last_run_at: dt.datetime | None
-    state: RunState | None
-    failed: int
-    quarantined: int
-    complete_at: dt.datetime | None
-    newest_at: dt.datetime | None
-
-
 def read(asked: Asked) -> Shown:
     """Return all selectors, those first that were complete longest ago."""
     chosen = asked.first("sort") or "oldest"
     found = sorted(asked.lake.store.overview.freshness(), key=_ORDERS.get(chosen, _ORDERS["oldest"]))
-    document: Sequence[FreshnessDocument] = [filled(FreshnessDocument, one) for one in found]
+    document: Sequence[FreshnessDocument] = [freshness_document(one) for one in found]
     moment = now()
     rows = [(one, _name(one), _age(one.age(moment))) for one in found]
     return Shown("Freshness", {"selectors": document}, {"rows": rows, "orders": list(_ORDERS), "chosen": chosen})
