@@ -169,6 +169,6 @@ def _tell(looked: Looked, view: RunView, console: Console) -> None:
         )
         following = "" if looked.following is None else f" · next {looked.following.due.at:%H:%M:%S}"
         view.write_line(
-            f"{time_text(first.due.at)}  {names}: {counts(totals)} · {counted(totals.requests, 'request')}"
-            f"{used_up}{following} ({first.due.why})"
+            f"{time_text(first.due.at)}  {names} ({first.due.why}): {counts(totals)} · "
+            f"{counted(totals.requests, 'request')}{used_up}{following}"
         )
