@@ -1,13 +1,23 @@
-"""The rate-limit headers of a response, and how many requests the provider still accepts by them."""
+"""The rate-limit headers of a response: how many requests the provider still accepts, and how many it has counted."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
-__all__ = ["RateLimitHeaders", "RemainingRequests", "read_rate_limit_headers"]
+from ingestify.domain.request_budget import BudgetLimits
+
+__all__ = [
+    "CountedRequests",
+    "RateLimitHeaders",
+    "RemainingRequests",
+    "read_counted_requests",
+    "read_rate_limit_headers",
+]
 
 _NUMBER = re.compile(r"\s*(\d{1,12})(?:\.\d*)?\s*(?:[,;].*)?")
 _PARAMETER = re.compile(r"[;,]\s*([a-z]+)\s*=\s*(\d{1,12})")
@@ -97,3 +107,75 @@ class RemainingRequests:
             self._until = now + (self._window or 0.0)
         if self._left:
             self._left -= 1
+
+
+# ---- what the provider has counted, for a budget ----------------------------------------------------------
+
+_HEADER = re.compile(
+    r"(?:x-)?rate-?limit-(?:(?P<before>requests|minute|day)-)?(?P<what>limit|remaining|reset)(?:-(?P<after>minute|day))?"
+    r"|x-requests-available-(?P<available>minute|day)"
+)
+_SECONDS_OF_DAY = 86_400
+_SAME_DAY_SECONDS = 900
+_FIRST_MOMENT = 1_000_000_000
+"""A larger number is a moment, in seconds since 1970."""
+
+
+class CountedRequests(NamedTuple):
+    """What a provider has counted.
+
+    Attributes:
+        of_minute: Requests of the minute; 0: it does not say.
+        of_day: Requests of the day of the budget; 0: it does not say.
+        used_up_seconds: For how long it has no more requests; 0: it has some, or does not say.
+    """
+
+    of_minute: int = 0
+    of_day: int = 0
+    used_up_seconds: float = 0.0
+
+
+def read_counted_requests(headers: Mapping[str, str], limits: BudgetLimits, moment: dt.datetime) -> CountedRequests:
+    """Return how many requests the provider has counted.
+
+    Headers differ from provider to provider: `X-RateLimit-Limit` and `X-RateLimit-Remaining`, with or without
+    `-Minute` or `-Day`; `X-RateLimit-Requests-…`; `RateLimit-…`; `X-Requests-Available-Minute`. A number counts where
+    its meaning is certain: the header names the period, or the limit that it gives is that of the budget.
+
+    Args:
+        headers: The headers of a response.
+        limits: The limits of the budget.
+        moment: Now, in UTC.
+    """
+    said: dict[str, dict[str, int]] = {}
+    for name, value in headers.items():
+        found = _HEADER.fullmatch(name.lower())
+        if found is not None and (number := _number(value)) is not None:
+            period = found["available"] or found["after"] or found["before"] or ""
+            said.setdefault(period, {})[found["what"] or "remaining"] = number
+    of_minute = of_day = 0
+    used_up = 0.0
+    for period, values in said.items():
+        if "remaining" not in values:
+            continue
+        limit, remaining, reset = values.get("limit"), values["remaining"], _seconds_to(values.get("reset"), moment)
+        if limits.per_minute is not None and limit in (limits.per_minute, None if period == "minute" else -1):
+            of_minute = max(of_minute, limits.per_minute - remaining)
+        elif limits.per_day is not None and limit in (limits.per_day, None if period == "day" else -1):
+            if reset is None or abs(reset - _seconds_to_midnight(moment)) < _SAME_DAY_SECONDS:
+                of_day = max(of_day, limits.per_day - remaining)
+            elif not remaining:  # its day is another one than that of the budget
+                used_up = reset
+    return CountedRequests(of_minute, of_day, used_up)
+
+
+def _seconds_to(reset: int | None, moment: dt.datetime) -> float | None:
+    """Return the seconds until a reset, which some providers give as a moment; None: it is none within a day."""
+    if reset is None:
+        return None
+    seconds = reset - moment.timestamp() if reset > _FIRST_MOMENT else float(reset)
+    return seconds if 0 <= seconds <= _SECONDS_OF_DAY else None
+
+
+def _seconds_to_midnight(moment: dt.datetime) -> float:
+    return _SECONDS_OF_DAY - moment.timestamp() % _SECONDS_OF_DAY

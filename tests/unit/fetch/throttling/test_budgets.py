@@ -13,8 +13,9 @@ from ingestify.domain.ports import Authorization
 from ingestify.domain.request_budget import NOTHING_USED, BudgetLimits, BudgetUse
 from ingestify.errors import FetchError, HostLeftAlone, OutcomeUnknown, SaveError
 from ingestify.fetch.http import HttpClient, HttpOptions
-from ingestify.fetch.throttling.budgets import Budgets, SourceBudget, read_counted_requests
+from ingestify.fetch.throttling.budgets import Budgets, SourceBudget
 from ingestify.fetch.throttling.circuit_breaker import BudgetUsedUp
+from ingestify.fetch.throttling.rate_limit_headers import read_counted_requests
 from tests.support.scripted_provider import Provider, answer, provider
 from tests.support.simulated_time import SimulatedTime, simulated_time
 
