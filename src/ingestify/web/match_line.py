@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import urllib.parse
 
 from ingestify.domain.dataset import Dataset
 from ingestify.domain.match_facts import match_facts
+from ingestify.web.rendering import in_url
 
 __all__ = ["MatchLine", "match_line"]
 
@@ -43,7 +43,7 @@ def match_line(dataset: Dataset) -> MatchLine:
     has_score = bool(facts["home_score"] and facts["away_score"])
     competition = dataset.metadata.get("competition")
     return MatchLine(
-        url=f"/datasets/{urllib.parse.quote(dataset.dataset_id, safe='')}",
+        url=f"/datasets/{in_url(dataset.dataset_id)}",
         name=dataset.name or str(dataset.identifier),
         date=facts["date"][:10],
         home=facts["home_team"] if is_match else "",

@@ -140,12 +140,18 @@ class LakeOverview:
 
     def runs(self, limit: int = 20, after: str = "") -> Listed[RunSummary]:
         """Return a page of runs, of all buckets, those first that began last; see `datasets`."""
+        page = self.jobs_by_run(limit, after)
+        return Listed([_summary_of(jobs) for jobs in page.items], page.after)
+
+    def jobs_by_run(self, limit: int = 20, after: str = "") -> Listed[list[JobSummary]]:
+        """Return the page that `runs` returns, with the jobs of each run, newest first and without tasks."""
         before = _values_of(_RUNS, after, lambda at, run_id: (dt.datetime.fromisoformat(at), str(run_id)))
         found = self._catalogue.jobs.find_newest_runs(limit + 1, before)
         jobs = self._by_run([run_id for _, run_id in found[:limit]])
-        runs = [_summary_of(theirs, began) for began, run_id in found[:limit] if (theirs := jobs[run_id])]
         last = found[limit - 1] if len(found) > limit else None
-        return Listed(runs, "" if last is None else _cursor(_RUNS, last[0].isoformat(), last[1]))
+        return Listed(
+            list(filter(None, jobs.values())), "" if last is None else _cursor(_RUNS, last[0].isoformat(), last[1])
+        )
 
     def last_runs(self, limit: int, *, with_tasks: bool = False) -> dict[str, list[JobSummary]]:
         """Return the jobs of the last runs by run, newest first."""
@@ -158,9 +164,12 @@ class LakeOverview:
             jobs[job.run_id].append(job)
         return jobs
 
-    def jobs_of(self, run_id: str, *, with_tasks: bool = True) -> list[JobSummary]:
-        """Return the jobs of a run, newest first; none: there is no such run, or a later one had the same result."""
-        return self._catalogue.jobs.load_runs([run_id], with_tasks=with_tasks)
+    def jobs_of(self, run_id: str) -> list[JobSummary]:
+        """Return the jobs of a run with their tasks, newest first.
+
+        There are none if there is no such run, or if a later one had the same result.
+        """
+        return self._catalogue.jobs.load_runs([run_id], with_tasks=True)
 
     # ---- changes and quarantine ------------------------------------------------------------------------
 
@@ -216,11 +225,11 @@ def kind_of_reason(reason: str) -> str:
     return file_id + colon + _DETAILS.sub(lambda found: "…" if found[0][0] in "'\"" else "N", problem)
 
 
-def _summary_of(jobs: Sequence[JobSummary], began: dt.datetime) -> RunSummary:
+def _summary_of(jobs: Sequence[JobSummary]) -> RunSummary:
     ended = [job.ended_at for job in jobs if job.ended_at is not None]
     return RunSummary(
         run_id=jobs[0].run_id,
-        started_at=began,
+        started_at=min(job.started_at for job in jobs),
         ended_at=max(ended) if len(ended) == len(jobs) else None,
         process=jobs[0].process,
         sources=sorted({job.source for job in jobs}),

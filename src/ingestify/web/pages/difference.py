@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import urllib.parse
 from collections.abc import Mapping
 
 from starlette.responses import RedirectResponse, Response
@@ -16,6 +15,7 @@ from ingestify.progress.formatting import size
 from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_line import match_line
 from ingestify.web.page import Asked, Attachment, Page, Shown
+from ingestify.web.rendering import in_url
 
 __all__ = ["CHOICE", "PAGE"]
 
@@ -59,8 +59,8 @@ def _changed_files(older: Dataset, newer: Dataset) -> Mapping[str, tuple[File | 
 
 def choose(asked: Asked) -> Response:
     """Return the way to the comparison that a form asks for."""
-    ends = [urllib.parse.quote(asked.first(name) or "0", safe="") for name in ("before", "after")]
-    dataset_id = urllib.parse.quote(asked.parts["dataset_id"], safe="")
+    ends = [in_url(asked.first(name) or "0") for name in ("before", "after")]
+    dataset_id = in_url(asked.parts["dataset_id"])
     return RedirectResponse(f"/datasets/{dataset_id}/diff/{ends[0]}..{ends[1]}", 303)
 
 

@@ -76,16 +76,14 @@ def read_list(asked: Asked) -> Shown:
     lines: list[RunLine] = []
     gone: set[str] = set()
     for _ in range(_MOST_PAGES):
-        page = store.overview.runs(_AT_ONCE, after)
-        runs: dict[str, list[JobSummary]] = {run.run_id: [] for run in page.items}
-        for job in store.catalogue.jobs.load_runs(list(runs)):
-            runs[job.run_id].append(job)
-        gone |= runs_that_are_gone(store.catalogue.leases, itertools.chain.from_iterable(runs.values()))
-        for run_id, jobs in runs.items():
-            line = (
-                _line(run_id, jobs, gone) if jobs and (not source or source in {job.source for job in jobs}) else None
-            )
-            if line is not None and wanted in ("", line.state, line.look):
+        page = store.overview.jobs_by_run(_AT_ONCE, after)
+        gone |= runs_that_are_gone(store.catalogue.leases, itertools.chain.from_iterable(page.items))
+        for jobs in page.items:
+            if source and source not in {job.source for job in jobs}:
+                continue
+            run_id = jobs[0].run_id
+            line = _line(run_id, jobs, gone)
+            if wanted in ("", line.state, line.look):
                 shown[run_id] = jobs
                 lines.append(line)
         after = page.after

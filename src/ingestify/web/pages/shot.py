@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import urllib.parse
 
 from markupsafe import Markup
 
@@ -14,6 +13,7 @@ from ingestify.store.reading.dataset_picture import read_match_values
 from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_line import match_line
 from ingestify.web.page import Asked, NotShown, Page, Shown
+from ingestify.web.rendering import in_url, with_query
 
 __all__ = ["PAGE"]
 
@@ -48,9 +48,8 @@ def read(asked: Asked) -> Shown:
 def _neighbour(dataset_id: str, asked: Asked, shot: Shot | None) -> str:
     if shot is None:
         return ""
-    revision = asked.first("revision")
-    path = f"/datasets/{urllib.parse.quote(dataset_id, safe='')}/shots/{urllib.parse.quote(shot.event_id, safe='')}"
-    return f"{path}?revision={revision}" if revision else path
+    path = f"/datasets/{in_url(dataset_id)}/shots/{in_url(shot.event_id)}"
+    return with_query(path, revision=asked.first("revision"))
 
 
 PAGE = Page("/datasets/{dataset_id}/shots/{event_id:path}", "shot.html", read)
