@@ -50,6 +50,14 @@ _ADVICE = (
         "Run again, with fewer of them at once.",
     ),
     (
+        "while it was open",
+        "another file is in the place of the one that this process has open, or none is",
+        (
+            "It has written nothing since. If that is meant, as after a restore, start this process again, or let it "
+            "read its settings again; else put the file back."
+        ),
+    ),
+    (
         "not a database",
         "the file there is something else, or is encrypted",
         "Check metadata_url, or move that file away to begin a new lake.",

@@ -91,6 +91,7 @@ class SqliteConnector(Connector):
             self._lock.lock if self.is_one_connection else contextlib.nullcontext()
         )
         self.lock_seconds = float(str(url.query.get("timeout", BUSY_TIMEOUT_SECONDS)))
+        self._file: tuple[int, int] | None = None
 
     def make_engine(self, *, echo: bool) -> sa.Engine:
         """Return an engine whose driver begins no transaction by itself."""
@@ -107,6 +108,9 @@ class SqliteConnector(Connector):
         engine = make_engine(opened, echo=echo, connect_args=arguments, **pool)
         if self._reader is not None:
             self._reader.listen(engine)
+        elif self.path is not None:
+            sa.event.listen(engine, "do_connect", lambda *_: self._refuse_other_file())
+            sa.event.listen(engine, "checkout", lambda *_: self._refuse_other_file())
         sa.event.listen(engine, "connect", _prepare_connection)
         sa.event.listen(engine, "after_cursor_execute", _note_cursor)
         sa.event.listen(engine, "checkin", _close_cursors)
@@ -121,6 +125,7 @@ class SqliteConnector(Connector):
         if self.path is None or self.is_read_only:
             return
         _make_folder(self.path, self.where)
+        self._file = None
         deadline = time.monotonic() + self.lock_seconds
         with translated(self.where, "open"):
             while True:
@@ -131,6 +136,15 @@ class SqliteConnector(Connector):
                     if not self.is_locked(error) or time.monotonic() > deadline:
                         raise
                     time.sleep(0.005)
+        self._file = _identity_of(self.path)
+
+    def _refuse_other_file(self) -> None:
+        """Refuse to go on with a file that was removed or replaced: nobody else would see what is written to it.
+
+        What is remembered of its tables is not true of another file, so a new connection is no help.
+        """
+        if self._file is not None and self.path is not None and _identity_of(self.path) != self._file:
+            raise sqlite3.OperationalError("the file was removed or replaced while it was open")
 
     def _switch(self, engine: sa.Engine) -> None:
         with contextlib.closing(engine.raw_connection()) as connection:
@@ -181,6 +195,17 @@ def _may_only_be_read(path: Path) -> bool:
 def _read_only_url(url: sa.URL, path: Path) -> sa.URL:
     query = {**url.query, "mode": "ro", "uri": "true"}
     return url.set(database=f"file:{urllib.parse.quote(str(path))}", query=query)
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one that took its place; None: there is none."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise sqlite3.OperationalError(f"unable to open the file: {error.strerror}") from error
+    return status.st_dev, status.st_ino
 
 
 def _make_folder(path: Path, where: str) -> None:
