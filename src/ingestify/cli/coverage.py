@@ -59,18 +59,16 @@ def _coverage_text(one: CompetitionCoverage) -> str:
     rest = _counts_text(counts)
     ids = [f"{key}={value}" for key, value in (("competition", one.competition_id), ("season", one.season_id)) if value]
     name = one.name or " ".join(ids) or "no competition"
-    complete = one.states.get(DatasetState.COMPLETE, 0)
-    return f"{one.provider}/{one.dataset_type}  {name}: {complete:,} of {one.expected:,} complete{rest}"
+    return f"{one.provider}/{one.dataset_type}  {name}: {one.complete:,} of {one.expected:,} complete{rest}"
 
 
 def _freshness_text(one: SelectorFreshness, moment: dt.datetime) -> str:
     age = one.age(moment)
-    name = one.name or ", ".join(f"{key}={value}" for key, value in one.selector.items()) or "everything"
     complete = "unknown" if one.complete_at is None else time_text(one.complete_at)
     since = "" if age is None else f", {age // dt.timedelta(hours=1):,} h ago"
     rest = _counts_text({"failed": one.failed, "in quarantine": one.quarantined})
     newest = "" if one.newest_at is None else f"; the provider's newest data are of {time_text(one.newest_at)}"
-    return f"{one.source}/{one.dataset_type}  {name}: complete {complete}{since}{rest}{newest}"
+    return f"{one.source}/{one.dataset_type}  {one.text}: complete {complete}{since}{rest}{newest}"
 
 
 def _counts_text(counts: Mapping[str, int]) -> str:

@@ -78,6 +78,11 @@ class CompetitionCoverage:
         return sum(self.states.values())
 
     @property
+    def complete(self) -> int:
+        """How many of them are COMPLETE."""
+        return self.states.get(DatasetState.COMPLETE, 0)
+
+    @property
     def not_fetched(self) -> int:
         """How many of the expected datasets are neither in the lake nor in quarantine, and did not fail."""
         there = self.stored - self.states.get(DatasetState.MISSING, 0)
@@ -111,6 +116,11 @@ class SelectorFreshness:
     quarantined: int = 0
     complete_at: dt.datetime | None = None
     newest_at: dt.datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """What people call it: its name, else its keys and values."""
+        return self.name or ", ".join(f"{key}={value}" for key, value in self.selector.items()) or "everything"
 
     def age(self, moment: dt.datetime) -> dt.timedelta | None:
         """Return how long before a moment it was complete; None: unknown."""

@@ -103,7 +103,7 @@ class Quarantine:
         return EntryList(self).to_pandas()
 
     def __len__(self) -> int:
-        return len(self.find_waiting(self._reader.dataset_filter()))
+        return sum(self._reader.catalogue.quarantine.count_open(self._reader.bucket).values())
 
     def __repr__(self) -> str:
         waiting = self.find_waiting(self._reader.dataset_filter())

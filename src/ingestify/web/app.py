@@ -182,12 +182,8 @@ class _Pages:
 
     def _around(self, path: str, json_url: str) -> dict[str, Any]:
         """Return what base.html needs."""
-        waiting = self._count_waiting() if path else 0
+        waiting = len(self._lake.store.quarantine) if path else 0
         return {"menu": self._menu, "page_path": path, "json_url": json_url, "lake": self._lake, "waiting": waiting}
-
-    def _count_waiting(self) -> int:
-        store = self._lake.store
-        return sum(store.catalogue.quarantine.count_open(store.bucket).values())
 
 
 _TITLES = {

@@ -7,9 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from starlette.responses import Response
 
+from ingestify.pictures.palette import Theme
 from ingestify.web.lake import WebLake
 
-__all__ = ["Action", "Asked", "Attachment", "NotShown", "Page", "Shown"]
+__all__ = ["FOR_EVER", "Action", "Asked", "Attachment", "NotShown", "Page", "Shown"]
+
+FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+"""Headers of what belongs to a revision: no revision ever changes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Asked:
         """Return the first value of a query parameter, or of a field; empty: there is none."""
         values = self.query.get(name) or self.form.get(name) or ("",)
         return values[0].strip()
+
+    @property
+    def theme(self) -> Theme:
+        """The colours of a picture: `?theme=dark`."""
+        return "dark" if self.first("theme") == "dark" else "light"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

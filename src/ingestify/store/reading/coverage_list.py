@@ -23,15 +23,13 @@ class CoverageList(TableList[CompetitionCoverage]):
     @property
     def caption(self) -> str:
         """How much of what is expected is complete."""
-        complete = sum(one.states.get(DatasetState.COMPLETE, 0) for one in self)
-        return f"{complete:,} of {sum(one.expected for one in self):,} datasets complete"
+        return f"{sum(one.complete for one in self):,} of {sum(one.expected for one in self):,} datasets complete"
 
     def iter_shown(self) -> Iterator[Sequence[object]]:
         """Yield the shown values of each competition in a season."""
         for one in self:
-            complete = one.states.get(DatasetState.COMPLETE, 0)
             names = (one.provider, one.dataset_type, one.name or one.competition_id, one.season_id)
-            yield (*names, one.expected, complete, one.stored - complete, one.quarantined, one.failed)
+            yield (*names, one.expected, one.complete, one.stored - one.complete, one.quarantined, one.failed)
 
     def as_rows(self) -> list[dict[str, Any]]:
         """Return a row for each competition in a season."""
@@ -71,9 +69,8 @@ class FreshnessList(TableList[SelectorFreshness]):
         moment = now()
         for one in self:
             age = one.age(moment)
-            name = one.name or ", ".join(f"{key}={value}" for key, value in one.selector.items())
             yield (
-                *(one.source, one.dataset_type, name, one.complete_at),
+                *(one.source, one.dataset_type, one.text, one.complete_at),
                 None if age is None else dt.timedelta(seconds=age // dt.timedelta(seconds=1)),
                 *(one.newest_at, one.state and one.state.value, one.failed),
             )

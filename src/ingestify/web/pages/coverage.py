@@ -63,7 +63,7 @@ def _fates(one: CompetitionCoverage) -> Mapping[str, int]:
     """Return how many datasets a row has with each fate. Each dataset counts once, and the sum is what is expected."""
     states = one.states
     return {
-        "complete": states.get(DatasetState.COMPLETE, 0),
+        "complete": one.complete,
         "partial": states.get(DatasetState.PARTIAL, 0),
         "scheduled": states.get(DatasetState.SCHEDULED, 0),
         "quarantined": one.only_quarantined,

@@ -28,12 +28,8 @@ def read(asked: Asked) -> Shown:
     found = sorted(asked.lake.store.overview.freshness(), key=_ORDERS.get(chosen, _ORDERS["oldest"]))
     document: Sequence[FreshnessDocument] = [freshness_document(one) for one in found]
     moment = now()
-    rows = [(one, _name(one), _age(one.age(moment))) for one in found]
+    rows = [(one, _age(one.age(moment))) for one in found]
     return Shown("Freshness", {"selectors": document}, {"rows": rows, "orders": list(_ORDERS), "chosen": chosen})
-
-
-def _name(one: SelectorFreshness) -> str:
-    return one.name or ", ".join(f"{key}={value}" for key, value in one.selector.items()) or one.dataset_type
 
 
 def _age(age: dt.timedelta | None) -> str:

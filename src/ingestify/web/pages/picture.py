@@ -16,7 +16,7 @@ from ingestify.pictures.svg import document
 from ingestify.store.reading.dataset_picture import read_match_values
 from ingestify.web.asked_dataset import asked_dataset, numbered
 from ingestify.web.match_pictures import PICTURES
-from ingestify.web.page import Asked, Attachment, NotShown
+from ingestify.web.page import FOR_EVER, Asked, Attachment, NotShown
 
 __all__ = ["PICTURE"]
 
@@ -28,7 +28,6 @@ def respond(asked: Asked) -> Response:
     """Return the picture of the name and the format in the address; `?theme=dark` for a dark page."""
     dataset = numbered(asked_dataset(asked), asked.parts["revision"])
     name, kind = asked.parts["name"], asked.parts["kind"]
-    theme: Theme = "dark" if asked.first("theme") == "dark" else "light"
     if name not in PICTURES:
         raise NotShown(404, f"There is no picture '{name}'; there are {', '.join(PICTURES)}.")
     try:
@@ -37,20 +36,18 @@ def respond(asked: Asked) -> Response:
         if kind != "svg":
             raise NotShown(404, str(error)) from error
         # The page of the match has it as an <img>, which shows the picture of a 404 as well.
-        return Response(_said(mask_text(str(error)), theme), 404, media_type="image/svg+xml")
+        return Response(_said(mask_text(str(error)), asked.theme), 404, media_type="image/svg+xml")
     match kind:
         case "svg":
-            content, media_type = picture.plain_svg(theme).encode(), "image/svg+xml"
+            content, media_type = picture.plain_svg(asked.theme).encode(), "image/svg+xml"
         case "png":
-            content, media_type = _png(picture, theme), "image/png"
+            content, media_type = _png(picture, asked.theme), "image/png"
         case "csv":
             content, media_type = _csv(picture).encode("utf-8-sig"), "text/csv; charset=utf-8"
         case _:
             raise NotShown(404, f"There is no picture as .{kind}: write .svg, .png or .csv.")
-    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
-    if kind == "csv":
-        headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return Response(content, headers=headers, media_type=media_type)
+    saved_as = {"Content-Disposition": f'attachment; filename="{name}.csv"'} if kind == "csv" else {}
+    return Response(content, headers={**FOR_EVER, **saved_as}, media_type=media_type)
 
 
 def _said(text: str, theme: Theme) -> str:

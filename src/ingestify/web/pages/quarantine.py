@@ -81,7 +81,7 @@ def read_list(asked: Asked) -> Shown:
     for entry in page.items:
         groups.setdefault(_kinds(entry)[0], []).append(entry)
     document: QuarantineDocument = {
-        "waiting": sum(store.catalogue.quarantine.count_open(store.bucket).values()),
+        "waiting": len(store.quarantine),
         "groups": [
             {"reason": kind, "count": counts[kind], "entries": [entry_document(one) for one in groups[kind]]}
             for kind in sorted(groups, key=lambda kind: -counts[kind])

@@ -15,19 +15,16 @@ from ingestify.domain.dataset import Dataset
 from ingestify.errors import IngestifyError
 from ingestify.masking import mask_text
 from ingestify.pictures.match_values import Side
-from ingestify.pictures.palette import Theme
 from ingestify.pictures.picture import Picture
 from ingestify.pictures.tracking_frame import TrackedPlayer, TrackingFrame, tracking_frame
 from ingestify.replay.recording import Recording
 from ingestify.web.asked_dataset import asked_dataset, numbered
-from ingestify.web.page import Asked, Attachment, NotShown, Page, Shown
+from ingestify.web.page import FOR_EVER, Asked, Attachment, NotShown, Page, Shown
 from ingestify.web.rendering import in_url, with_query
 
 __all__ = ["ATTACHMENTS", "PAGE"]
 
 _LEAP_SECONDS = 10
-_FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
-"""A revision never changes."""
 
 
 class TrackingDocument(TypedDict):
@@ -122,9 +119,8 @@ def _picture(recording: Recording, period: int, seconds: float) -> Picture:
 def _frame(asked: Asked) -> Response:
     dataset, _ = _asked_tracking(asked)
     recording = asked.lake.recordings.get(dataset)
-    theme: Theme = "dark" if asked.first("theme") == "dark" else "light"
-    svg = _picture(recording, *_moment(asked, recording)).plain_svg(theme)
-    return Response(svg, headers=_FOR_EVER, media_type="image/svg+xml")
+    svg = _picture(recording, *_moment(asked, recording)).plain_svg(asked.theme)
+    return Response(svg, headers=FOR_EVER, media_type="image/svg+xml")
 
 
 def _head(asked: Asked) -> Response:
@@ -134,7 +130,7 @@ def _head(asked: Asked) -> Response:
     except IngestifyError as error:
         content = msgspec.json.encode({"error": f"The tracking cannot be read: {mask_text(str(error))}"})
         return Response(content, 503, media_type="application/json")
-    return Response(msgspec.json.encode(recording.head()), headers=_FOR_EVER, media_type="application/json")
+    return Response(msgspec.json.encode(recording.head()), headers=FOR_EVER, media_type="application/json")
 
 
 def _chunk(asked: Asked) -> Response:
@@ -144,7 +140,7 @@ def _chunk(asked: Asked) -> Response:
         content = asked.lake.recordings.get(dataset).chunk(int(number))
     except (ValueError, IndexError):
         raise NotShown(404, f"There is no chunk {number}.") from None
-    return Response(content, headers={**_FOR_EVER, "Content-Encoding": "gzip"}, media_type="application/octet-stream")
+    return Response(content, headers={**FOR_EVER, "Content-Encoding": "gzip"}, media_type="application/octet-stream")
 
 
 PAGE = Page("/datasets/{dataset_id}/tracking", "tracking.html", read)
