@@ -194,7 +194,7 @@ class _Demonstration:
             "skillcorner",
             corrected,
             f"{match.home.name} – {match.away.name}, tracking",
-            files=invent_tracking(match.home, match.away, seed=1),
+            files=invent_tracking(match.home, match.away, (match.home_score, match.away_score), seed=1),
             description="made up by ingestify demo",
         )
         self._say("  and three minutes of tracking in SkillCorner's format, made up too")

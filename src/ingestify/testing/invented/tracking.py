@@ -29,13 +29,17 @@ _SHAPE = (
 )
 """Where the players of a team stand that attacks to the right, the goalkeeper first: metres from the centre."""
 
+_ROLES = (0, 6, 4, 3, 5, 10, 8, 9, 13, 15, 12)
+"""What they play, in the order of `_SHAPE`: SkillCorner's numbers."""
 
-def invent_tracking(home: Team, away: Team, *, seed: int, seconds: int = 90) -> list[DraftFile]:
+
+def invent_tracking(home: Team, away: Team, score: tuple[int, int], *, seed: int, seconds: int = 90) -> list[DraftFile]:
     """Return the feeds `metadata` and `frames` of the beginning of both halves.
 
     Args:
         home: Its first eleven play; those of `away` too.
         away: The other team.
+        score: The goals of the home and of the away team in the whole match.
         seed: Equal seeds give equal files.
         seconds: How much of each half.
     """
@@ -43,6 +47,8 @@ def invent_tracking(home: Team, away: Team, *, seed: int, seconds: int = 90) -> 
     sheet = {
         "home_team": {"id": home.team_id, "name": home.name, "short_name": home.name},
         "away_team": {"id": away.team_id, "name": away.name, "short_name": away.name},
+        "home_team_score": score[0],
+        "away_team_score": score[1],
         "home_team_side": ["left_to_right", "right_to_left"],
         "pitch_length": _LENGTH,
         "pitch_width": _WIDTH,
@@ -57,9 +63,11 @@ def invent_tracking(home: Team, away: Team, *, seed: int, seconds: int = 90) -> 
                 "first_name": player.name.partition(" ")[0],
                 "last_name": player.name.partition(" ")[2],
                 "trackable_object": 1000 + player.player_id,
+                "player_role": {"id": role},
+                "start_time": "00:00:00",
             }
             for team, eleven in zip((home, away), elevens, strict=True)
-            for player in eleven
+            for player, role in zip(eleven, _ROLES, strict=True)
         ],
     }
     rng = random.Random(seed)  # noqa: S311 - it must be repeatable, not secret
