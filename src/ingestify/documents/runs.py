@@ -428,7 +428,7 @@ def status_document(
         store,
         lake_id=None if lake is None else lake.lake_id or None,
         epoch=None if lake is None else lake.epoch or None,
-        **store.totals(),
+        **store.overview.totals(),
         waiting_in_quarantine=len(store.quarantine),
         with_warnings=store.count_warned(),
         **({} if limits is None else {"limits": limits}),

@@ -19,4 +19,4 @@ def test_kloppy_reads_it_and_a_frame_is_drawn():
         dataset = engine.store.create_dataset("tracking", "skillcorner", {"match_id": 1}, "a match", files=files)
         picture = dataset.plot("frame")
     assert match.home.name in picture.alt
-    assert len(picture.rows) == 23  # with the ball
+    assert len(picture.rows) == 22

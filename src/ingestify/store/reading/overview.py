@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import collections
+import copy
 import dataclasses
 import datetime as dt
+import functools
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from ingestify.clock import now
 from ingestify.domain.dataset import Dataset
@@ -72,6 +74,16 @@ class LakeOverview:
         self._reader = reader
         self._catalogue = reader.catalogue
         self._bucket = reader.bucket
+        self._known: dict[str, tuple[str, object]] = {}
+
+    def _once(self, what: str, read: Callable[[], T]) -> T:
+        """Return what counts the whole lake. It is read once, until something changes."""
+        mark = self.read_mark().settled  # before it is read: a change meanwhile is seen the next time
+        before, known = self._known.get(what, ("", None))
+        if not mark or mark != before:
+            known = read()
+            self._known[what] = mark, known
+        return copy.copy(cast(T, known))
 
     def read_mark(self) -> ChangeMark:
         """Return two texts that stay the same until something changes in the lake, for caches; takes a millisecond."""
@@ -79,19 +91,19 @@ class LakeOverview:
 
     def totals(self) -> StorageTotals:
         """Return how many datasets, revisions and files there are, and how large they are."""
-        return self._catalogue.overview.count_all(self._bucket)
+        return self._once("totals", lambda: self._catalogue.overview.count_all(self._bucket))
 
     def coverage(self) -> CoverageList:
         """Return what there is of each competition in a season."""
-        return CoverageList(self._catalogue.coverage.read(self._bucket))
+        return self._once("coverage", lambda: CoverageList(self._catalogue.coverage.read(self._bucket)))
 
     def freshness(self) -> FreshnessList:
         """Return how old the lake is for each selector that runs remember."""
-        return FreshnessList(self._catalogue.coverage.read_freshness(self._bucket))
+        return self._once("freshness", lambda: FreshnessList(self._catalogue.coverage.read_freshness(self._bucket)))
 
     def storage(self) -> list[FeedStorage]:
         """Return what each feed takes, the largest first. The sums are those of `totals`."""
-        return self._catalogue.overview.read_storage(self._bucket)
+        return self._once("storage", lambda: self._catalogue.overview.read_storage(self._bucket))
 
     def requests(self, days: int = 30) -> list[RequestDay]:
         """Return the requests of the last days by source, of all buckets, newest day first."""
@@ -107,8 +119,14 @@ class LakeOverview:
             search: See `datasets`.
             **filters: See `datasets`.
         """
+        wanted = self._filter(search, filters)
+        read = functools.partial(self._count, wanted)
+        is_of_all = not search.strip() and all(value in (None, {}) for value in filters.values())
+        return self._once("facets", read) if is_of_all else read()
+
+    def _count(self, wanted: DatasetFilter) -> dict[str, dict[str, int]]:
         counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
-        for one in self._catalogue.coverage.count(self._filter(search, filters)):
+        for one in self._catalogue.coverage.count(wanted):
             counts["provider"][one.provider] += one.number
             counts["dataset_type"][one.dataset_type] += one.number
             counts["state"][one.state.value] += one.number

@@ -22,7 +22,7 @@ from ingestify.errors import ConfigurationError
 from ingestify.events.dispatcher import Dispatcher
 from ingestify.storage.memory import MemoryStorage
 from ingestify.store.dataset_store import DatasetStore
-from ingestify.store.reading.overview import Listed, kind_of_reason
+from ingestify.store.reading.overview import LakeOverview, Listed, kind_of_reason
 from tests.support.catalogue_data import apply_one, change, job, minutes, new_file, task, with_file
 
 
@@ -209,3 +209,36 @@ def test_files_that_a_provider_does_not_have_are_one_kind_of_reason():
     kinds = {kind_of_reason(reason.format(number, 404)) for number in (3857288, 12)}
     assert kinds == {"GET https://provider.example:81/data/events/N.json: status 404; the provider does not have it."}
     assert kind_of_reason(reason.format(12, 500)) not in kinds
+
+
+def _counted(overview: LakeOverview) -> list[object]:
+    return [overview.totals(), overview.coverage(), overview.storage(), overview.facets(), list(overview.freshness())]
+
+
+def test_the_whole_lake_is_counted_once_until_something_changes(store, monkeypatch):
+    lake = _Lake(store)
+    for _ in range(3):
+        lake.add()
+        assert _counted(store.overview) == _counted(LakeOverview(store))
+        with monkeypatch.context() as patched:
+            for reader, name in (
+                (store.catalogue.overview, "count_all"),
+                (store.catalogue.overview, "read_storage"),
+                (store.catalogue.coverage, "read"),
+                (store.catalogue.coverage, "read_freshness"),
+                (store.catalogue.coverage, "count"),
+            ):
+                patched.setattr(reader, name, None)
+            assert len(_counted(store.overview)) == 5
+
+
+def test_what_a_caller_does_with_a_count_is_its_own_affair(store):
+    _Lake(store).add()
+    store.overview.totals().clear()
+    assert store.overview.totals()["datasets"] == 1
+
+
+def test_facets_of_a_filter_are_counted_each_time(store):
+    _Lake(store).add()
+    assert store.overview.facets()["provider"]
+    assert store.overview.facets(has_warnings=True) == store.overview.facets("no such name")
