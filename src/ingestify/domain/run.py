@@ -8,7 +8,7 @@ import enum
 import hashlib
 import json
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ingestify.domain.html_table import html_table
@@ -36,6 +36,7 @@ __all__ = [
     "RunState",
     "TaskOutcome",
     "TaskSummary",
+    "look_of_jobs",
     "state_of_jobs",
 ]
 
@@ -333,21 +334,26 @@ class JobSummary:
         """The job as a bar of a picture of runs."""
         from ingestify.pictures.run_history import JobBar
 
-        has_problems = self.state is RunState.FINISHED and self.failed_tasks
         return JobBar(
             self.run_id,
-            f"{self.source}, {self.dataset_type}, {self.selector_name}",
+            self._what,
             self.started_at,
             max(0.0, self.duration.total_seconds()),
-            "with problems" if has_problems else _SHOWN_STATES[self.state],
-            self.counters.text,
+            look_of_jobs([self]),
+            self._result,
             self.job_id,
         )
 
+    @property
+    def _what(self) -> str:
+        return ", ".join(filter(None, (self.source, self.dataset_type, self.selector_name)))
+
+    @property
+    def _result(self) -> str:
+        return self.counters.text + (f"; {mask_text(self.error)}" if self.error else "")
+
     def __repr__(self) -> str:
-        error = f"; {mask_text(self.error)}" if self.error else ""
-        what = f"{self.source}, {self.dataset_type}, {self.selector_name}"
-        return f"JobSummary({what}, {self.state.value}: {self.counters.text}{error})"
+        return f"JobSummary({self._what}, {self.state.value}: {self._result})"
 
 
 def state_of_jobs(jobs: Iterable[JobSummary]) -> RunState:
@@ -355,6 +361,13 @@ def state_of_jobs(jobs: Iterable[JobSummary]) -> RunState:
     states = {job.state for job in jobs}
     order = (RunState.RUNNING, RunState.FAILED, RunState.ABORTED, RunState.FINISHED)
     return next((state for state in order if state in states), RunState.SKIPPED)
+
+
+def look_of_jobs(jobs: Collection[JobSummary]) -> str:
+    """Return the state of a run, or of one job, as pictures and pages show it."""
+    state = state_of_jobs(jobs)
+    has_problems = state is RunState.FINISHED and any(job.failed_tasks or job.counters.left_out for job in jobs)
+    return "with problems" if has_problems else _SHOWN_STATES[state]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from ingestify.pictures.palette import colour
 from ingestify.pictures.picture import Picture
 from ingestify.pictures.svg import PLAIN_WIDTH, document, element, escaped, fitted, label, text_width
 
-__all__ = ["JobBar", "run_history"]
+__all__ = ["LOOKS", "JobBar", "run_history"]
 
 _MOST_SELECTORS, _MOST_RUNS = 20, 40
 _ROW_HEIGHT, _LYING_ROW_HEIGHT, _BAR_HEIGHT = 54.0, 36.0, 26.0
 
-_LOOKS = ("finished", "with problems", "failed", "stopped", "running", "skipped")
+LOOKS = ("finished", "with problems", "failed", "stopped", "running", "skipped")
+"""The states of a `JobBar`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class JobBar:
         selector: What was ingested, for people.
         started_at: In UTC.
         seconds: How long it took; of a running one, until now.
-        state: One of `finished`, `with problems`, `failed`, `stopped`, `running` and `skipped`.
+        state: One of `LOOKS`.
         result: What it did, for people.
         job_id: What identifies it.
     """
@@ -97,7 +98,7 @@ def _alt(jobs: Sequence[JobBar], runs: int, selectors: int) -> str:
     if not jobs:
         return "There are no runs yet."
     states = [job.state for job in jobs]
-    counts = ", ".join(f"{states.count(state)} {state}" for state in _LOOKS if state in states)
+    counts = ", ".join(f"{states.count(state)} {state}" for state in LOOKS if state in states)
     return (
         f"{runs:,} run{'' if runs == 1 else 's'} of {selectors:,} selector{'' if selectors == 1 else 's'}; "
         f"jobs: {counts}."
@@ -153,7 +154,7 @@ def _shape(state: str, x: float, bottom: float, width: float, height: float) -> 
 def _legend(jobs: Sequence[JobBar], top: float) -> tuple[str, float]:
     states = {job.state for job in jobs}
     parts, x, line = [], EDGE, 0
-    for state in (one for one in _LOOKS if one in states):
+    for state in (one for one in LOOKS if one in states):
         wide = 34 + text_width(state)
         if x + wide > PLAIN_WIDTH:
             x, line = EDGE, line + 1

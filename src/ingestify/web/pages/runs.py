@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Sequence
@@ -10,9 +11,9 @@ from typing import NamedTuple, TypedDict
 from markupsafe import Markup
 
 from ingestify.documents.runs import RunStatus, run_document
-from ingestify.domain.run import JobSummary, RunState, TaskOutcome, TaskSummary, state_of_jobs
+from ingestify.domain.run import JobSummary, RunState, TaskOutcome, TaskSummary, look_of_jobs, state_of_jobs
 from ingestify.masking import mask_text
-from ingestify.pictures.run_history import JobBar, run_history
+from ingestify.pictures.run_history import LOOKS, run_history
 from ingestify.progress.formatting import clock, size, what_was_done
 from ingestify.remedies import remedy
 from ingestify.store.dataset_store import DatasetStore
@@ -99,29 +100,18 @@ def read_list(asked: Asked) -> Shown:
         "sources": sorted({job.source for jobs in shown.values() for job in jobs} | ({source} - {""})),
         "source": source,
         "wanted": wanted,
-        "states": list(dict.fromkeys([*_LOOKS.values(), "with problems"])),
+        "states": LOOKS,
         "is_empty": not lines and not (source or wanted),
     }
     return Shown("Runs", document, view)
 
 
-_LOOKS = {
-    RunState.FINISHED: "finished",
-    RunState.FAILED: "failed",
-    RunState.ABORTED: "stopped",
-    RunState.RUNNING: "running",
-    RunState.SKIPPED: "skipped",
-}
-
-
 def _look(jobs: Sequence[JobSummary], gone: set[str]) -> tuple[str, str]:
     """Return the state of a run, or of a job, in words; and how it looks."""
-    state = state_of_jobs(jobs)
-    if state is RunState.RUNNING and jobs[0].run_id in gone:
+    if state_of_jobs(jobs) is RunState.RUNNING and jobs[0].run_id in gone:
         return "its process is gone", "stopped"
-    if state is RunState.FINISHED and any(job.failed_tasks or job.counters.left_out for job in jobs):
-        return "with problems", "with problems"
-    return _LOOKS[state], _LOOKS[state]
+    look = look_of_jobs(jobs)
+    return look, look
 
 
 def _line(run_id: str, jobs: Sequence[JobSummary], gone: set[str]) -> RunLine:
@@ -144,18 +134,7 @@ def _line(run_id: str, jobs: Sequence[JobSummary], gone: set[str]) -> RunLine:
 
 
 def _picture(jobs: Iterable[JobSummary], gone: set[str]) -> Markup:
-    bars = [
-        JobBar(
-            job.run_id,
-            f"{job.source}: {job.selector_name or job.dataset_type}",
-            job.started_at,
-            job.duration.total_seconds(),
-            _look([job], gone)[1],
-            f"{job.counters.text}{f'; {mask_text(job.error)}' if job.error else ''}",
-            job.job_id,
-        )
-        for job in jobs
-    ]
+    bars = [dataclasses.replace(job.bar, state=_look([job], gone)[1]) for job in jobs]
     return Markup(run_history(bars).svg)  # noqa: S704 - our own
 
 
