@@ -1486,8 +1486,7 @@ class IngestionEngine:
 
         Example::
 
-            for one in engine.coverage():
-                print(one.provider, one.name, one.states, "of", one.expected)
+            behind = [one.name for one in engine.coverage() if one.complete < one.expected]
         """
         return self.store.overview.coverage()
 
@@ -1496,8 +1495,7 @@ class IngestionEngine:
 
         Example::
 
-            for one in engine.freshness():
-                print(one.source, one.name, one.complete_at, one.newest_at)
+            complete_at = {one.text: one.complete_at for one in engine.freshness()}
         """
         return self.store.overview.freshness()
 
