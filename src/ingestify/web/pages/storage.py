@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
-from ingestify.documents.document import filled
 from ingestify.domain.overview import FeedStorage
 from ingestify.domain.ports import StorageTotals
 from ingestify.web.page import Asked, Page, Shown
@@ -16,39 +14,18 @@ __all__ = ["PAGE"]
 _DAYS = 30
 
 
-class FeedDocument(TypedDict):
-    """What a feed takes, over all revisions."""
-
-    provider: str
-    dataset_type: str
-    data_feed_key: str
-    compression: str
-    files: int
-    size_bytes: int
-    storage_bytes: int
-
-
-class RequestsDocument(TypedDict):
-    """What the runs of a day asked a source for."""
-
-    day: dt.date
-    source: str
-    requests: int
-    received_bytes: int
-
-
 class StorageDocument(TypedDict):
     """What the lake takes.
 
     Attributes:
         totals: As `status --json` has them.
-        feeds: The largest first. An object that several files share counts once for each of them.
-        requests: Of the last 30 days, newest first.
+        feeds: A `FeedStorage` each, the largest first. An object that several files share counts once for each of them.
+        requests: A `RequestDay` each, of the last 30 days, newest first.
     """
 
     totals: StorageTotals
-    feeds: Sequence[FeedDocument]
-    requests: Sequence[RequestsDocument]
+    feeds: Sequence[Mapping[str, object]]
+    requests: Sequence[Mapping[str, object]]
 
 
 def read(asked: Asked) -> Shown:
@@ -57,8 +34,8 @@ def read(asked: Asked) -> Shown:
     feeds = overview.storage()
     document: StorageDocument = {
         "totals": overview.totals(),
-        "feeds": [filled(FeedDocument, one) for one in feeds],
-        "requests": [filled(RequestsDocument, one) for one in overview.requests(_DAYS)],
+        "feeds": [one._asdict() for one in feeds],
+        "requests": [one._asdict() for one in overview.requests(_DAYS)],
     }
     return Shown("Storage", document, {"providers": _by_provider(feeds), "ratio": _ratio})
 
