@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, TypeAlias
 
-from ingestify.comparison.content import TooLarge, Unreadable, read_content
-from ingestify.errors import LoadError
+from ingestify.comparison.content import read_content
 from ingestify.replay.recording import BALL, Player, Recording
 from ingestify.replay.tape import Tape
 from ingestify.tables.table_input import TableInput
@@ -26,16 +25,9 @@ _PERIODS = ("first_half", "second_half", "first_extra_half", "second_extra_half"
 
 
 def read_metrica(given: TableInput) -> Recording:
-    """Return the match.
-
-    Raises:
-        LoadError: The files are no tracking of Metrica.
-    """
+    """Return the match; see `reading.NativeReader`."""
     is_csv = any(feed in given.files.feeds for feed in ("frames-home", "frames-away"))
-    try:
-        return _read_csv(given) if is_csv else _read_epts(given)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, Unreadable, TooLarge) as error:
-        raise LoadError(f"The files are no tracking of Metrica: {type(error).__name__} {error}.") from error
+    return _read_csv(given) if is_csv else _read_epts(given)
 
 
 # ---- CSV -------------------------------------------------------------------------------------------------------------

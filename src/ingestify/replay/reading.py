@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
+from ingestify.comparison.content import TooLarge, Unreadable
 from ingestify.domain.dataset import Dataset
 from ingestify.errors import LoadError
 from ingestify.provider_formats.built_in import find_format
@@ -17,13 +20,16 @@ from ingestify.tables.table_input import TableInput
 
 __all__ = ["Recordings", "read_recording"]
 
-_READERS = {
-    "metrica": read_metrica,
-    "metrica_csv": read_metrica,
-    "skillcorner": read_skillcorner,
-    "sportec": read_sportec,
+NativeReader: TypeAlias = Callable[[TableInput], Recording]
+"""Reads a match from its files. Any error of Python about a key or a value says that they are not of its format."""
+
+_READERS: Mapping[str, tuple[str, NativeReader]] = {
+    "metrica": ("Metrica", read_metrica),
+    "metrica_csv": ("Metrica", read_metrica),
+    "skillcorner": ("SkillCorner", read_skillcorner),
+    "sportec": ("Sportec", read_sportec),
 }
-"""The readers by the format. kloppy reads the others, which takes it some ten times as long."""
+"""The provider and the reader by the format. kloppy reads the others, which takes it some ten times as long."""
 
 MOST_BYTES = 64 << 20
 """The recordings in memory: about ten, as one has 5 MB."""
@@ -43,7 +49,13 @@ def read_recording(dataset: Dataset) -> Recording:
                 f"{dataset} has no tracking that can be played: it is of the type '{dataset.dataset_type}', and its "
                 f"format is '{given.loader}'."
             )
-        return _READERS.get(given.loader, read_by_kloppy)(given)
+        if given.loader not in _READERS:
+            return read_by_kloppy(given)
+        provider, read = _READERS[given.loader]
+        try:
+            return read(given)
+        except (LookupError, TypeError, ValueError, AttributeError, Unreadable, TooLarge) as error:
+            raise LoadError(f"The files are no tracking of {provider}: {type(error).__name__} {error}.") from error
 
 
 class Recordings:

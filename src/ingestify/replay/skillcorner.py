@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ingestify.errors import LoadError
 from ingestify.match_periods import FIRST_MINUTES
 from ingestify.replay.json_frames import iter_json_frames
 from ingestify.replay.recording import BALL, Player, Recording
@@ -26,18 +25,7 @@ _OTHERS = frozenset({"referee"})
 
 
 def read_skillcorner(given: TableInput) -> Recording:
-    """Return the match.
-
-    Raises:
-        LoadError: The files are no tracking of SkillCorner.
-    """
-    try:
-        return _read(given)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LoadError(f"The files are no tracking of SkillCorner: {type(error).__name__} {error}.") from error
-
-
-def _read(given: TableInput) -> Recording:
+    """Return the match; see `reading.NativeReader`."""
     metadata = json.loads(given.files.require_file("metadata").read())
     sheet = _Sheet(metadata)
     tape = Tape(_RATE)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingestify.comparison.content import TooLarge, Unreadable, read_content
-from ingestify.errors import LoadError
+from ingestify.comparison.content import read_content
 from ingestify.replay.recording import Player, Recording
 from ingestify.replay.tape import Tape
 from ingestify.tables.rows.sportec_positions import BALL, AddFrame, period_and_object, read_positions
@@ -20,18 +19,7 @@ _FIRST_FRAMES = {1: 10_000, 2: 100_000, 3: 200_000, 4: 250_000}
 
 
 def read_sportec(given: TableInput) -> Recording:
-    """Return the match. The referees are left out.
-
-    Raises:
-        LoadError: The files are no tracking of Sportec.
-    """
-    try:
-        return _read(given)
-    except (KeyError, IndexError, TypeError, ValueError, Unreadable, TooLarge) as error:
-        raise LoadError(f"The files are no tracking of Sportec: {type(error).__name__} {error}.") from error
-
-
-def _read(given: TableInput) -> Recording:
+    """Return the match without the referees; see `reading.NativeReader`."""
     document: Any = read_content(given.files.require_file("metadata").stream, "xml")
     information = document["MatchInformation"][0]
     environment = information["Environment"][0]
