@@ -10,7 +10,8 @@ from ingestify.cli.console import Console
 from ingestify.cli.options import NamedLake
 from ingestify.cli.output import flush, write_line
 from ingestify.cli.person import user_name
-from ingestify.errors import MissingExtraError
+from ingestify.errors import LakeNotFound, MissingExtraError, StoreError
+from ingestify.store.dataset_store import DatasetStore
 
 __all__ = ["require_web", "serve_pages"]
 
@@ -19,6 +20,16 @@ def require_web() -> None:
     """Raise a MissingExtraError if the extra `web` is not installed."""
     if any(importlib.util.find_spec(name) is None for name in ("jinja2", "starlette", "uvicorn")):
         raise MissingExtraError("web", "A page of the lake")
+
+
+def _require_lake(store: DatasetStore) -> None:
+    """Raise a LakeNotFound if there is no lake. If its database is away, the pages say so until it is back."""
+    try:
+        store.overview.read_mark()
+    except LakeNotFound:
+        raise
+    except StoreError:
+        pass
 
 
 def serve_pages(
@@ -44,6 +55,7 @@ def serve_pages(
 
     Raises:
         MissingExtraError: The extra `web` is not installed.
+        LakeNotFound: There is no lake.
         ConfigurationError: The address is not this machine's, or is taken.
     """
     require_web()
@@ -57,6 +69,7 @@ def serve_pages(
         console.tell("Open it in a browser; Ctrl-C ends it.")
 
     with lake.open_store() as store:
+        _require_lake(store)
         shown = WebLake.at(
             store,
             lake.place,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import socket
 import sys
@@ -24,6 +25,8 @@ USUAL_PORT = 8642
 
 _LOOPBACK = {"127.0.0.1": "127.0.0.1", "localhost": "localhost", "::1": "[::1]"}
 """The addresses that only this machine reaches, as they are in a URL."""
+
+_HOST = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 
 
 def serve(
@@ -54,6 +57,12 @@ def serve(
             f"--host {host} lets other machines in. Say with --allow-host by which name browsers reach this server, "
             f"such as --allow-host lake.example.org:{port or USUAL_PORT}."
         )
+    for name in allowed_hosts:
+        if not _HOST.fullmatch(name):
+            raise ConfigurationError(
+                f"--allow-host '{name}' is no name of a host. Write it as browsers send it, such as "
+                "lake.example.org or lake.example.org:8642."
+            )
     listening = _listen_at(host, port)
     port = listening.getsockname()[1]
     names = [*(f"{name}:{port}" for name in _LOOPBACK.values() if is_local), *allowed_hosts]

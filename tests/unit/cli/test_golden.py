@@ -78,7 +78,7 @@ USES = {
         "sql 'drop table matches'",
     ],
     "receive": ["receive", "receive --listen lake"],
-    "web": ["web --host 192.0.2.1"],
+    "web": ["web --port 0", "run -q", "web --host 192.0.2.1", "web --allow-host https://lake.example.org"],
     "adopt": ["list", "adopt", "adopt --yes --json", "list", "adopt --yes"],
     "restored": ["run -q", "restored --yes"],
     "quality": ["run -q", "quality", "quality match_id=10 --json", "quality match_id=11", "quality --docs pages"],

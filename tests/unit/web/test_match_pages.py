@@ -160,3 +160,24 @@ def test_a_match_that_kloppy_reads_is_drawn_after_its_page():
         assert answer.text.startswith("<svg")
         assert "kloppy" in answer.text
         assert client.get(f"{address}/r0/shots.csv").status_code == 404
+
+
+def test_a_damaged_file_is_an_error_and_no_download_that_breaks_off(client, engine, address):
+    objects = engine.store.storage._objects
+    path = engine.list_datasets()[0].files["events__v1"].storage_path
+    objects[path] = (b"no zstd", objects[path][1])
+    answer = client.get(f"{address}/files/events__v1")
+    assert answer.status_code == 503
+    assert "damaged" in answer.text
+
+
+def test_the_name_of_a_download_is_short_and_turns_no_line():
+    hostile = DatasetResource({"match_id": 1}, "match", name="evil\u202egnp.exe\r\nX: y" + 10_000 * "z")
+    hostile.add_file(hours(0), "events", json_content=[])
+    with Lake(FunctionSource(lambda **_: [hostile])).engine as engine:
+        engine.load()
+        answer = client_of(engine).get(f"/datasets/{engine.list_datasets()[0].dataset_id}/files/events__v1")
+    header = answer.headers["content-disposition"]
+    assert "%E2%80%AE" not in header
+    assert "%0D" not in header
+    assert len(header) < 1000
