@@ -92,7 +92,7 @@ def _thinned(garbage: Garbage) -> str:
     return (
         f"{counted(revisions, 'provisional revision')} of {counted_datasets({'match'}, len(garbage.thinned))} with "
         f"{counted(files, 'file')}: {size(total)}"
-        f"{' thinned; the files go when they are this old' if garbage.is_removed else ''}"
+        f"{' thinned; their files go as those of a deleted dataset do' if garbage.is_removed else ''}"
     )
 
 

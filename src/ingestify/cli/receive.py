@@ -60,6 +60,8 @@ def receive_command(lake: NamedLake, source: str | None, address: tuple[str, int
                 f"Nothing can be pushed: no ingestion plan has a source of the type ingestify.push. "
                 f"{remedy('sources describe ingestify.push')} shows its options."
             )
+        for one in sources.values():
+            one.inbox.begin().discard()  # it can be written to
         server = PushServer([Endpoint(one) for one in sources.values()], *address)
         with two_stage_interrupt("Stopping: what is being received is completed.", server.stop):
             if not console.quiet:

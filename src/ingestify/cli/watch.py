@@ -167,11 +167,12 @@ def _tell(looked: Looked, view: RunView, console: Console) -> None:
             f" · the budget of {source} is used up until {moment:%H:%M} UTC"
             for source, moment in looked.report.goes_on_at.items()
         )
+        left = " · left to another run" if looked.report.jobs_left_to_others else ""
         following = ""
         if looked.following is not None:
             at = looked.following.due.at
             following = f" · next {time_text(at) if at.date() != first.due.at.date() else at.strftime('%H:%M:%S')}"
         view.write_line(
             f"{time_text(first.due.at)}  {names} ({first.due.why}): {counts(totals)} · "
-            f"{counted(totals.requests, 'request')}{used_up}{following}"
+            f"{counted(totals.requests, 'request')}{left}{used_up}{following}"
         )

@@ -23,7 +23,7 @@ from typing import BinaryIO
 from ingestify.clock import now
 from ingestify.domain.ports import Leftovers, PartialObject, StoredObject, TemporaryObject
 from ingestify.durable_folders import durable_folders, sync, sync_folder, sync_names
-from ingestify.errors import IntegrityError
+from ingestify.errors import IntegrityError, StoreError
 from ingestify.failpoints import failpoint
 from ingestify.locked_file import LockedFile
 from ingestify.remedies import remedy
@@ -55,6 +55,7 @@ class LocalStorage:
         self._root = str(self.root)
         self._staging = self.root / STAGING_FOLDER
         self._has_cleared = False
+        self._was_there = False
         self._prefix = secrets.token_hex(6)
         self._count = itertools.count()
         self._unsettled: deque[str] = deque()
@@ -65,12 +66,23 @@ class LocalStorage:
         return self._root
 
     def create_temporary(self) -> TemporaryObject:
-        """Begin an object in the staging folder."""
+        """Begin an object in the staging folder.
+
+        A folder that was there before is not made again: it may be on a disk that was unmounted, and what is written
+        in its place would be hidden when that is back.
+        """
+        if self._was_there and not self.root.is_dir():
+            raise StoreError(
+                f"The folder {self._root} is not there any more. If its disk was unmounted, mount it again; if the "
+                f"folder was removed on purpose, make it again, empty."
+            )
         path = f"{self._root}/{STAGING_FOLDER}/{self._make_name()}"
         try:
-            return LocalTemporary(path)
+            made = LocalTemporary(path)
         except OSError as error:
             raise make_disk_error("write", path, error) from error
+        self._was_there = True
+        return made
 
     def _make_name(self) -> str:
         """Return the name of a temporary file: of a forked process, of its storage, and a count."""

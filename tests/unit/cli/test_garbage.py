@@ -139,7 +139,7 @@ def test_provisional_revisions_of_a_live_match_are_thinned_as_the_settings_say(c
         assert command.err == "Nothing was removed; --yes removes it.\n"
         totals = json.loads(command("gc", "--yes", "--json"))
         assert (totals["thinned_revisions"], totals["thinned_files"], totals["removed"]) == (4, 8, True)
-        assert command("gc", "--yes").endswith("0 bytes thinned; the files go when they are this old\n")
+        assert command("gc", "--yes").endswith("0 bytes thinned; their files go as those of a deleted dataset do\n")
         assert command("log", "match_id=1").count("THINNED") == 4
         command("diff", "match_id=1", "1", "3", code=1)
         assert "The nearest ones are 0 and 3." in command.err

@@ -240,6 +240,21 @@ def test_a_disk_that_refuses_keeps_nothing_half(
     assert receiver.post()[1]["is_new"]
 
 
+def test_an_inbox_whose_disk_was_unmounted_is_not_made_again(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert receiver.post()[0] == 202
+    files = receiver.folder / "lake/files"
+    files.rename(receiver.folder / "away")
+    files.mkdir()  # where it is mounted
+    assert receiver.post(LINEUPS)[0] == 503
+    assert list(files.iterdir()) == []
+    assert "is not there any more. If its disk was unmounted, mount it again" in caplog.text
+    files.rmdir()
+    (receiver.folder / "away").rename(files)
+    assert receiver.post(LINEUPS)[0] == 202
+
+
 def test_what_a_killed_process_left_unfinished_is_removed_after_a_day(receiver: Receiver) -> None:
     receiver.source.inbox.begin().write(b"half of")
     (path,) = (receiver.folder / "lake/files/.inbox").rglob(".staging/*")
