@@ -15,14 +15,3 @@ def test_the_cursor_is_shown_again_by_who_hid_it(monkeypatch, tmp_path):
         view._line._hides_cursor = True
         view.restore_terminal()
         assert (tmp_path / "stderr").read_bytes() == b"\r\x1b[2K\x1b[?25h"
-
-
-def test_a_second_run_is_shown_too(monkeypatch):
-    told = []
-    monkeypatch.setattr("ingestify.progress.line.LINE_SECONDS", 0.001)
-    monkeypatch.setattr("ingestify.progress.line.may_move_cursor", lambda stream: False)
-    view = RunView(Console())
-    for _ in range(2):
-        with view.shown():
-            told.append(view._line._ended.is_set())
-    assert told == [False, False]

@@ -8,6 +8,7 @@ import logging
 import os
 import pty
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -158,3 +159,14 @@ def test_what_ends_at_once_shows_nothing(terminal, monkeypatch):
     with ProgressLine(_nowhere).shown(lambda: "1 of 2"):
         pass
     assert terminal.look() == ""
+
+
+def test_it_is_shown_a_second_time_too(monkeypatch):
+    monkeypatch.setattr(module, "LINE_SECONDS", 0.001)
+    monkeypatch.setattr(module, "may_move_cursor", lambda _: False)
+    written = threading.Event()
+    line = ProgressLine(lambda _: written.set())
+    for _ in range(2):
+        written.clear()
+        with line.shown(lambda: "3 new"):
+            assert written.wait(30)
