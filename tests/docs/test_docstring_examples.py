@@ -48,7 +48,6 @@ DOCUMENTED = [
     ingestify.IngestionEngine.build_tables,
     ingestify.IngestionEngine.table,
     ingestify.IngestionEngine.sql,
-    ingestify.IngestionEngine.check_quality,
     ingestify.Dataset.to_polars,
     ingestify.Dataset.plot,
     ingestify.IngestionEngine.plot,
@@ -89,6 +88,8 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
         names["archive"].close()  # type: ignore[attr-defined]
         names["tried"].close()  # type: ignore[attr-defined]
     assert capsys.readouterr().out.count("\n") == 4, "iter_datasets prints each"
+    assert names["behind"] == []
+    assert len(names["complete_at"]) == 1, "both sources have the same selector"  # type: ignore[arg-type]
     assert names["season"].equals(names["listed"])  # type: ignore[attr-defined]
     assert len(names["season"]) > 2000 > len(names["table"])  # type: ignore[arg-type]
     assert names["note"].name == "my score"  # type: ignore[attr-defined]

@@ -63,10 +63,9 @@ class DatasetStore(DatasetWriter):
         quarantine: The bundles that failed a check.
         overview: The lake in short, and pages of its lists.
         where: Where the lake is, for messages.
-        open_inbox: Opens the storage of what is pushed to this bucket, which is beside the files of the lake.
+        open_inbox: Opens the storage of what is pushed to this bucket, which is beside the files of the lake; it
+            raises a ConfigurationError until who made the store says where that is.
     """
-
-    open_inbox: OpenInbox
 
     def __init__(
         self,
@@ -99,6 +98,7 @@ class DatasetStore(DatasetWriter):
         self.commits = Commits(catalogue, storage, publisher, self)
         self.quarantine = Quarantine(self, self.commits)
         self.overview = LakeOverview(self)
+        self.open_inbox: OpenInbox = _no_inbox
 
     def __repr__(self) -> str:
         return f"DatasetStore({self.bucket!r} of {self.catalogue!r}, files in {self.storage!r})"
@@ -267,3 +267,9 @@ class FileCacheScope(DatasetStore):
         self._parent._cache = None
         assert self._cache is not None
         self._cache.clear()
+
+
+def _no_inbox() -> Storage:
+    raise ConfigurationError(
+        "This lake has no inbox for what is pushed: open it with get_engine or get_dev_engine, or set its open_inbox."
+    )

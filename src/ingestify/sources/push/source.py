@@ -119,7 +119,9 @@ class PushSource(OneTypeSource):
         named = {key: settings.typed(key, text) for key, text in zip(keys, texts, strict=True)}
         if any(str(selector[key]) != str(named[key]) for key in keys if key in selector):
             return None
-        resource = DatasetResource(named, settings.dataset_type, self.provider)
+        resource = DatasetResource(
+            named, settings.dataset_type, self.provider, name=f"{settings.dataset_type} {' / '.join(texts)}"
+        )
         for pushed in sorted(files, key=lambda one: one.path):
             file = pushed.file
             if file.version not in versions.versions_of(file.feed):
