@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import uuid
 from pathlib import Path
@@ -63,7 +64,7 @@ class RabbitNode(OwnServer):
             "RABBITMQ_PID_FILE": str(folder / "pid"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-rabbit quorum_tick_interval 200",  # it counts messages so often
         }
-        super().__init__(folder, str(_PROGRAMS / "rabbitmq-server"), configure, _answers, self.environment)
+        super().__init__(folder, str(_PROGRAMS / "rabbitmq-server"), configure, self._answers, self.environment)
 
     def control(self, *arguments: str) -> str:
         """Run `rabbitmqctl`. Returns its output."""
@@ -75,7 +76,7 @@ class RabbitNode(OwnServer):
         """Return a connection of the client library's own."""
         return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.port))
 
-
-def _answers(port: int) -> bool:
-    pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port)).close()
-    return True
+    def _answers(self, port: int) -> bool:
+        pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port)).close()
+        socket.create_connection(("127.0.0.1", self.tls_port), 1).close()  # it is opened after the other one
+        return True
