@@ -97,8 +97,6 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     assert len(names["matches"]) == 4  # type: ignore[arg-type]
     assert str(names["dataset"].identifier["match_id"]) == str(number)  # type: ignore[attr-defined]
     assert all(count > 5 for count in names["counts"])  # type: ignore[attr-defined]
-    assert len(names["complete_at"]) == 1  # type: ignore[arg-type]
-    assert names["behind"] == []
     assert len(names["events"]) > 100  # type: ignore[arg-type]
     assert len(names["players"]) > 20  # type: ignore[arg-type]
     assert 0 < len(names["shots"]) < len(names["passes"])  # type: ignore[arg-type]
