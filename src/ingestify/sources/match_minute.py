@@ -1,4 +1,4 @@
-"""The minute of a match as people write it: `63`, and `45+2` in what was added to a half."""
+"""The minute of a match as people count it and pictures show it: `1` is the first, `45+1` the first after a half."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def minute_text(minute: Any, period: Any) -> str | None:
     if number is None:
         return None
     last = None if half is None else LAST_MINUTES.get(half)
-    return f"{last}+{number - last}" if last is not None and number >= last else str(number)
+    return f"{last}+{number - last + 1}" if last is not None and number >= last else str(number + 1)
 
 
 def _number(value: Any) -> int | None:

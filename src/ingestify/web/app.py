@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import mimetypes
@@ -139,6 +140,10 @@ class _Pages:
     async def _answer(self, respond: Callable[[], Response], *, is_json: bool = False) -> Response:
         try:
             return await run_in_threadpool(respond)
+        except asyncio.CancelledError:  # SIGTERM, and it took longer than the server waits for
+            return self.error(
+                503, "The server ends. Start it again, and open the address that it shows.", is_json=is_json
+            )
         except NotShown as error:
             return self.error(error.status, str(error), is_json=is_json)
         except DatasetNotFound as error:

@@ -135,7 +135,7 @@ def test_a_lake_without_plans_knows_the_records_of_the_built_in_providers():
     with get_dev_engine(source, "match") as engine:
         engine.load()
         dataset = changed(engine, source, events=[{**shot, "shot": {"statsbomb_xg": 0.25}}])
-        assert engine.diff(dataset).sentence == "1 shot's xG changed in minute 45+1 (0.5 → 0.25)."
+        assert engine.diff(dataset).sentence == "1 shot's xG changed in minute 45+2 (0.5 → 0.25)."
 
 
 # ---- real exports ----------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_a_rekeyed_export_of_a_real_match_is_recognised(provider_data):
     assert back.clauses[:3] == (
         said,
         "all 3,470 freeze frames belonged to none of the events before, and do now",
-        "27 shots' xG changed between minutes 2 and 90+2",
+        "27 shots' xG changed between minutes 3 and 90+3",
     )
     assert any(clause.startswith("4 passes' recipient changed") for clause in back.clauses)
 

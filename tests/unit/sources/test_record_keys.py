@@ -11,6 +11,7 @@ from ingestify.clock import now
 from ingestify.comparison.content import read_content
 from ingestify.comparison.records import compare_contents
 from ingestify.comparison.sentence import clauses_of
+from ingestify.pictures import match_values as pictures
 from ingestify.sources.match_minute import minute_text
 from ingestify.sources.registry import BUILT_IN, find_record_keys, find_source_class
 
@@ -42,7 +43,7 @@ def edited_xml(content):
 @pytest.mark.parametrize(
     ("source", "feed", "path", "edit", "said"),
     [
-        ("wyscout_github", "events", WYSCOUT, edited_event, ["1 pass's x changed in minute 0 (… → 77)"]),
+        ("wyscout_github", "events", WYSCOUT, edited_event, ["1 pass's x changed in minute 1 (… → 77)"]),
         (
             "skillcorner_github",
             "phases_of_play",
@@ -77,16 +78,17 @@ def test_the_declarations_of_all_built_in_sources_can_be_read():
 @pytest.mark.parametrize(
     ("minute", "period", "text"),
     [
-        (0, 1, "0"),
-        (44, 1, "44"),
-        (46, 1, "45+1"),
-        (46, 2, "46"),
-        (92, 2, "90+2"),
-        (92, 3, "92"),
-        (121, 4, "120+1"),
-        (120, 5, "120"),
-        ("63", "2", "63"),
-        (63, None, "63"),
+        (0, 1, "1"),
+        (44, 1, "45"),
+        (45, 1, "45+1"),
+        (46, 1, "45+2"),
+        (46, 2, "47"),
+        (92, 2, "90+3"),
+        (92, 3, "93"),
+        (121, 4, "120+2"),
+        (120, 5, "121"),
+        ("63", "2", "64"),
+        (63, None, "64"),
         (None, 1, None),
         ("", 1, None),
         ("9" * 5000, "9" * 5000, None),
@@ -97,13 +99,19 @@ def test_the_minute_of_a_match(minute, period, text):
     assert minute_text(minute, period) == text
 
 
+@pytest.mark.parametrize("period", [1, 2, 3, 4])
+def test_a_difference_is_of_the_minute_that_pictures_show(period):
+    for minute in (0, 44, 45, 47, 89, 90, 93, 119, 121):
+        assert f"{minute_text(minute, period)}′" == pictures.minute_text(period, minute)
+
+
 @pytest.mark.parametrize(
     ("event", "minute"),
     [
-        ({"matchPeriod": "2H", "eventSec": 125.5}, "47"),
-        ({"matchPeriod": "1H", "eventSec": 45 * 60 + 61}, "45+1"),
-        ({"matchPeriod": "2H", "minute": 47, "second": 5}, "47"),
-        ({"matchPeriod": "P", "minute": 120}, "120"),
+        ({"matchPeriod": "2H", "eventSec": 125.5}, "48"),
+        ({"matchPeriod": "1H", "eventSec": 45 * 60 + 61}, "45+2"),
+        ({"matchPeriod": "2H", "minute": 47, "second": 5}, "48"),
+        ({"matchPeriod": "P", "minute": 120}, "121"),
         ({}, None),
         ({"matchPeriod": [], "eventSec": float("nan")}, None),
         ({"matchPeriod": "1H", "eventSec": -5}, None),
