@@ -23,7 +23,7 @@ from ingestify.web.page import Asked, NotShown, Page, Shown
 
 __all__ = ["ROUTES"]
 
-_AT_ONCE = 50
+_AT_ONCE = 20
 _MOST_PAGES = 20
 """So many pages of runs are looked through for those that a filter names."""
 
