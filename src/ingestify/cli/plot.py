@@ -57,6 +57,10 @@ def plot_command(
     StatsBomb's need the extra kloppy.
     """
     check_name(output)
+    if shot is not None and kind != "frame":
+        raise click.UsageError(
+            f"--shot names the shot of a frame, and this is a picture of {kind}: write  frame  behind the dataset."
+        )
     with lake.open_store() as store:
         found = find_datasets(store, dataset, **filters)
         drawn = coverage_of(found) if kind == "coverage" else _draw(found, kind, shot, frame)

@@ -76,3 +76,8 @@ def test_a_file_that_cannot_be_written_is_an_error(plot, name, sentence):
     plot("match_id=1", "-o", name, code=1)
     assert sentence in plot.said()
     assert not (plot.folder / name).exists()
+
+
+def test_a_shot_is_named_only_for_a_frame(plot):
+    plot("match_id=1", "xg", "--shot", "x", "-o", "it.svg", code=2)
+    assert "--shot names the shot of a frame" in plot.said()
