@@ -96,6 +96,6 @@ def progress_text(report: RunReport) -> str:
     jobs = sum(job.state is RunState.RUNNING for job in report.jobs)
     return (
         f"{totals.ended:,} of {totals.discovered:,} {what}: {counts(totals, dry_run=report.dry_run)} · "
-        f"{totals.requests:,} requests · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
+        f"{counted(totals.requests, 'request')} · {size(totals.received_bytes)} · {clock(report.duration_seconds)}"
         + (f" · {jobs} selectors open" if jobs > 1 else "")
     )

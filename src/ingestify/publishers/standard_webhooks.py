@@ -112,7 +112,7 @@ def _key(secret: object) -> bytes:
         key = b""
     if not _LEAST_KEY_BYTES <= len(key) <= _MOST_KEY_BYTES:
         raise ConfigurationError(
-            "secret is none of Standard Webhooks: it must be whsec_ and 24 to 64 random bytes in Base64, such as "
-            "openssl rand -base64 32  writes."
+            "secret is none of Standard Webhooks: it must be whsec_ and, behind it, 24 to 64 random bytes in Base64, "
+            "such as  openssl rand -base64 32  writes."
         ) from None
     return key

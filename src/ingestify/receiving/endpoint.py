@@ -12,7 +12,7 @@ from ingestify.clock import now
 from ingestify.domain import formats
 from ingestify.domain.bundle import is_named
 from ingestify.domain.ports import TemporaryObject
-from ingestify.errors import IngestifyError
+from ingestify.errors import ConfigurationError, IngestifyError
 from ingestify.masking import hide
 from ingestify.publishers.standard_webhooks import ID, SignatureCheck, read_keys
 from ingestify.receiving.refused import Refused
@@ -58,7 +58,10 @@ class Endpoint:
         self.name = source.name
         self._source = source
         self._settings = settings = source.settings
-        self._keys = () if settings.secret is None else read_keys(settings.secret)
+        try:
+            self._keys = () if settings.secret is None else read_keys(settings.secret)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"The source '{self.name}' cannot take pushes: {error}") from error
         self._token = (settings.token or "").encode()
         if settings.token is not None:
             hide(settings.token)

@@ -160,6 +160,7 @@ def test_a_main_section_that_makes_no_sense_is_refused(main: dict[str, Any], mes
     [
         {"rate_limit": {}},
         {"rate_limit": {"requests_per_minute": 0}},
+        {"rate_limit": {"requests_per_day": 10**10}},
         {"rate_limit": {"requests_per_day": 0.5}},
         {"rate_limit": {"requests_per_second": 0}},
         {"rate_limit": {"requests_per_second": float("inf")}},

@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 
 from ingestify import IngestionEngine, IngestionPlan, get_engine
+from ingestify.errors import ConfigurationError
 from ingestify.failpoints import installed, parse
 from ingestify.receiving.app import make_app
 from ingestify.receiving.endpoint import Endpoint
@@ -356,3 +357,9 @@ def test_garbage_is_answered_and_never_an_error_of_ours(
     answer = receiver.client.send(request)
     assert answer.status_code in (202, 307, 400, 401, 404, 405, 408, 409, 413, 415)
     assert answer.status_code != 202 or headers.get("authorization") == f"Bearer {TOKEN}"
+
+
+def test_a_secret_that_is_none_names_its_source() -> None:
+    source = PushSource("club", **{**CONFIGURATION, "secret": "none"})
+    with pytest.raises(ConfigurationError, match="The source 'club' cannot take pushes: secret is none of Standard"):
+        Endpoint(source)

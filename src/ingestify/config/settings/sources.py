@@ -41,12 +41,14 @@ class RateLimitSettings(Section):
     requests_per_minute: int | None = Field(
         default=None,
         ge=1,
+        le=1_000_000_000,
         description="Requests in any 60 seconds, for the whole source, of all processes and machines of the lake "
         "together.",
     )
     requests_per_day: int | None = Field(
         default=None,
         ge=1,
+        le=1_000_000_000,
         description="Requests on a day in UTC, for the whole source, of all processes and machines of the lake "
         "together.",
     )

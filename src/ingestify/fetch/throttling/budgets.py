@@ -211,9 +211,11 @@ class SourceBudget:
                 f"{used_up.goes_on_at:%Y-%m-%d %H:%M} UTC",
                 used_up.goes_on_at,
             )
-        level = logging.DEBUG if self._is_told or seconds < 1 else logging.INFO
+        level = logging.DEBUG if self._is_told or seconds < 1 else logging.WARNING
         self._is_told = self._is_told or seconds >= 1
-        logger.log(level, "%s: its budget (%s) is used up, waiting %.0f s.", self._source, self.limits, seconds)
+        logger.log(
+            level, "%s: its budget (%s) is used up; it waits, for %.0f s now.", self._source, self.limits, seconds
+        )
         return seconds
 
     def _update(self, change: Callable[[BudgetUse, dt.datetime], BudgetUse]) -> None:

@@ -124,7 +124,13 @@ class PushSource(OneTypeSource):
         )
         for pushed in sorted(files, key=lambda one: one.path):
             file = pushed.file
-            if file.version not in versions.versions_of(file.feed):
+            wanted = versions.versions_of(file.feed)
+            if file.version not in wanted:
+                if wanted:  # else the plan names other feeds
+                    self._warn_once(
+                        f"{self.name}: {file.feed} was pushed in the version {file.version}, and the ingestion plan "
+                        f"wants {', '.join(wanted)}: it stays in the inbox until data_spec_versions names that version."
+                    )
                 continue
             resource.add_file(
                 None,

@@ -42,7 +42,7 @@ def file(feed: str = "events", match_id: str = "12", version: str = "v1") -> Pus
     return PushedFile(("2026", match_id), feed, version, "json")
 
 
-def test_filters_and_feeds_narrow_it() -> None:
+def test_filters_and_feeds_narrow_it(caplog: pytest.LogCaptureFixture) -> None:
     source, engine = make()
     with engine:
         for match_id in ("12", "13"):
@@ -51,6 +51,9 @@ def test_filters_and_feeds_narrow_it() -> None:
         assert engine.load(match_id=13).totals.new == 1
         assert engine.load().totals.new == 1
         assert engine.load().totals.unchanged == 2
+    assert (
+        caplog.text.count("shots was pushed in the version v2, and the ingestion plan wants v1: it stays in the") == 1
+    )
 
 
 def test_the_feeds_of_a_built_in_type_are_waited_for() -> None:
