@@ -56,6 +56,7 @@ class Service:
         self._manager = ServiceManager.of_environment(os.environ)
         self._watching: Watching | None = None
         self._wants_settings = False
+        self._is_stopped = False
 
     @property
     def next_text(self) -> str | None:
@@ -82,6 +83,7 @@ class Service:
             self._manager.stopping()
 
     def _stop(self) -> None:
+        self._is_stopped = True
         self._health.drain()
         if self._watching is not None:
             self._watching.stop()
@@ -108,6 +110,8 @@ class Service:
         failed: list[BaseException] = []
         with engine:
             watching = self._watching = self._open_watching(engine)
+            if self._is_stopped:  # while it was opened
+                watching.stop()
             self._health.show(engine, watching)
             thread = threading.Thread(target=self._iterate, args=(watching, failed), name="ingestify-watch")
             thread.start()
