@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -60,16 +61,20 @@ def match(engine: IngestionEngine) -> Dataset:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *options: str) -> Iterator[str]:
-    """Run `ingestify web` for a lake; yields the address with the token."""
-    command = [*COMMAND, "web", "--config", str(folder / "config.yaml"), "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+def started(*arguments: str) -> Iterator[str]:
+    """Run a command that serves pages until it is ended; yields the address that it prints, with the token."""
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
             yield server.stdout.readline().strip()
         finally:
             server.terminate()
             assert server.wait(timeout=20) == 0
+
+
+def serving(folder: Path, *options: str) -> AbstractContextManager[str]:
+    """Run `ingestify web` for a lake; yields the address with the token."""
+    return started("web", "--config", str(folder / "config.yaml"), "--port", "0", *options)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from ingestify import IngestionEngine, get_engine
 from ingestify.web.rendering import static_files
 
-from .conftest import COMMAND, let_in
+from .conftest import let_in, started
 
 pytestmark = pytest.mark.slow
 
@@ -29,14 +28,8 @@ def folder(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(folder: Path) -> Iterator[str]:
-    command = [*COMMAND, "demo", "-q", "--matches", "4", "--folder", str(folder), "--web", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
-            assert server.wait(timeout=20) == 0
+    with started("demo", "-q", "--matches", "4", "--folder", str(folder), "--web", "--port", "0") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

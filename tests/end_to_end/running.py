@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.end_to_end.crashes.audit import MARK
@@ -21,6 +22,35 @@ def start(project: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@contextlib.contextmanager
+def command_beside(
+    project: Path, arguments: list[str], *, out: str, err: str | None = None, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a command of ingestify; at the end of the block it is killed.
+
+    Args:
+        project: The folder it runs in.
+        arguments: The command and its options.
+        out: The file in that folder to which its stdout goes.
+        err: The one of its stderr; None: the same.
+        environment: What it has besides the environment of the tests.
+    """
+    with contextlib.ExitStack() as files:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingestify", *arguments],
+            cwd=project,
+            stdout=files.enter_context((project / out).open("w")),
+            stderr=subprocess.STDOUT if err is None else files.enter_context((project / err).open("w")),
+            text=True,
+            env={**os.environ, **environment},
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 def ingestify(

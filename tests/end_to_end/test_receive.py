@@ -11,14 +11,14 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingestify import get_datastore, get_engine
+from tests.end_to_end.running import command_beside
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")]
@@ -59,23 +59,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@contextlib.contextmanager
-def running(project: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def running(project: Path, *arguments: str, **environment: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """Run a command beside the block. What it says goes to a file that has its name."""
-    with (project / arguments[0]).open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ingestify", *arguments],
-            cwd=project,
-            stdout=out,
-            stderr=out,
-            text=True,
-            env={**os.environ, **environment},
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+    return command_beside(project, [*arguments], out=arguments[0], environment=environment)
 
 
 def said(project: Path, command: str) -> str:

@@ -7,15 +7,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from ingestify import get_datastore
-from tests.end_to_end.running import ingestify
+from tests.end_to_end.running import command_beside, ingestify
 from tests.support.waiting import wait_until
 from tests.unit.cli.test_health import fetch
 
@@ -88,23 +87,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@contextlib.contextmanager
-def watching(project: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+def watching(project: Path, *arguments: str, **environment: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """Run `ingestify watch` beside the block. Its output goes to the files `out` and `err`."""
-    with (project / "out").open("w") as out, (project / "err").open("w") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ingestify", "watch", *arguments],
-            cwd=project,
-            stdout=out,
-            stderr=err,
-            text=True,
-            env={**os.environ, **environment},
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+    return command_beside(project, ["watch", *arguments], out="out", err="err", environment=environment)
 
 
 def looks(project: Path) -> int:
